@@ -1,0 +1,146 @@
+package registry
+
+// FileRef is a file as workflows know it: a reference, never its bytes.
+type FileRef struct {
+	// ID is minted by the database on first staging, such as "f-1042".
+	ID string `json:"id"`
+	// Digest is the hex SHA-256 of the bytes as they came.
+	Digest string `json:"digest"`
+	// Size is the length in bytes.
+	Size int64 `json:"size"`
+}
+
+// Severity grades a finding in HL7's own letters (table HL70516, ERR-4).
+type Severity string
+
+// The severities.
+const (
+	SeverityError   Severity = "E"
+	SeverityWarning Severity = "W"
+	SeverityInfo    Severity = "I"
+)
+
+// Words is the severity as a person says it.
+func (s Severity) Words() string {
+	switch s {
+	case SeverityError:
+		return "error"
+	case SeverityWarning:
+		return "warning"
+	case SeverityInfo:
+		return "note"
+	}
+	return string(s)
+}
+
+// Outcome is what becomes of a file, a message or a dose: predicted by our
+// checker, or told by the registry. The cascade is that of the CDC guide's
+// table 3-1.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeAccepted        Outcome = "accepted"
+	OutcomeWarned          Outcome = "accepted-with-warnings"
+	OutcomeDoseRejected    Outcome = "dose-rejected"
+	OutcomePatientRejected Outcome = "patient-rejected"
+	OutcomeMessageRejected Outcome = "message-rejected"
+	OutcomeFileRejected    Outcome = "file-rejected"
+	// OutcomeNotObjected is a message that a report covers but does not name,
+	// where the registry lists only the bad ones.
+	OutcomeNotObjected Outcome = "not-objected-to"
+	// OutcomeUnknown is a message that no report has answered yet, or an answer
+	// that nobody understands.
+	OutcomeUnknown Outcome = "unknown"
+)
+
+// Bad reports whether something was kept out of the registry.
+func (o Outcome) Bad() bool {
+	switch o {
+	case OutcomeDoseRejected, OutcomePatientRejected, OutcomeMessageRejected, OutcomeFileRejected:
+		return true
+	case OutcomeAccepted, OutcomeWarned, OutcomeNotObjected, OutcomeUnknown:
+	}
+	return false
+}
+
+// Place says where in a file something is, without saying what is there.
+type Place struct {
+	// Message is the ordinal of the message in the file, from 1; 0 is the file itself.
+	Message int `json:"message"`
+	// ControlID is MSH-10 of that message, where it has one.
+	ControlID string `json:"control_id,omitempty"`
+	// Path is segment, occurrence, field and component: "RXA[2]-5.1".
+	Path string `json:"path"`
+	// Offset is the byte offset of the segment in the original file.
+	Offset int64 `json:"offset"`
+	// Line is the line (segment) number in the original file, from 1.
+	Line int `json:"line"`
+}
+
+// A Finding is one thing that is wrong or odd in a file. It names a place and
+// a rule and never quotes a value.
+type Finding struct {
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Place
+}
+
+// RuleCount is how often a rule fired, exact even where findings were capped.
+type RuleCount struct {
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Count    int      `json:"count"`
+}
+
+// CheckSummary is what a check of a file comes to; small enough for history.
+type CheckSummary struct {
+	// Outcome is the prediction for the file as a whole.
+	Outcome Outcome `json:"outcome"`
+	// ErrorFree is the job aide's word: no finding of severity E. Warnings do
+	// not break it.
+	ErrorFree bool `json:"error_free"`
+	// HoldFile says that the whole file must not be sent in its lane; Held
+	// messages only are left out of it.
+	HoldFile bool `json:"hold_file"`
+	Messages int  `json:"messages"`
+	Doses    int  `json:"doses"`
+	// Held counts messages that may not be sent in this lane (test patient,
+	// wrong processing ID, unreadable, unknown site).
+	Held     int `json:"held"`
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	Infos    int `json:"infos"`
+	// Top are the rules that fired most, at most ten.
+	Top []RuleCount `json:"top,omitempty"`
+	// RuleSet is the version of rules and code tables that judged.
+	RuleSet string `json:"rule_set"`
+}
+
+// Confirmation says how a delivery was seen at the registry.
+type Confirmation string
+
+// The ways of seeing a file on a connection other than the one that sent it.
+const (
+	ConfirmedByStat     Confirmation = "stat"
+	ConfirmedByListing  Confirmation = "listing"
+	ConfirmedByReadBack Confirmation = "read-back"
+	// ConfirmedSwept: our rename was acknowledged and the name is gone since;
+	// the registry picked the file up.
+	ConfirmedSwept Confirmation = "swept"
+)
+
+// Words is how a screen says it.
+func (c Confirmation) Words() string {
+	switch c {
+	case ConfirmedByStat:
+		return "seen at the registry with the right size"
+	case ConfirmedByListing:
+		return "listed at the registry with the right size"
+	case ConfirmedByReadBack:
+		return "read back from the registry, same digest"
+	case ConfirmedSwept:
+		return "picked up by the registry"
+	}
+	return string(c)
+}

@@ -1,0 +1,58 @@
+package registry
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// RemoteName makes the name of a file at the registry. It is pure: the same
+// input gives the same name, so that a retry cannot invent another one. The
+// caller stores it before it is used.
+//
+// It returns an error of kind [Invalid] when the template or a value would
+// give a name that is not plain ASCII letters, digits, "_", "-" and ".".
+func RemoteName(f FileSettings, p *Practice, l Lane, date time.Time, seq int64) (string, error) {
+	name := strings.NewReplacer(
+		"{org}", p.OrgCode,
+		"{iis}", p.IISID,
+		"{lane}", f.word(l),
+		"{date}", date.Format("20060102"),
+		"{time}", date.Format("150405"),
+		"{seq}", fmt.Sprintf("%06d", seq),
+	).Replace(f.NameTemplate)
+	if err := CheckRemoteName(name); err != nil {
+		return "", err
+	}
+	return name, nil
+}
+
+func (f FileSettings) word(l Lane) string {
+	switch l {
+	case LaneTest:
+		return f.TestWord
+	case LaneProduction:
+		return f.ProductionWord
+	case LaneHistorical:
+		return f.HistoricalWord
+	}
+	return ""
+}
+
+// CheckRemoteName refuses names that are not a plain base name: names from a
+// template as well as names from a listing, where a hostile server could send
+// "../", an absolute path or control characters. The error does not repeat the
+// name.
+func CheckRemoteName(name string) error {
+	if name == "" || len(name) > 200 || name == "." || name == ".." || name[0] == '-' || name[0] == '.' {
+		return Errorf(Invalid, "remote name", "not a plain file name (%d bytes)", len(name))
+	}
+	for _, r := range name {
+		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			r == '_' || r == '-' || r == '.'
+		if !plain {
+			return Errorf(Invalid, "remote name", "holds a character other than letters, digits, _ - .")
+		}
+	}
+	return nil
+}

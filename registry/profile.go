@@ -1,0 +1,169 @@
+package registry
+
+import "time"
+
+// Profile is everything that is particular to one registry, as data. Package
+// registry/texas embeds the Texas values; files in the config folder and
+// per-practice overrides lie above them. What no DSHS document says is a
+// setting with a marked default, never a constant in code.
+type Profile struct {
+	// Name is the profile's name, such as "texas".
+	Name string `yaml:"name" json:"name"`
+	// Title is the registry as letters and screens name it.
+	Title string `yaml:"title" json:"title"`
+	// Contacts of the registry, for letters and for the screens that say "call".
+	DataExchangeEmail string `yaml:"data_exchange_email" json:"data_exchange_email"`
+	DataExchangePhone string `yaml:"data_exchange_phone" json:"data_exchange_phone"`
+	SupportEmail      string `yaml:"support_email" json:"support_email"`
+	SupportPhone      string `yaml:"support_phone" json:"support_phone"`
+
+	Message  MessageSettings  `yaml:"message" json:"message"`
+	File     FileSettings     `yaml:"file" json:"file"`
+	Folders  FolderSettings   `yaml:"folders" json:"folders"`
+	Transfer TransferSettings `yaml:"transfer" json:"transfer"`
+	Rules    RuleSettings     `yaml:"rules" json:"rules"`
+	Reports  ReportSettings   `yaml:"reports" json:"reports"`
+	Policy   Policy           `yaml:"policy" json:"policy"`
+	// Holidays of the registry's office, YYYY-MM-DD.
+	Holidays []string `yaml:"holidays" json:"holidays"`
+	Zone     string   `yaml:"zone" json:"zone"`
+}
+
+// BusinessDays are the registry's working days.
+func (p *Profile) BusinessDays() BusinessDays {
+	return BusinessDays{Holidays: p.Holidays, Zone: p.Zone}
+}
+
+// MessageSettings are what the registry wants in MSH.
+type MessageSettings struct {
+	// ProcessingID is MSH-11 per lane: T, P or D.
+	TestProcessingID       string `yaml:"test_processing_id" json:"test_processing_id"`
+	ProductionProcessingID string `yaml:"production_processing_id" json:"production_processing_id"`
+	HistoricalProcessingID string `yaml:"historical_processing_id" json:"historical_processing_id"`
+	// ReceivingFacility is the MSH-6 the registry expects; empty: any.
+	ReceivingFacility string `yaml:"receiving_facility" json:"receiving_facility"`
+}
+
+// ProcessingID is the MSH-11 that lane l requires.
+func (m MessageSettings) ProcessingID(l Lane) string {
+	switch l {
+	case LaneTest:
+		return m.TestProcessingID
+	case LaneProduction:
+		return m.ProductionProcessingID
+	case LaneHistorical:
+		return m.HistoricalProcessingID
+	}
+	return ""
+}
+
+// FileSettings bound a file and give it its remote name.
+type FileSettings struct {
+	// NameTemplate may use {org}, {iis}, {lane}, {date}, {time}, {seq}.
+	NameTemplate string `yaml:"name_template" json:"name_template"`
+	// TestWord, ProductionWord and HistoricalWord are what {lane} becomes.
+	TestWord       string `yaml:"test_word" json:"test_word"`
+	ProductionWord string `yaml:"production_word" json:"production_word"`
+	HistoricalWord string `yaml:"historical_word" json:"historical_word"`
+	MaxBytes       int64  `yaml:"max_bytes" json:"max_bytes"`
+	MaxMessages    int    `yaml:"max_messages" json:"max_messages"`
+	// AfterStaging is what happens to a file in the outbox once it is safe in
+	// the file store: "keep" moves it to taken/, "delete" removes it.
+	AfterStaging string `yaml:"after_staging" json:"after_staging"`
+}
+
+// FolderSettings are folders at the registry, relative to the login's home.
+type FolderSettings struct {
+	Test       string `yaml:"test" json:"test"`
+	Production string `yaml:"production" json:"production"`
+	Historical string `yaml:"historical" json:"historical"`
+	Reports    string `yaml:"reports" json:"reports"`
+}
+
+// For is the folder that files of lane l are put into.
+func (f FolderSettings) For(l Lane) string {
+	switch l {
+	case LaneTest:
+		return f.Test
+	case LaneProduction:
+		return f.Production
+	case LaneHistorical:
+		return f.Historical
+	}
+	return ""
+}
+
+// TransferSettings say how to behave towards the registry's server.
+type TransferSettings struct {
+	// Upload is "rename" (write to a .part name, then rename) or "direct".
+	Upload string `yaml:"upload" json:"upload"`
+	// Every wait is bounded.
+	DialTimeout time.Duration `yaml:"dial_timeout" json:"dial_timeout"`
+	IdleTimeout time.Duration `yaml:"idle_timeout" json:"idle_timeout"`
+	// DeleteReports allows removing a report at the registry after its import.
+	DeleteReports bool `yaml:"delete_reports" json:"delete_reports"`
+}
+
+// RuleSettings switch and re-grade the checker's rules.
+type RuleSettings struct {
+	// Grades maps a rule ID to off, info, warning or error.
+	Grades map[string]string `yaml:"grades" json:"grades,omitempty"`
+	// Held are the rules whose messages are not sent in production and
+	// historical files; every other finding is sent and shown.
+	Held []string `yaml:"held" json:"held"`
+	// ConsentField is where the registry reads consent, such as PD1-12; empty
+	// while nobody knows: the consent rules are then silent, and said to be.
+	ConsentField string `yaml:"consent_field" json:"consent_field"`
+}
+
+// ReportSettings say how the registry's reports answer files.
+type ReportSettings struct {
+	// Lists is "all" or "bad-only".
+	Lists string `yaml:"lists" json:"lists"`
+	// Per is "file", "day" or "week".
+	Per string `yaml:"per" json:"per"`
+	// NamePattern is a glob of the report files' names.
+	NamePattern string `yaml:"name_pattern" json:"name_pattern"`
+	// DueBusinessDays after delivery without a report an alarm is raised.
+	DueBusinessDays int `yaml:"due_business_days" json:"due_business_days"`
+}
+
+// Policy is what workflows are given at their start: thresholds, deadlines
+// and patience. It is captured there and changes by the update "set-policy".
+type Policy struct {
+	// TestFilesMin error-free test files open the gate; TestFilesMax is what
+	// the job aide names as the upper end ("three to five").
+	TestFilesMin int `yaml:"test_files_min" json:"test_files_min"`
+	TestFilesMax int `yaml:"test_files_max" json:"test_files_max"`
+	// ReviewReminders are business days without an answer to the review request.
+	ReviewReminders []int `yaml:"review_reminders" json:"review_reminders"`
+	// ApprovalReminders are days after which missing evidence is asked for.
+	EvidenceReminders []int `yaml:"evidence_reminders" json:"evidence_reminders"`
+	// HistoryReminders are days without the vendor's answer.
+	HistoryReminders []int `yaml:"history_reminders" json:"history_reminders"`
+	// HoldReminders are days after which an unsettled hold is said again.
+	HoldReminders []int `yaml:"hold_reminders" json:"hold_reminders"`
+	// FloorDays is the law's 30 days; FloorWarnings are the days that warn.
+	FloorDays     int   `yaml:"floor_days" json:"floor_days"`
+	FloorWarnings []int `yaml:"floor_warnings" json:"floor_warnings"`
+	// QuietSiteDays without a record of a site raise an alarm.
+	QuietSiteDays int `yaml:"quiet_site_days" json:"quiet_site_days"`
+	// ReportDueDays is Reports.DueBusinessDays, as workflows need it.
+	ReportDueDays int `yaml:"report_due_days" json:"report_due_days"`
+	// ErrorDueDays is when an open error is overdue.
+	ErrorDueDays int `yaml:"error_due_days" json:"error_due_days"`
+	// CadenceDays is how often the outbox is emptied; daily is 1.
+	CadenceDays int `yaml:"cadence_days" json:"cadence_days"`
+	// FilesPerCycle bounds how many files one submission takes.
+	FilesPerCycle int `yaml:"files_per_cycle" json:"files_per_cycle"`
+	// HistoryWindow is how many parts of a historical load travel at once.
+	HistoryWindow int `yaml:"history_window" json:"history_window"`
+	// HistoryPartMessages is the size of a part.
+	HistoryPartMessages int `yaml:"history_part_messages" json:"history_part_messages"`
+	// HistoryStopPercent of refused records stops the load.
+	HistoryStopPercent int `yaml:"history_stop_percent" json:"history_stop_percent"`
+	// RetentionDays after everything about a file is settled its bytes go.
+	RetentionDays int `yaml:"retention_days" json:"retention_days"`
+	// Patience scales every timeout preset: 1 in real life, less in rehearsals.
+	Patience float64 `yaml:"patience" json:"patience"`
+}

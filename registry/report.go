@@ -1,0 +1,166 @@
+package registry
+
+import (
+	"strings"
+	"time"
+)
+
+// Family is the prefix of an ImmTrac2 message code: what was refused.
+type Family string
+
+// The families of ImmTrac2's codes.
+const (
+	FamilyFile         Family = "FIR" // file rejected
+	FamilyMessage      Family = "MER" // message rejected
+	FamilyClient       Family = "CLR" // client (patient) rejected
+	FamilyImmunization Family = "IMR" // immunization rejected
+	FamilyInformation  Family = "IEE" // informational or warning; the record is kept
+)
+
+// FamilyOf returns the family of a code such as "CLR-100", or "" when it
+// belongs to none.
+func FamilyOf(code string) Family {
+	head, _, ok := strings.Cut(code, "-")
+	if !ok {
+		return ""
+	}
+	switch f := Family(head); f {
+	case FamilyFile, FamilyMessage, FamilyClient, FamilyImmunization, FamilyInformation:
+		return f
+	}
+	return ""
+}
+
+// Outcome is what a code of family f does to a record when nothing else is
+// known about it.
+func (f Family) Outcome() Outcome {
+	switch f {
+	case FamilyFile:
+		return OutcomeFileRejected
+	case FamilyMessage:
+		return OutcomeMessageRejected
+	case FamilyClient:
+		return OutcomePatientRejected
+	case FamilyImmunization:
+		return OutcomeDoseRejected
+	case FamilyInformation:
+		return OutcomeWarned
+	}
+	return OutcomeUnknown
+}
+
+// Owner is who can put an error right.
+type Owner string
+
+// The owners.
+const (
+	OwnerPractice Owner = "practice"
+	OwnerVendor   Owner = "ehr-vendor"
+	OwnerDataTeam Owner = "data-team"
+	OwnerRegistry Owner = "registry"
+	OwnerNobody   Owner = "nobody" // known to be harmless: duplicates, notices
+)
+
+// CatalogueEntry is what is known of one code.
+type CatalogueEntry struct {
+	Code string `json:"code" yaml:"code"`
+	// Meaning is one sentence for practice staff.
+	Meaning string `json:"meaning" yaml:"meaning"`
+	// Remedy is what to do about it.
+	Remedy string `json:"remedy" yaml:"remedy"`
+	Owner  Owner  `json:"owner" yaml:"owner"`
+	// Harmless codes (duplicates, notices) open no error, whatever their family.
+	Harmless bool `json:"harmless" yaml:"harmless"`
+	// PerPatient codes are one error per patient, not one per dose.
+	PerPatient bool `json:"per_patient,omitempty" yaml:"per_patient,omitempty"`
+	// Source says where the entry comes from.
+	Source string `json:"source,omitempty" yaml:"source,omitempty"`
+}
+
+// ReportItem is one thing that a report says about one record.
+type ReportItem struct {
+	// Ordinal is the position in the report, from 1.
+	Ordinal int `json:"ordinal"`
+	// ControlID is the MSH-10 that the item answers; empty where the report
+	// does not tell.
+	ControlID string `json:"control_id,omitempty"`
+	// Ack is MSA-1 where the report is made of acknowledgements. Never judged by.
+	Ack string `json:"ack,omitempty"`
+	// Code is such as "CLR-100"; empty where the item is an acceptance.
+	Code   string `json:"code,omitempty"`
+	Family Family `json:"family,omitempty"`
+	// Severity is ERR-4, or what the family implies.
+	Severity Severity `json:"severity,omitempty"`
+	// Location is ERR-2 or the report's own word for the place.
+	Location string `json:"location,omitempty"`
+	// Outcome is what became of the record.
+	Outcome Outcome `json:"outcome"`
+	// Text is the registry's sentence. It may name a patient, so it is kept
+	// sealed and never leaves the database in clear.
+	Text string `json:"-"`
+}
+
+// ErrorState is the life of an error that the registry reported.
+type ErrorState string
+
+// The states of an error. It closes only by proof or by a person's reason.
+const (
+	ErrorOpen      ErrorState = "open"
+	ErrorCorrected ErrorState = "corrected" // somebody says so; a claim until proven
+	ErrorVerified  ErrorState = "verified"  // a later report shows the record accepted
+	ErrorWaived    ErrorState = "waived"    // given up, with a reason and a name
+)
+
+// Settled reports whether nothing more has to be done.
+func (s ErrorState) Settled() bool { return s == ErrorVerified || s == ErrorWaived }
+
+// Approval is the Production email as the process needs it: who approved, the
+// date of the email, and, now or later, which email it was.
+type Approval struct {
+	// Practice is the practice's ID; an approval for another one is refused.
+	Practice string `json:"practice"`
+	// ApprovedBy is who at the registry approved, or who here relays it.
+	ApprovedBy string `json:"approved_by"`
+	// EmailDate is the date of the Production email, YYYY-MM-DD.
+	EmailDate string `json:"email_date"`
+	// MessageID is the email's Message-ID; it may follow later.
+	MessageID string `json:"message_id,omitempty"`
+	// EvidenceID is the email in the file store; it may follow later.
+	EvidenceID string `json:"evidence_id,omitempty"`
+}
+
+// Fault says in a sentence why the approval cannot be used for practice, or
+// returns "".
+func (a Approval) Fault(practice string) string {
+	switch {
+	case a.Practice != practice:
+		return "it names another practice"
+	case strings.TrimSpace(a.ApprovedBy) == "":
+		return "approved_by is missing: who approved?"
+	case a.EmailDate == "":
+		return "email_date is missing: the date of the Production email, as YYYY-MM-DD"
+	}
+	if _, err := time.Parse(time.DateOnly, a.EmailDate); err != nil {
+		return "email_date is not a date such as 2026-03-31"
+	}
+	return ""
+}
+
+// Same reports whether b tells the same approval as a; what one of them leaves
+// open does not count as a difference.
+func (a Approval) Same(b Approval) bool {
+	open := func(x, y string) bool { return x == "" || y == "" || x == y }
+	return a.Practice == b.Practice && a.ApprovedBy == b.ApprovedBy && a.EmailDate == b.EmailDate &&
+		open(a.MessageID, b.MessageID) && open(a.EvidenceID, b.EvidenceID)
+}
+
+// Merge fills what a leaves open from b.
+func (a Approval) Merge(b Approval) Approval {
+	if a.MessageID == "" {
+		a.MessageID = b.MessageID
+	}
+	if a.EvidenceID == "" {
+		a.EvidenceID = b.EvidenceID
+	}
+	return a
+}
