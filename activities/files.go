@@ -1,0 +1,159 @@
+package activities
+
+import (
+	"context"
+
+	"immtrail/registry"
+)
+
+// Files takes files in from the outbox, keeps them in the vault and judges
+// them.
+type Files struct{}
+
+// ScanOutboxInput asks what lies ready in a practice's outbox.
+type ScanOutboxInput struct {
+	Scope
+	Lane registry.Lane `json:"lane"`
+	// Max bounds the answer.
+	Max int `json:"max"`
+}
+
+// OutboxFile is a file that is complete: its size and time did not change
+// between two looks.
+type OutboxFile struct {
+	// Name is the name the EHR gave, base name only.
+	Name string `json:"name"`
+	Size int64  `json:"size"`
+}
+
+// ScanOutboxResult lists stable files, oldest first.
+type ScanOutboxResult struct {
+	Files []OutboxFile `json:"files,omitempty"`
+	// More says that there were more than Max.
+	More bool `json:"more,omitempty"`
+	// Unstable counts files that are still being written; the next look takes them.
+	Unstable int `json:"unstable,omitempty"`
+}
+
+// ScanOutbox looks into the outbox of one lane. Kind Missing when the folder
+// (or its marker file) is not there: an unmounted share is never an empty day.
+func (a *Files) ScanOutbox(ctx context.Context, in ScanOutboxInput) (ScanOutboxResult, error) {
+	panic("todo")
+}
+
+// StageFileInput takes one file out of the outbox.
+type StageFileInput struct {
+	Scope
+	Lane registry.Lane `json:"lane"`
+	Name string        `json:"name"`
+}
+
+// StageFileResult is the file as the process knows it from here on.
+type StageFileResult struct {
+	File registry.FileRef `json:"file"`
+	// Known says that the same bytes were staged before in this lane: the
+	// second is reported as a duplicate and not sent again.
+	Known bool `json:"known,omitempty"`
+	// Gone says that the file had already left the outbox; File is then the
+	// one that was staged under that name, if any.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// StageFile puts the file into the vault, records it, and only then moves it
+// to taken/ (or deletes it, as the profile says). The same bytes again give
+// the same ID.
+func (a *Files) StageFile(ctx context.Context, in StageFileInput) (StageFileResult, error) {
+	panic("todo")
+}
+
+// CheckFileInput asks for the checker's verdict on a staged file.
+type CheckFileInput struct {
+	Scope
+	File registry.FileRef `json:"file"`
+	Lane registry.Lane    `json:"lane"`
+}
+
+// CheckFileResult is the verdict in numbers.
+type CheckFileResult struct {
+	Summary registry.CheckSummary `json:"summary"`
+}
+
+// CheckFile streams the file through the checker and stores findings and
+// messages (with sealed patient references) in one transaction; checking again
+// overwrites them.
+func (a *Files) CheckFile(ctx context.Context, in CheckFileInput) (CheckFileResult, error) {
+	panic("todo")
+}
+
+// SettleFileInput records what became of a file.
+type SettleFileInput struct {
+	Scope
+	FileID string    `json:"file_id"`
+	State  FileState `json:"state"`
+}
+
+// FileState is what became of a file.
+type FileState string
+
+// The states of a file.
+const (
+	FileStaged    FileState = "staged"
+	FileRefused   FileState = "refused"   // our checker did not let it go
+	FileDelivered FileState = "delivered" // confirmed at the registry
+	FileAnswered  FileState = "answered"  // every message of it is answered
+	FileDropped   FileState = "dropped"   // given up by a person
+)
+
+// SettleFile records the state. Repeating it changes nothing; a file never
+// goes back from delivered or answered.
+func (a *Files) SettleFile(ctx context.Context, in SettleFileInput) (Done, error) {
+	panic("todo")
+}
+
+// ReleaseFilesInput asks to shred what retention no longer needs.
+type ReleaseFilesInput struct {
+	Scope
+	// AfterDays since everything about a file was settled.
+	AfterDays int `json:"after_days"`
+}
+
+// ReleaseFilesResult counts what was shredded.
+type ReleaseFilesResult struct {
+	Released int `json:"released"`
+}
+
+// ReleaseFiles deletes from the vault the bytes of files that are answered,
+// free of open errors, and old enough; the facts stay.
+func (a *Files) ReleaseFiles(ctx context.Context, in ReleaseFilesInput) (ReleaseFilesResult, error) {
+	panic("todo")
+}
+
+// GateInput asks how far a practice is at the gate.
+type GateInput struct {
+	Scope
+	// Min is how many error-free test files open the gate.
+	Min int `json:"min"`
+}
+
+// GateResult is the count and its reasons, newest file first, at most ten.
+type GateResult struct {
+	// Counted test files are distinct, delivered, confirmed and answered
+	// without an error by the registry, since the last "changes needed".
+	Counted int  `json:"counted"`
+	Open    bool `json:"open"`
+	// Waiting files are delivered but not answered.
+	Waiting int        `json:"waiting"`
+	Files   []GateFile `json:"files,omitempty"`
+}
+
+// GateFile is one test file and whether it counts.
+type GateFile struct {
+	FileID  string `json:"file_id"`
+	Counts  bool   `json:"counts"`
+	Because string `json:"because"` // "answered without an error", "refused by our checker: 3 errors", …
+}
+
+// JudgeGate counts the error-free test files from what is stored.
+func (a *Files) JudgeGate(ctx context.Context, in GateInput) (GateResult, error) {
+	panic("todo")
+}

@@ -1,0 +1,206 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"immtrail/registry"
+)
+
+// Practices keeps what is known of a practice: where it stands, what was
+// decided, what waits for a person.
+type Practices struct{}
+
+// LoadPracticeInput asks for the facts about one practice.
+type LoadPracticeInput struct {
+	Scope
+}
+
+// PracticeFacts is what a workflow needs to know of a practice.
+type PracticeFacts struct {
+	Practice   string                   `json:"practice"`
+	Name       string                   `json:"name"`
+	Registry   string                   `json:"registry"`
+	Connection string                   `json:"connection"`
+	Sites      int                      `json:"sites"`
+	Zone       string                   `json:"zone"`
+	Phase      registry.Phase           `json:"phase"`
+	History    registry.HistoryState    `json:"history"`
+	Submission registry.SubmissionState `json:"submission"`
+	// Policy is the profile's, with the practice's overrides.
+	Policy registry.Policy `json:"policy"`
+	// Business are the registry's working days.
+	Business registry.BusinessDays `json:"business"`
+	// Missing are the prerequisites that are not there yet, in words
+	// ("a contact for the EHR vendor"); empty means that testing may start.
+	Missing []string `json:"missing,omitempty"`
+	// Call is whom to ring when the registry is waited for: address and number.
+	Call string `json:"call"`
+	// FirstProduction is set once a production file has been confirmed.
+	FirstProduction bool `json:"first_production"`
+}
+
+// LoadPractice reads the facts about a practice. Kind Missing when there is no
+// such practice.
+func (a *Practices) LoadPractice(ctx context.Context, in LoadPracticeInput) (PracticeFacts, error) {
+	panic("todo")
+}
+
+// MovePhaseInput moves a practice along one arrow of the phase diagram.
+type MovePhaseInput struct {
+	Scope
+	Event registry.PhaseEvent `json:"event"`
+	By    registry.Actor      `json:"by"`
+	// Key makes the move repeatable: workflow ID and a counter.
+	Key string `json:"key"`
+	// Approval goes with EventApproved: it is stored as evidence.
+	Approval *registry.Approval `json:"approval,omitempty"`
+	// Reason goes with withdrawn and changes-needed.
+	Reason string `json:"reason,omitempty"`
+}
+
+// MovePhaseResult is the phase after the move.
+type MovePhaseResult struct {
+	Phase registry.Phase `json:"phase"`
+}
+
+// MovePhase moves the practice and writes the audit event in the same
+// transaction. The same key again changes nothing and answers the same. Kind
+// NotAllowed when the diagram has no such arrow from where the practice is.
+func (a *Practices) MovePhase(ctx context.Context, in MovePhaseInput) (MovePhaseResult, error) {
+	panic("todo")
+}
+
+// RecordEvidenceInput adds what an approval left open.
+type RecordEvidenceInput struct {
+	Scope
+	Approval registry.Approval `json:"approval"`
+	By       registry.Actor    `json:"by"`
+}
+
+// RecordEvidence completes the stored approval. Repeating it changes nothing.
+func (a *Practices) RecordEvidence(ctx context.Context, in RecordEvidenceInput) (Done, error) {
+	panic("todo")
+}
+
+// Done is the result of activities that have nothing to tell.
+type Done struct{}
+
+// SetHistoryInput moves the state of the historical load.
+type SetHistoryInput struct {
+	Scope
+	State registry.HistoryState `json:"state"`
+	By    registry.Actor        `json:"by"`
+	Key   string                `json:"key"`
+	// Answer is the vendor's answer, where that is what moved it.
+	Answer *HistoryAnswer `json:"answer,omitempty"`
+}
+
+// HistoryAnswer is what the EHR vendor said about a historical load.
+type HistoryAnswer struct {
+	// Can is whether the EHR can send one. "No" is an answer.
+	Can bool `json:"can"`
+	// Since is how far back it goes, YYYY-MM-DD; empty where Can is false.
+	Since string `json:"since,omitempty"`
+}
+
+// SetHistory moves the state with its audit event, in one transaction. Kind
+// NotAllowed where the state cannot follow: a closed load stays closed.
+func (a *Practices) SetHistory(ctx context.Context, in SetHistoryInput) (Done, error) {
+	panic("todo")
+}
+
+// SetSubmissionInput switches ongoing submission.
+type SetSubmissionInput struct {
+	Scope
+	State  registry.SubmissionState `json:"state"`
+	By     registry.Actor           `json:"by"`
+	Reason string                   `json:"reason,omitempty"`
+	Key    string                   `json:"key"`
+}
+
+// SetSubmission switches ongoing submission with its audit event.
+func (a *Practices) SetSubmission(ctx context.Context, in SetSubmissionInput) (Done, error) {
+	panic("todo")
+}
+
+// Progress is a practice's line in `starter status` and the head of the
+// current details in the Web UI: the same words in both.
+type Progress struct {
+	// Source is which workflow says it: "onboarding", "history", "watch".
+	Source string `json:"source"`
+	// Stage in words: "testing: 2 of 3 error-free files".
+	Stage string `json:"stage"`
+	// Next is the next action, Whose it is, and since when it is waited for.
+	Next  string    `json:"next"`
+	Whose string    `json:"whose"` // "you", "EHR vendor", "registry", "nobody"
+	Since time.Time `json:"since"`
+	// Move is the exact command or telephone call that moves it.
+	Move string `json:"move"`
+	// Attention is set while a person is needed.
+	Attention bool `json:"attention"`
+	// Due is when it becomes late; zero when never.
+	Due time.Time `json:"due,omitzero"`
+	// Ended says that the workflow has nothing more to say.
+	Ended bool `json:"ended,omitempty"`
+}
+
+// RecordProgressInput stores a practice's line.
+type RecordProgressInput struct {
+	Scope
+	Progress Progress `json:"progress"`
+}
+
+// RecordProgress replaces the line that the same source wrote before.
+func (a *Practices) RecordProgress(ctx context.Context, in RecordProgressInput) (Done, error) {
+	panic("todo")
+}
+
+// OpenHoldInput records that a workflow waits for a person.
+type OpenHoldInput struct {
+	Scope
+	// ID is unique: workflow ID and a counter. It is what resolve-hold names.
+	ID         string              `json:"id"`
+	WorkflowID string              `json:"workflow_id"`
+	Reason     registry.HoldReason `json:"reason"`
+	// What names the step and the thing: "upload of BURL6343_PROD_….HL7".
+	What string `json:"what"`
+	// Words are the machine's or the server's words; free of patient data.
+	Words string `json:"words,omitempty"`
+}
+
+// OpenHold records the hold. Repeating it changes nothing.
+func (a *Practices) OpenHold(ctx context.Context, in OpenHoldInput) (Done, error) {
+	panic("todo")
+}
+
+// CloseHoldInput records how a hold ended.
+type CloseHoldInput struct {
+	Scope
+	ID     string              `json:"id"`
+	Action registry.HoldAction `json:"action"`
+	By     registry.Actor      `json:"by"`
+	Reason string              `json:"reason,omitempty"`
+}
+
+// CloseHold records who settled the hold, and how. Repeating it changes nothing.
+func (a *Practices) CloseHold(ctx context.Context, in CloseHoldInput) (Done, error) {
+	panic("todo")
+}
+
+// RecordActInput writes an audit event for an act that changes nothing else:
+// a refused signal, an attestation, a reminder.
+type RecordActInput struct {
+	Scope
+	Kind   string         `json:"kind"` // "approval-refused", "attested-nothing-to-send", …
+	By     registry.Actor `json:"by"`
+	Reason string         `json:"reason,omitempty"`
+	Key    string         `json:"key"`
+	// Site narrows an attestation to one site; empty means all.
+	Site string `json:"site,omitempty"`
+}
+
+// RecordAct appends the event once per key.
+func (a *Practices) RecordAct(ctx context.Context, in RecordActInput) (Done, error) {
+	panic("todo")
+}
