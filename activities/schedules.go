@@ -30,3 +30,33 @@ type EnsureSchedulesInput struct {
 func (a *Schedules) EnsureSchedules(ctx context.Context, in EnsureSchedulesInput) (Done, error) {
 	panic("todo")
 }
+
+// Workflow types that Schedules start. Their names and inputs are frozen: a
+// schedule that exists keeps starting them.
+const (
+	CycleWorkflow      = "SubmissionCycle"
+	CollectionWorkflow = "ReportCollection"
+)
+
+// CycleInput is the input of the workflow SubmissionCycle.
+type CycleInput struct {
+	Version  int               `json:"version"`
+	Practice string            `json:"practice"`
+	Calendar registry.Calendar `json:"calendar"`
+}
+
+// CollectionInput is the input of the workflow ReportCollection.
+type CollectionInput struct {
+	Version    int               `json:"version"`
+	Connection string            `json:"connection"`
+	Calendar   registry.Calendar `json:"calendar"`
+	// Policy gives the patience of its steps.
+	Policy registry.Policy `json:"policy"`
+}
+
+// CycleScheduleID is the ID of a practice's submission schedule; the workflows
+// it starts are called cycle/<practice>-<time>.
+func CycleScheduleID(practice string) string { return "cycle-" + practice }
+
+// CollectionScheduleID is the ID of a connection's report schedule.
+func CollectionScheduleID(connection string) string { return "reports-" + connection }

@@ -1,0 +1,198 @@
+package workflows
+
+import (
+	"time"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// Message is the name of a signal, an update or a query together with the type
+// of what it carries, so that the two cannot drift apart. The names are listed
+// in testdata/wire.golden and frozen: workflows live for months.
+type Message[T any] struct{ Name string }
+
+// Signals: facts in the past tense. Nobody waits for an answer; an early one is
+// kept and applied on arrival; a repeated one changes nothing.
+var (
+	// SignalProductionApproved: the Production email came. To onboarding/<practice>.
+	// It can be typed in the Web UI:
+	// {"practice": "…", "approved_by": "…", "email_date": "2026-03-31"}.
+	SignalProductionApproved = Message[registry.Approval]{"production-approved"}
+	// SignalFileSettled: a file came to a stage. To the workflow that waits for
+	// it: onboarding/<practice> or history/<practice>.
+	SignalFileSettled = Message[FileSettled]{"file-settled"}
+	// SignalReportImported: a report said something about a file. To file/<id>.
+	SignalReportImported = Message[ReportImported]{"report-imported"}
+	// SignalCalendarMoved: a rehearsal was down and its calendar moved. To all.
+	SignalCalendarMoved = Message[registry.Calendar]{"calendar-moved"}
+	// SignalWithdrawn: the practice was withdrawn. To onboarding/ and history/.
+	SignalWithdrawn = Message[Withdrawn]{"withdrawn"}
+	// SignalHistoryEnded: the historical load is over. To watch/<practice>.
+	SignalHistoryEnded = Message[HistoryEnded]{"history-ended"}
+)
+
+// Updates: imperatives, answered at once: done, or refused because…
+var (
+	// To onboarding/<practice>.
+	UpdateWaivePrerequisites = Message[Act]{"waive-prerequisites"}
+	UpdateRequestReview      = Message[Act]{"request-review"}
+	UpdateApproveProduction  = Message[ApproveProduction]{"approve-production"}
+	UpdateRecordRevision     = Message[Act]{"record-revision"} // the registry wants changes
+	// To history/<practice>.
+	UpdateAnswerHistorical  = Message[AnswerHistorical]{"answer-historical"}
+	UpdateApproveHistorical = Message[ApproveHistorical]{"approve-historical"}
+	// To watch/<practice>, which lives as long as the practice.
+	UpdateAttestNothing = Message[Attest]{"attest-nothing-to-send"}
+	UpdatePause         = Message[Act]{"pause"}
+	UpdateResume        = Message[Act]{"resume"}
+	UpdateWithdraw      = Message[Act]{"withdraw"}
+	// To any workflow that may wait for a person.
+	UpdateResolveHold = Message[ResolveHold]{"resolve-hold"}
+	// To any long-lived workflow.
+	UpdateSetPolicy = Message[SetPolicy]{"set-policy"}
+)
+
+// Queries: nouns.
+var (
+	QueryStatus          = Message[Status]{"status"}
+	QueryHistoryProgress = Message[HistoryProgress]{"history-progress"}
+)
+
+// Act is a plain act of a named person, with a reason where one is due.
+type Act struct {
+	By     registry.Actor `json:"by"`
+	Reason string         `json:"reason,omitempty"`
+}
+
+// Answer is what an update returns: one sentence, and the state it led to.
+type Answer struct {
+	Words string         `json:"words"`
+	Phase registry.Phase `json:"phase,omitempty"`
+	// Early says that it was kept and is applied when its time comes.
+	Early bool `json:"early,omitempty"`
+	// Again says that it had been done before; nothing changed.
+	Again bool `json:"again,omitempty"`
+}
+
+// ApproveProduction relays the Production email.
+type ApproveProduction struct {
+	registry.Approval
+	By registry.Actor `json:"by"`
+}
+
+// AnswerHistorical is the EHR vendor's answer, relayed by a person.
+type AnswerHistorical struct {
+	activities.HistoryAnswer
+	By registry.Actor `json:"by"`
+}
+
+// ApproveHistorical approves exactly one plan.
+type ApproveHistorical struct {
+	Digest string         `json:"digest"`
+	By     registry.Actor `json:"by"`
+}
+
+// Attest says that there was nothing to send; the 30-day count starts anew.
+type Attest struct {
+	Act
+	// Site narrows it to one site; empty means all.
+	Site string `json:"site,omitempty"`
+}
+
+// ResolveHold ends a wait for a person.
+type ResolveHold struct {
+	HoldID string              `json:"hold_id"`
+	Action registry.HoldAction `json:"action"`
+	By     registry.Actor      `json:"by"`
+	Reason string              `json:"reason,omitempty"`
+}
+
+// SetPolicy changes the policy of a running workflow in mid-wait.
+type SetPolicy struct {
+	Policy registry.Policy `json:"policy"`
+	By     registry.Actor  `json:"by"`
+}
+
+// FileSettled tells the waiting workflow how far a file is.
+type FileSettled struct {
+	FileID string               `json:"file_id"`
+	Lane   registry.Lane        `json:"lane"`
+	State  activities.FileState `json:"state"`
+	// First is set on the practice's first confirmed production file.
+	First bool `json:"first,omitempty"`
+	// ErrorFree is set with FileAnswered.
+	ErrorFree bool `json:"error_free,omitempty"`
+}
+
+// ReportImported tells a file's workflow that a report named it.
+type ReportImported struct {
+	ReportID string `json:"report_id"`
+}
+
+// Withdrawn tells that the practice was withdrawn.
+type Withdrawn struct {
+	By registry.Actor `json:"by"`
+}
+
+// HistoryEnded tells how the historical load ended.
+type HistoryEnded struct {
+	State registry.HistoryState `json:"state"`
+}
+
+// Hold is what a person sees of a wait.
+type Hold struct {
+	ID      string                `json:"id"`
+	Reason  registry.HoldReason   `json:"reason"`
+	What    string                `json:"what"`
+	Words   string                `json:"words,omitempty"`
+	Since   time.Time             `json:"since"`
+	Actions []registry.HoldAction `json:"actions"`
+}
+
+// Status is the answer to the query "status".
+type Status struct {
+	Practice string              `json:"practice"`
+	Phase    registry.Phase      `json:"phase,omitempty"`
+	Progress activities.Progress `json:"progress"`
+	Holds    []Hold              `json:"holds,omitempty"`
+	// Refused is the last signal that was refused, in words.
+	Refused string `json:"refused,omitempty"`
+	// Gate is set while testing.
+	Gate *activities.GateResult `json:"gate,omitempty"`
+	// Early is set while an approval waits for the review.
+	Early bool `json:"early_approval,omitempty"`
+}
+
+// HistoryProgress is the answer to the query "history-progress".
+type HistoryProgress struct {
+	State  registry.HistoryState    `json:"state"`
+	Plan   activities.HistoryPlan   `json:"plan"`
+	Counts activities.HistoryCounts `json:"counts"`
+	// Sent and InFlight count parts.
+	Sent     int `json:"sent"`
+	InFlight int `json:"in_flight"`
+}
+
+// OnboardingInput starts a practice's onboarding.
+type OnboardingInput struct {
+	Version  int               `json:"version"`
+	Practice string            `json:"practice"`
+	Calendar registry.Calendar `json:"calendar"`
+	// By is who starts it.
+	By registry.Actor `json:"by"`
+}
+
+// IDs of workflows.
+
+// OnboardingID is the workflow ID of a practice's onboarding.
+func OnboardingID(practice string) string { return "onboarding/" + practice }
+
+// HistoryID is the workflow ID of a practice's historical load.
+func HistoryID(practice string) string { return "history/" + practice }
+
+// WatchID is the workflow ID of a practice's watch.
+func WatchID(practice string) string { return "watch/" + practice }
+
+// FileID is the workflow ID of a file's submission.
+func FileID(file string) string { return "file/" + file }
