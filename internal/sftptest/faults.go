@@ -1,0 +1,127 @@
+package sftptest
+
+import "golang.org/x/crypto/ssh"
+
+// Faults says how the server misbehaves. The zero value behaves. Faults can be
+// changed while the server runs ([Server.SetFaults]); logins and operations
+// look at them when they happen.
+//
+// Byte positions count the bytes of one opened file; 0 switches the fault off,
+// so "before the first byte" is position 1.
+type Faults struct {
+	// RefuseAuth refuses every login.
+	RefuseAuth bool
+	// HostKey, when set, is offered instead of the server's own key.
+	HostKey ssh.Signer
+	// MuteHandshake accepts the TCP connection and never speaks.
+	MuteHandshake bool
+	// MaxSessions closes connections beyond this many; 0 is no limit.
+	MaxSessions int
+
+	// DenyWrite refuses to open any file for writing (permission denied).
+	DenyWrite bool
+	// CutUploadAt closes the connection when an upload reaches this byte. What
+	// came before it is on disk.
+	CutUploadAt int64
+	// StallUploadAt stops answering when an upload reaches this byte, and keeps
+	// the connection open.
+	StallUploadAt int64
+	// DiskFullAt answers a generic Failure when an upload reaches this byte, as
+	// OpenSSH does, and reports no free space (statvfs).
+	DiskFullAt int64
+
+	// DenyRename answers "permission denied" to a rename and does nothing.
+	DenyRename bool
+	// FailRename answers a generic Failure to a rename and does nothing.
+	FailRename bool
+	// CutBeforeRename closes the connection and does not rename.
+	CutBeforeRename bool
+	// LoseRenameReply renames, then closes the connection without an answer.
+	LoseRenameReply bool
+	// SweepAfterRename renames and takes the file away before answering, as a
+	// registry that picks files up at once.
+	SweepAfterRename bool
+	// SweepOnLook takes a renamed file away when somebody first looks at it:
+	// picked up between the rename and the confirmation.
+	SweepOnLook bool
+	// RenameReplaces lets a plain rename replace an existing file silently, as
+	// SFTPGo and pkg/sftp's own server do.
+	RenameReplaces bool
+
+	// DenyFolder refuses everything in this folder ("test/in"; "." is the home).
+	DenyFolder string
+	// LieAboutSize is added to every size that stat tells.
+	LieAboutSize int64
+	// ShortReads bounds the bytes of one answer to a read; 0 is no bound.
+	ShortReads int
+	// CutDownloadAt closes the connection when a download reaches this byte.
+	CutDownloadAt int64
+	// StallOnList never answers a listing.
+	StallOnList bool
+
+	// NoPosixRename and NoStatVFS hide and refuse the extension.
+	NoPosixRename bool
+	NoStatVFS     bool
+
+	// Once lifts all faults after the first one that struck. Faults of the
+	// handshake and hidden extensions do not count as a strike.
+	Once bool
+}
+
+// SetFaults replaces the faults. A stalled operation goes on stalling until
+// its connection ends.
+func (s *Server) SetFaults(f Faults) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = f
+}
+
+// Faults returns the faults as they are now.
+func (s *Server) Faults() Faults {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faults
+}
+
+// strike reports whether a fault applies, and lifts all faults if it does and
+// they were to strike once.
+func (s *Server) strike(applies func(Faults) bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !applies(s.faults) {
+		return false
+	}
+	s.stats.Strikes++
+	if s.faults.Once {
+		s.faults = Faults{}
+	}
+	return true
+}
+
+// Stats counts what the server saw since its start.
+type Stats struct {
+	// Connections were accepted; Logins succeeded; Refused did not.
+	Connections, Logins, Refused int
+	// Sessions are open now.
+	Sessions int
+	// Opens of files for writing, Renames done, bytes written.
+	Opens, Renames int
+	Bytes          int64
+	// Strikes is how often a fault struck.
+	Strikes int
+}
+
+// Stats returns the counts.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Sessions = len(s.conns)
+	return st
+}
+
+func (s *Server) count(f func(*Stats)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.stats)
+}
