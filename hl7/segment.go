@@ -1,0 +1,169 @@
+package hl7
+
+import (
+	"bytes"
+	"iter"
+)
+
+// A Segment is one line of a message. Every slice that it hands out points into
+// the reader's buffer and is valid until the next call of [Reader.Next].
+type Segment struct {
+	// Offset is the byte offset of the segment in the original stream.
+	Offset int64
+	// Line is its line in the original stream, from 1.
+	Line int
+
+	data   []byte
+	seps   []int32 // positions of field separators in data, and len(data) at the end
+	delims *Delims
+	header bool // MSH, FHS, BHS: field 1 is the separator itself
+}
+
+// Name is the three-letter name, or nil where the line does not begin with one.
+func (s *Segment) Name() []byte {
+	if s == nil || len(s.data) < 3 || (len(s.data) > 3 && s.data[3] != s.delims.Field) {
+		return nil
+	}
+	for i, c := range s.data[:3] {
+		if (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
+			return nil
+		}
+	}
+	return s.data[:3]
+}
+
+// Is reports whether the segment is called name.
+func (s *Segment) Is(name string) bool { return s != nil && string(s.Name()) == name }
+
+// Bytes is the segment without its line end.
+func (s *Segment) Bytes() []byte { return s.data }
+
+// Fields is the number of the last field present.
+func (s *Segment) Fields() int {
+	if s.header {
+		return len(s.seps)
+	}
+	return len(s.seps) - 1
+}
+
+// Field returns field n (from 1) whole, with its repetitions; nil where the
+// segment ends before it. Fields 1 and 2 of MSH, FHS and BHS are the separator
+// and the encoding characters, as HL7 counts them.
+func (s *Segment) Field(n int) []byte {
+	if s == nil || n < 1 {
+		return nil
+	}
+	if s.header {
+		if n == 1 {
+			if len(s.data) < 4 {
+				return nil
+			}
+			return s.data[3:4]
+		}
+		n--
+	}
+	if n >= len(s.seps) {
+		return nil
+	}
+	return s.data[s.seps[n-1]+1 : s.seps[n]]
+}
+
+// Rep returns the first repetition of field n.
+func (s *Segment) Rep(n int) Rep {
+	f := s.Field(n)
+	if len(f) == 0 {
+		return Rep{}
+	}
+	if s.header && n == 2 {
+		return Rep{data: f, delims: s.delims}
+	}
+	if i := bytes.IndexByte(f, s.delims.Repetition); i >= 0 {
+		f = f[:i]
+	}
+	return Rep{data: f, delims: s.delims}
+}
+
+// Reps yields the repetitions of field n with their ordinals from 1. An empty
+// field yields nothing.
+func (s *Segment) Reps(n int) iter.Seq2[int, Rep] {
+	return func(yield func(int, Rep) bool) {
+		rest := s.Field(n)
+		for i := 1; len(rest) > 0; i++ {
+			one := rest
+			if cut := bytes.IndexByte(rest, s.delims.Repetition); cut >= 0 {
+				one, rest = rest[:cut], rest[cut+1:]
+			} else {
+				rest = nil
+			}
+			if !yield(i, Rep{data: one, delims: s.delims}) {
+				return
+			}
+		}
+	}
+}
+
+// Component returns component c (from 1) of the first repetition of field n.
+func (s *Segment) Component(n, c int) []byte { return s.Rep(n).Component(c) }
+
+// Sub returns subcomponent i of component c of the first repetition of field n.
+func (s *Segment) Sub(n, c, i int) []byte { return s.Rep(n).Sub(c, i) }
+
+// A Rep is one repetition of a field.
+type Rep struct {
+	data   []byte
+	delims *Delims
+}
+
+// Bytes is the repetition whole.
+func (r Rep) Bytes() []byte { return r.data }
+
+// Empty reports whether nothing is there, or HL7's explicit null ("").
+func (r Rep) Empty() bool { return Empty(r.data) }
+
+// Component returns component c (from 1), nil where there is none.
+func (r Rep) Component(c int) []byte {
+	if len(r.data) == 0 {
+		return nil
+	}
+	return part(r.data, r.delims.Component, c)
+}
+
+// Sub returns subcomponent i of component c.
+func (r Rep) Sub(c, i int) []byte {
+	b := r.Component(c)
+	if len(b) == 0 {
+		return nil
+	}
+	return part(b, r.delims.Sub, i)
+}
+
+// Unescape returns component c with HL7 escapes resolved; it allocates only
+// where there is one.
+func (r Rep) Unescape(c int) []byte {
+	b := r.Component(c)
+	if len(b) == 0 {
+		return nil
+	}
+	return Unescape(b, *r.delims)
+}
+
+// Empty reports whether a value is absent or HL7's explicit null ("").
+func Empty(b []byte) bool { return len(b) == 0 || (len(b) == 2 && b[0] == '"' && b[1] == '"') }
+
+// part is the n-th piece (from 1) of b between separators.
+func part(b []byte, sep byte, n int) []byte {
+	for ; n > 1; n-- {
+		i := bytes.IndexByte(b, sep)
+		if i < 0 {
+			return nil
+		}
+		b = b[i+1:]
+	}
+	if n < 1 {
+		return nil
+	}
+	if i := bytes.IndexByte(b, sep); i >= 0 {
+		return b[:i]
+	}
+	return b
+}
