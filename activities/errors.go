@@ -1,0 +1,102 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"immtrail/registry"
+)
+
+// Attempts after which a kind is not tried again by itself. All attempts of
+// the activity count, whatever the earlier ones failed with.
+const (
+	refusedAttempts = 2 // once more: folders and rights are sometimes put right at once
+	corruptAttempts = 3
+)
+
+// Spacing of a busy server or disk when the activity's retry policy is unknown.
+const (
+	busyFirst = time.Minute
+	busyMost  = 30 * time.Minute
+)
+
+// maxErrorText bounds what of a server's words goes into history.
+const maxErrorText = 500
+
+// fail turns err into what Temporal acts on, and nothing else in the house
+// does. It must be the last thing before an activity's return: an error of
+// Temporal's that is wrapped afterwards loses its type, and one that must not
+// be retried is then retried.
+//
+// The type is the kind of err ([registry.KindOf]), the message its text, which
+// is free of patient data by the rule of [registry.Error]. A context that the
+// server cancelled stays a cancellation.
+func fail(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil && temporal.IsCanceledError(context.Cause(ctx)) {
+		return context.Canceled
+	}
+	var already *temporal.ApplicationError
+	if errors.As(err, &already) {
+		return already
+	}
+	attempt, policy := 1, (*temporal.RetryPolicy)(nil)
+	if activity.IsActivity(ctx) {
+		info := activity.GetInfo(ctx)
+		attempt, policy = int(info.Attempt), info.RetryPolicy
+	}
+	kind := registry.KindOf(err)
+	opts := temporal.ApplicationErrorOptions{NonRetryable: !retry(kind, attempt)}
+	if kind == registry.Busy {
+		opts.NextRetryDelay = busyDelay(policy, attempt)
+	}
+	return temporal.NewApplicationErrorWithOptions(shorten(err.Error()), string(kind), opts)
+}
+
+// retry reports whether Temporal may try again by itself after this attempt.
+func retry(kind registry.Kind, attempt int) bool {
+	switch kind {
+	case registry.Refused:
+		return attempt < refusedAttempts
+	case registry.Corrupt:
+		return attempt < corruptAttempts
+	default:
+		return kind.Retryable()
+	}
+}
+
+// busyDelay is four times what the activity's own backoff would be, so that it
+// shrinks with the patience of a rehearsal.
+func busyDelay(policy *temporal.RetryPolicy, attempt int) time.Duration {
+	first, most := busyFirst, busyMost
+	if policy != nil && policy.InitialInterval > 0 {
+		first = 4 * policy.InitialInterval
+		most = 4 * max(policy.InitialInterval, policy.MaximumInterval)
+	}
+	delay := first
+	for range attempt - 1 {
+		if delay >= most {
+			break
+		}
+		delay *= 2
+	}
+	return min(delay, most)
+}
+
+// shorten cuts on a character's boundary.
+func shorten(text string) string {
+	if len(text) <= maxErrorText {
+		return text
+	}
+	cut := maxErrorText
+	for cut > 0 && text[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return text[:cut] + "…"
+}
