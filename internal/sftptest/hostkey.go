@@ -72,7 +72,7 @@ func writeWhole(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // gone already when the rename went well
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when the rename went well
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err

@@ -270,7 +270,7 @@ func (s *Server) channel(conn net.Conn, gone <-chan struct{}, user string, nc ss
 	if err != nil {
 		return
 	}
-	defer ch.Close()
+	defer func() { _ = ch.Close() }()
 	for req := range reqs {
 		ok := req.Type == "subsystem" && len(req.Payload) >= 4 && string(req.Payload[4:]) == "sftp"
 		_ = req.Reply(ok, nil)
@@ -291,7 +291,7 @@ func (s *Server) sftp(conn net.Conn, gone <-chan struct{}, user string, ch ssh.C
 		s.opts.Log.Error("sftp: user's folder cannot be opened", "user", user, "err", err)
 		return
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	h := &session{srv: s, user: user, root: root, conn: conn, gone: gone}
 	rs := sftp.NewRequestServer(hideExtensions(ch, s.Faults()), sftp.Handlers{FileGet: h, FilePut: h, FileCmd: h, FileList: h})
 	_ = rs.Serve() // the reason is always the end of the connection

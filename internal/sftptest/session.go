@@ -25,7 +25,7 @@ type session struct {
 var (
 	// errFailure is the answer without a reason that OpenSSH gives for most
 	// troubles, a full disk among them.
-	errFailure = errors.New("Failure") //nolint:staticcheck // the words are those of OpenSSH
+	errFailure = errors.New("Failure")
 	errCut     = errors.New("connection cut")
 )
 
@@ -237,7 +237,7 @@ func (h *session) list(p string) (sftp.ListerAt, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	entries, err := dir.ReadDir(-1)
 	if err != nil {
 		return nil, err
