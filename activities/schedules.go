@@ -2,12 +2,24 @@ package activities
 
 import (
 	"context"
+	"errors"
+	"hash/fnv"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"immtrail/registry"
 )
 
 // Schedules keeps the Temporal Schedules of practices and connections.
-type Schedules struct{}
+type Schedules struct {
+	Client client.Client
+	// TaskQueue is where the workflows that Schedules start are worked on.
+	TaskQueue string
+}
 
 // EnsureSchedulesInput asks for a practice's schedules as they should be.
 type EnsureSchedulesInput struct {
@@ -15,20 +27,205 @@ type EnsureSchedulesInput struct {
 	Connection string `json:"connection"`
 	Zone       string `json:"zone"`
 	// CadenceDays between submissions.
-	CadenceDays int  `json:"cadence_days"`
-	Paused      bool `json:"paused"`
+	CadenceDays int `json:"cadence_days"`
+	// Paused pauses the submission schedule. Where it is not set a schedule
+	// that exists stays as it is, so that what somebody paused in the Web UI
+	// is not set going by the way.
+	Paused bool `json:"paused"`
+	// Resume sets a paused submission schedule going again.
+	Resume bool `json:"resume,omitempty"`
 	// Remove takes the submission schedule away (withdrawal); the connection's
 	// report schedule stays, since others may use it.
 	Remove bool            `json:"remove,omitempty"`
 	Policy registry.Policy `json:"policy"`
 }
 
+// When files and reports travel on a real calendar: in the evening, when the
+// EHR has written its day, an hour that no change to summer time touches; and
+// four times a day for reports.
+const (
+	submissionHour = 20
+	jitter         = 10 * time.Minute
+	realCatchup    = 24 * time.Hour
+	// Temporal allows no shorter catch-up window and no shorter interval.
+	shortCatchup  = 10 * time.Second
+	shortInterval = time.Second
+	reportsPerDay = 4
+)
+
+// practiceAttribute is the search attribute by which a practice's workflows
+// are found. `starter setup` registers it.
+var practiceAttribute = temporal.NewSearchAttributeKeyKeyword("PracticeID")
+
 // EnsureSchedules creates or updates the submission schedule of the practice
 // and the report schedule of its connection: in the practice's zone with
 // jitter when a day lasts 24 hours, by interval otherwise; catch-up window and
 // overlap policy explicit. Repeating it changes nothing.
 func (a *Schedules) EnsureSchedules(ctx context.Context, in EnsureSchedulesInput) (Done, error) {
-	panic("todo")
+	if in.Practice == "" || in.Connection == "" {
+		return Done{}, fail(ctx, registry.Errorf(registry.Invalid, "schedules", "practice or connection is missing"))
+	}
+	submission := a.submission(in)
+	if in.Remove {
+		if err := a.remove(ctx, submission.ID); err != nil {
+			return Done{}, fail(ctx, err)
+		}
+		return Done{}, nil
+	}
+	if err := a.ensure(ctx, submission, in.Resume); err != nil {
+		return Done{}, fail(ctx, err)
+	}
+	if err := a.ensure(ctx, a.collection(in), false); err != nil {
+		return Done{}, fail(ctx, err)
+	}
+	return Done{}, nil
+}
+
+// submission describes the schedule that starts [CycleWorkflow].
+func (a *Schedules) submission(in EnsureSchedulesInput) client.ScheduleOptions {
+	return client.ScheduleOptions{
+		ID:            CycleScheduleID(in.Practice),
+		Spec:          submissionSpec(in),
+		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		CatchupWindow: catchup(in.Calendar),
+		Paused:        in.Paused,
+		Action: &client.ScheduleWorkflowAction{
+			ID:        "cycle/" + in.Practice,
+			Workflow:  CycleWorkflow,
+			TaskQueue: a.TaskQueue,
+			Args:      []any{CycleInput{Version: 1, Practice: in.Practice, Calendar: in.Calendar}},
+			TypedSearchAttributes: temporal.NewSearchAttributes(
+				practiceAttribute.ValueSet(in.Practice)),
+		},
+	}
+}
+
+// collection describes the schedule that starts [CollectionWorkflow]. It
+// belongs to the connection, which several practices may share.
+func (a *Schedules) collection(in EnsureSchedulesInput) client.ScheduleOptions {
+	return client.ScheduleOptions{
+		ID:            CollectionScheduleID(in.Connection),
+		Spec:          collectionSpec(in),
+		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
+		CatchupWindow: catchup(in.Calendar),
+		Action: &client.ScheduleWorkflowAction{
+			ID:        "reports/" + in.Connection,
+			Workflow:  CollectionWorkflow,
+			TaskQueue: a.TaskQueue,
+			Args: []any{CollectionInput{
+				Version: 1, Connection: in.Connection, Calendar: in.Calendar, Policy: in.Policy,
+			}},
+		},
+	}
+}
+
+// ensure creates the schedule, or makes the one that exists the same. What is
+// paused stays paused unless resume asks otherwise.
+func (a *Schedules) ensure(ctx context.Context, want client.ScheduleOptions, resume bool) error {
+	schedules := a.Client.ScheduleClient()
+	_, err := schedules.Create(ctx, want)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return scheduleError("schedule create", err)
+	}
+	handle := schedules.GetHandle(ctx, want.ID)
+	err = handle.Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			schedule := in.Description.Schedule
+			schedule.Action = want.Action
+			schedule.Spec = &want.Spec
+			schedule.Policy = &client.SchedulePolicies{Overlap: want.Overlap, CatchupWindow: want.CatchupWindow}
+			if schedule.State == nil {
+				schedule.State = &client.ScheduleState{}
+			}
+			schedule.State.Paused = want.Paused || schedule.State.Paused && !resume
+			return &client.ScheduleUpdate{Schedule: &schedule}, nil
+		},
+	})
+	if err != nil {
+		return scheduleError("schedule update", err)
+	}
+	return nil
+}
+
+func (a *Schedules) remove(ctx context.Context, id string) error {
+	err := a.Client.ScheduleClient().GetHandle(ctx, id).Delete(ctx)
+	if notFound := (*serviceerror.NotFound)(nil); err == nil || errors.As(err, &notFound) {
+		return nil
+	}
+	return scheduleError("schedule delete", err)
+}
+
+// scheduleError keeps the kinds apart that trying again cannot mend.
+func scheduleError(op string, err error) error {
+	kind := registry.Transient
+	var argument *serviceerror.InvalidArgument
+	var exhausted *serviceerror.ResourceExhausted
+	switch {
+	case errors.As(err, &argument):
+		kind = registry.Invalid
+	case errors.As(err, &exhausted):
+		kind = registry.Busy
+	}
+	return &registry.Error{Kind: kind, Op: op, Err: err}
+}
+
+func catchup(c registry.Calendar) time.Duration {
+	if c.Real() {
+		return realCatchup
+	}
+	return shortCatchup
+}
+
+// submissionSpec is every CadenceDays days. On a real calendar the days of the
+// month are counted from the first, so that the distance is never longer than
+// the cadence, whatever the month; the minute is spread by the practice's name.
+func submissionSpec(in EnsureSchedulesInput) client.ScheduleSpec {
+	cadence := max(1, in.CadenceDays)
+	if !in.Calendar.Real() {
+		return every(time.Duration(cadence) * in.Calendar.Day)
+	}
+	spec := client.ScheduleCalendarSpec{
+		Minute: []client.ScheduleRange{{Start: spread(in.Practice, 60)}},
+		Hour:   []client.ScheduleRange{{Start: submissionHour}},
+	}
+	if cadence > 1 {
+		spec.DayOfMonth = []client.ScheduleRange{{Start: 1, End: 31, Step: cadence}}
+	}
+	return onCalendar(spec, in.Zone)
+}
+
+func collectionSpec(in EnsureSchedulesInput) client.ScheduleSpec {
+	if !in.Calendar.Real() {
+		return every(in.Calendar.Day / reportsPerDay)
+	}
+	return onCalendar(client.ScheduleCalendarSpec{
+		Minute: []client.ScheduleRange{{Start: spread(in.Connection, 60)}},
+		Hour:   []client.ScheduleRange{{Start: 5, End: 23, Step: 24 / reportsPerDay}},
+	}, in.Zone)
+}
+
+func every(interval time.Duration) client.ScheduleSpec {
+	return client.ScheduleSpec{
+		Intervals: []client.ScheduleIntervalSpec{{Every: max(shortInterval, interval)}},
+	}
+}
+
+func onCalendar(spec client.ScheduleCalendarSpec, zone string) client.ScheduleSpec {
+	return client.ScheduleSpec{
+		Calendars:    []client.ScheduleCalendarSpec{spec},
+		TimeZoneName: zone,
+		Jitter:       jitter,
+	}
+}
+
+// spread gives each name its own place below n, the same on every machine.
+func spread(name string, n uint32) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return int(h.Sum32() % n)
 }
 
 // Workflow types that Schedules start. Their names and inputs are frozen: a

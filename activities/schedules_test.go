@@ -1,0 +1,251 @@
+package activities_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/mocks"
+	"go.temporal.io/sdk/temporal"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// scheduler keeps Schedules the way the server does: unique by ID.
+type scheduler struct {
+	client.ScheduleClient
+	kept   map[string]*client.Schedule
+	writes int
+	refuse error
+}
+
+func (s *scheduler) Create(_ context.Context, o client.ScheduleOptions) (client.ScheduleHandle, error) {
+	if s.refuse != nil {
+		return nil, s.refuse
+	}
+	if s.kept[o.ID] != nil {
+		return nil, temporal.ErrScheduleAlreadyRunning
+	}
+	s.writes++
+	s.kept[o.ID] = &client.Schedule{
+		Action: o.Action, Spec: &o.Spec,
+		Policy: &client.SchedulePolicies{Overlap: o.Overlap, CatchupWindow: o.CatchupWindow},
+		State:  &client.ScheduleState{Paused: o.Paused, Note: o.Note},
+	}
+	return nil, nil
+}
+
+func (s *scheduler) GetHandle(_ context.Context, id string) client.ScheduleHandle {
+	return &scheduleHandle{s: s, id: id}
+}
+
+type scheduleHandle struct {
+	client.ScheduleHandle
+	s  *scheduler
+	id string
+}
+
+func (h *scheduleHandle) Update(_ context.Context, o client.ScheduleUpdateOptions) error {
+	kept := h.s.kept[h.id]
+	if kept == nil {
+		return serviceerror.NewNotFound("no such schedule")
+	}
+	changed, err := o.DoUpdate(client.ScheduleUpdateInput{Description: client.ScheduleDescription{Schedule: *kept}})
+	if err != nil {
+		return err
+	}
+	h.s.kept[h.id] = changed.Schedule
+	return nil
+}
+
+func (h *scheduleHandle) Delete(context.Context) error {
+	if h.s.kept[h.id] == nil {
+		return serviceerror.NewNotFound("no such schedule")
+	}
+	delete(h.s.kept, h.id)
+	return nil
+}
+
+func newScheduler(t *testing.T) (*scheduler, *activities.Schedules) {
+	t.Helper()
+	s := &scheduler{kept: map[string]*client.Schedule{}}
+	c := mocks.NewClient(t)
+	c.On("ScheduleClient").Maybe().Return(s)
+	return s, &activities.Schedules{Client: c, TaskQueue: "immtrail"}
+}
+
+func scheduleInput(day time.Duration, cadence int) activities.EnsureSchedulesInput {
+	return activities.EnsureSchedulesInput{
+		Scope:      activities.Scope{Practice: "sunrise-plano", Calendar: registry.Calendar{Day: day}},
+		Connection: "texas-sftp", Zone: "America/Chicago", CadenceDays: cadence,
+	}
+}
+
+func TestEnsureSchedules(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+
+	t.Run("a real calendar gives evenings in the practice's zone, with jitter", func(t *testing.T) {
+		t.Parallel()
+		s, a := newScheduler(t)
+		_, err := a.EnsureSchedules(ctx, scheduleInput(0, 1))
+		require.NoError(t, err)
+
+		cycle := s.kept[activities.CycleScheduleID("sunrise-plano")]
+		require.NotNil(t, cycle)
+		require.Equal(t, "America/Chicago", cycle.Spec.TimeZoneName)
+		require.Positive(t, cycle.Spec.Jitter)
+		require.Len(t, cycle.Spec.Calendars, 1)
+		require.Empty(t, cycle.Spec.Intervals)
+		require.Empty(t, cycle.Spec.Calendars[0].DayOfMonth, "every day")
+		require.Equal(t, 24*time.Hour, cycle.Policy.CatchupWindow)
+		require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, cycle.Policy.Overlap)
+
+		action, ok := cycle.Action.(*client.ScheduleWorkflowAction)
+		require.True(t, ok)
+		require.Equal(t, "cycle/sunrise-plano", action.ID)
+		require.Equal(t, activities.CycleWorkflow, action.Workflow)
+		practice, ok := action.TypedSearchAttributes.GetKeyword(temporal.NewSearchAttributeKeyKeyword("PracticeID"))
+		require.True(t, ok)
+		require.Equal(t, "sunrise-plano", practice)
+
+		reports := s.kept[activities.CollectionScheduleID("texas-sftp")]
+		require.NotNil(t, reports)
+		require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, reports.Policy.Overlap)
+	})
+
+	t.Run("a cadence of some days is never stretched by the end of a month", func(t *testing.T) {
+		t.Parallel()
+		s, a := newScheduler(t)
+		_, err := a.EnsureSchedules(ctx, scheduleInput(0, 7))
+		require.NoError(t, err)
+		days := s.kept[activities.CycleScheduleID("sunrise-plano")].Spec.Calendars[0].DayOfMonth
+		require.Equal(t, []client.ScheduleRange{{Start: 1, End: 31, Step: 7}}, days)
+	})
+
+	for _, c := range []struct {
+		name    string
+		day     time.Duration
+		cadence int
+		want    time.Duration
+	}{
+		{"a rehearsal goes by interval", 2 * time.Second, 3, 6 * time.Second},
+		{"no interval is shorter than a second", 100 * time.Millisecond, 1, time.Second},
+		{"a cadence that was not set is a day", 5 * time.Second, 0, 5 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s, a := newScheduler(t)
+			_, err := a.EnsureSchedules(ctx, scheduleInput(c.day, c.cadence))
+			require.NoError(t, err)
+			cycle := s.kept[activities.CycleScheduleID("sunrise-plano")]
+			require.Empty(t, cycle.Spec.Calendars)
+			require.Equal(t, c.want, cycle.Spec.Intervals[0].Every)
+			require.Equal(t, 10*time.Second, cycle.Policy.CatchupWindow)
+		})
+	}
+}
+
+func TestEnsureSchedulesAgain(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	cycleID := activities.CycleScheduleID("sunrise-plano")
+
+	t.Run("repeating it leaves two schedules as they were", func(t *testing.T) {
+		t.Parallel()
+		s, a := newScheduler(t)
+		in := scheduleInput(0, 1)
+		_, err := a.EnsureSchedules(ctx, in)
+		require.NoError(t, err)
+		before := *s.kept[cycleID]
+		_, err = a.EnsureSchedules(ctx, in)
+		require.NoError(t, err)
+		require.Equal(t, 2, s.writes)
+		require.Equal(t, before, *s.kept[cycleID])
+	})
+
+	t.Run("a new cadence reaches the schedule that exists", func(t *testing.T) {
+		t.Parallel()
+		s, a := newScheduler(t)
+		_, err := a.EnsureSchedules(ctx, scheduleInput(time.Second, 1))
+		require.NoError(t, err)
+		_, err = a.EnsureSchedules(ctx, scheduleInput(time.Second, 4))
+		require.NoError(t, err)
+		require.Equal(t, 4*time.Second, s.kept[cycleID].Spec.Intervals[0].Every)
+	})
+
+	t.Run("what somebody paused in the Web UI stays paused until resume is asked for", func(t *testing.T) {
+		t.Parallel()
+		s, a := newScheduler(t)
+		in := scheduleInput(0, 1)
+		_, err := a.EnsureSchedules(ctx, in)
+		require.NoError(t, err)
+		s.kept[cycleID].State.Paused = true
+		_, err = a.EnsureSchedules(ctx, in)
+		require.NoError(t, err)
+		require.True(t, s.kept[cycleID].State.Paused)
+		in.Resume = true
+		_, err = a.EnsureSchedules(ctx, in)
+		require.NoError(t, err)
+		require.False(t, s.kept[cycleID].State.Paused)
+	})
+
+	t.Run("pausing submission does not pause the reports", func(t *testing.T) {
+		t.Parallel()
+		s, a := newScheduler(t)
+		in := scheduleInput(0, 1)
+		in.Paused = true
+		for range 2 {
+			_, err := a.EnsureSchedules(ctx, in)
+			require.NoError(t, err)
+			require.True(t, s.kept[cycleID].State.Paused)
+			require.False(t, s.kept[activities.CollectionScheduleID("texas-sftp")].State.Paused)
+		}
+		require.Empty(t, s.kept[cycleID].State.Note, "notes skip the codec")
+	})
+
+	t.Run("removal is repeatable and leaves the connection's reports", func(t *testing.T) {
+		t.Parallel()
+		s, a := newScheduler(t)
+		in := scheduleInput(0, 1)
+		_, err := a.EnsureSchedules(ctx, in)
+		require.NoError(t, err)
+		in.Remove = true
+		for range 2 {
+			_, err = a.EnsureSchedules(ctx, in)
+			require.NoError(t, err)
+		}
+		require.Nil(t, s.kept[cycleID])
+		require.NotNil(t, s.kept[activities.CollectionScheduleID("texas-sftp")])
+	})
+}
+
+func TestEnsureSchedulesFails(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		err   error
+		kind  registry.Kind
+		again bool
+	}{
+		{"a server that is away is tried again", errors.New("connection refused"), registry.Transient, true},
+		{"a zone that the server does not know is not", serviceerror.NewInvalidArgument("unknown zone"), registry.Invalid, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s, a := newScheduler(t)
+			s.refuse = c.err
+			_, err := a.EnsureSchedules(t.Context(), scheduleInput(0, 1))
+			var app *temporal.ApplicationError
+			require.ErrorAs(t, err, &app)
+			require.Equal(t, string(c.kind), app.Type())
+			require.Equal(t, c.again, !app.NonRetryable())
+		})
+	}
+}
