@@ -1,0 +1,107 @@
+package registry
+
+// LetterKind is which letter; it is also the name of its template.
+type LetterKind string
+
+// The letters, by whom they are for.
+const (
+	LetterReviewRequest    LetterKind = "review-request"                 // registry: please review our test files
+	LetterFirstFile        LetterKind = "first-production-file-registry" // registry: the first production file is on its way
+	LetterProductionVendor LetterKind = "production-notice-vendor"       // EHR vendor: the connection is live
+	LetterHistoryQuestions LetterKind = "history-questions-vendor"       // EHR vendor: can you send history, how far back
+	LetterFileRefused      LetterKind = "file-refused-vendor"            // EHR vendor: a file was not sent, or was refused
+	LetterReviewReminder   LetterKind = "review-reminder"                // our people: the registry has not answered
+	LetterEvidenceWanted   LetterKind = "evidence-wanted"                // our people: the Production email is not on file
+	LetterApprovalRefused  LetterKind = "approval-refused"               // our people: an approval could not be used
+	LetterHold             LetterKind = "alert-hold"                     // our people: something waits for you
+	LetterReminder         LetterKind = "alert-reminder"                 // our people: it still waits
+	LetterWatch            LetterKind = "alert-watch"                    // our people: a date or a count needs a look
+	LetterResolved         LetterKind = "resolved"                       // our people: an alert is over
+)
+
+// LetterKinds lists every letter.
+func LetterKinds() []LetterKind {
+	return []LetterKind{
+		LetterReviewRequest, LetterFirstFile, LetterProductionVendor, LetterHistoryQuestions,
+		LetterFileRefused, LetterReviewReminder, LetterEvidenceWanted, LetterApprovalRefused,
+		LetterHold, LetterReminder, LetterWatch, LetterResolved,
+	}
+}
+
+// LetterData is all that a letter's template can see. It has no room for
+// patient data: names of practices and people at work, names that we gave to
+// files, counts, dates, rule IDs and places. Dates are written as YYYY-MM-DD.
+// Whatever a letter does not need stays empty.
+type LetterData struct {
+	Practice LetterPractice `json:"practice"`
+	Registry LetterRegistry `json:"registry"`
+	// Coordinator signs and receives the answer.
+	Coordinator Contact `json:"coordinator"`
+	// Vendor is the EHR vendor's contact, for letters to our own people.
+	Vendor Contact `json:"vendor"`
+	// Date is the letter's date; Since and Due bound the wait it speaks of;
+	// Days counts from Since to Date.
+	Date  string `json:"date,omitempty"`
+	Since string `json:"since,omitempty"`
+	Due   string `json:"due,omitempty"`
+	Days  int    `json:"days,omitempty"`
+	// Needed is how many error-free test files the registry asks for.
+	Needed int `json:"needed,omitempty"`
+	// ProductionProcessingID is MSH-11 in production, for the vendor.
+	ProductionProcessingID string       `json:"production_processing_id,omitempty"`
+	Files                  []LetterFile `json:"files,omitempty"`
+	// Causes say why a file was refused: rules, places and remedies, no values.
+	Causes []LetterCause `json:"causes,omitempty"`
+	// What names in a few words what the letter is about ("the registry's
+	// server cannot be used"); Words are one or two sentences of ours.
+	What  string `json:"what,omitempty"`
+	Words string `json:"words,omitempty"`
+	// HoldID and Actions say how to settle it; Commands are typed as they stand.
+	HoldID   string   `json:"hold_id,omitempty"`
+	Actions  []string `json:"actions,omitempty"`
+	Commands []string `json:"commands,omitempty"`
+}
+
+// LetterPractice is the practice as letters name it.
+type LetterPractice struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	OrgCode string `json:"org_code"`
+	IISID   string `json:"iis_id,omitempty"`
+	Sites   int    `json:"sites"`
+}
+
+// LetterRegistry is the registry as letters name it, with whom to call.
+type LetterRegistry struct {
+	Title string `json:"title"`
+	Email string `json:"email"`
+	Phone string `json:"phone"`
+}
+
+// LetterFile is one file as letters tell of it.
+type LetterFile struct {
+	// Name is the remote name, which we made ourselves; never the EHR's.
+	Name string `json:"name"`
+	// ID is the file's own number, such as f-1042.
+	ID        string `json:"id,omitempty"`
+	Delivered string `json:"delivered,omitempty"`
+	Messages  int    `json:"messages"`
+	Doses     int    `json:"doses,omitempty"`
+	// Refused counts messages that were refused; Result and Report are words
+	// of ours: "error-free", "answered 2026-03-02".
+	Refused int    `json:"refused,omitempty"`
+	Result  string `json:"result,omitempty"`
+	Report  string `json:"report,omitempty"`
+}
+
+// LetterCause is one reason, told once however often it struck.
+type LetterCause struct {
+	// Rule is a rule ID or a registry's code: "P-06", "CLR-100".
+	Rule     string `json:"rule"`
+	Severity string `json:"severity"`
+	// Place is the first place: "message 12, PID-7".
+	Place   string `json:"place,omitempty"`
+	Count   int    `json:"count"`
+	Meaning string `json:"meaning,omitempty"`
+	Remedy  string `json:"remedy,omitempty"`
+}

@@ -1,0 +1,270 @@
+package texas
+
+import (
+	"fmt"
+	"net/mail"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"immtrail/registry"
+)
+
+// checker collects what is impossible in a profile, each fault with the file
+// that set the value and its key.
+type checker struct {
+	by   map[string]string
+	errs []error
+}
+
+func (c *checker) fail(key, format string, args ...any) {
+	file := c.by[key]
+	if file == "" {
+		file = "profile.yaml"
+	}
+	c.errs = append(c.errs, fmt.Errorf("%s: %s: %s", file, key, fmt.Sprintf(format, args...)))
+}
+
+// culprit is the one of keys that an overlay set, so that a fault between two
+// values names the file that brought it.
+func (c *checker) culprit(keys ...string) string {
+	for _, k := range keys {
+		if c.by[k] != "" {
+			return k
+		}
+	}
+	return keys[0]
+}
+
+func (s *set) check() []error {
+	c := &checker{by: s.by}
+	p := &s.out.Profile
+	c.who(p)
+	c.messages(p)
+	c.files(p)
+	c.folders(p)
+	c.transfer(p)
+	c.rules(p)
+	c.reports(p)
+	c.gate(p)
+	c.policy(p)
+	c.calendar(p)
+	slices.SortFunc(c.errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return c.errs
+}
+
+func (c *checker) oneOf(key, val string, allowed ...string) {
+	if !slices.Contains(allowed, val) {
+		c.fail(key, "one of %s", strings.Join(allowed, ", "))
+	}
+}
+
+func (c *checker) between(key string, val, low, high int64) {
+	if val < low || val > high {
+		c.fail(key, "from %d to %d", low, high)
+	}
+}
+
+func (c *checker) rising(key string, days []int, below int) {
+	last := 0
+	for _, d := range days {
+		if d <= last || below > 0 && d >= below {
+			if below > 0 {
+				c.fail(key, "rising numbers of days from 1 on, below %d", below)
+			} else {
+				c.fail(key, "rising numbers of days from 1 on")
+			}
+			return
+		}
+		last = d
+	}
+}
+
+func oneLineText(s string) bool {
+	return strings.TrimSpace(s) != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+func (c *checker) who(p *registry.Profile) {
+	for key, val := range map[string]string{
+		"title": p.Title, "data_exchange_phone": p.DataExchangePhone, "support_phone": p.SupportPhone,
+	} {
+		if !oneLineText(val) {
+			c.fail(key, "one line of text")
+		}
+	}
+	if registry.CheckID("name", p.Name) != nil {
+		c.fail("name", "lower-case letters, digits and hyphens")
+	}
+	for key, val := range map[string]string{
+		"data_exchange_email": p.DataExchangeEmail, "support_email": p.SupportEmail,
+	} {
+		if a, err := mail.ParseAddress(val); err != nil || a.Address != val {
+			c.fail(key, "an address such as name@example.org")
+		}
+	}
+}
+
+func (c *checker) messages(p *registry.Profile) {
+	c.oneOf("message.test_processing_id", p.Message.TestProcessingID, "T", "P", "D")
+	// Real patient data travels in these two: nothing marked as a test may.
+	c.oneOf("message.production_processing_id", p.Message.ProductionProcessingID, "P")
+	c.oneOf("message.historical_processing_id", p.Message.HistoricalProcessingID, "P")
+	if v := p.Message.ReceivingFacility; v != "" && (!oneLineText(v) || strings.ContainsAny(v, `|~\&`)) {
+		c.fail("message.receiving_facility", "what MSH-6 holds, without separators, or empty")
+	}
+}
+
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+func (c *checker) files(p *registry.Profile) {
+	const key = "file.name_template"
+	known := []string{"{org}", "{iis}", "{lane}", "{date}", "{time}", "{seq}"}
+	used := placeholder.FindAllString(p.File.NameTemplate, -1)
+	for _, u := range used {
+		if !slices.Contains(known, u) {
+			c.fail(key, "%s is none of %s", u, strings.Join(known, " "))
+			return
+		}
+	}
+	if !slices.Contains(used, "{org}") && !slices.Contains(used, "{iis}") {
+		c.fail(key, "needs {org} or {iis}: the registry has to see whose file it is")
+	}
+	if !slices.Contains(used, "{seq}") {
+		c.fail(key, "needs {seq}: two files must never have one name")
+	}
+	sample := &registry.Practice{OrgCode: "ABCD1234", IISID: "0001112000"}
+	day := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
+	for lane, key := range map[registry.Lane]string{
+		registry.LaneTest: "file.test_word", registry.LaneProduction: "file.production_word",
+		registry.LaneHistorical: "file.historical_word",
+	} {
+		if _, err := registry.RemoteName(p.File, sample, lane, day, 999999999); err != nil {
+			c.fail(c.culprit(key, "file.name_template"), "gives a name that is not plain letters, digits, _ - and .")
+		}
+	}
+	c.between("file.max_bytes", p.File.MaxBytes, 1024, 1<<40)
+	c.between("file.max_messages", int64(p.File.MaxMessages), 1, 100_000_000)
+	c.oneOf("file.after_staging", p.File.AfterStaging, "keep", "delete")
+}
+
+func (c *checker) folders(p *registry.Profile) {
+	for key, f := range map[string]string{
+		"folders.test": p.Folders.Test, "folders.production": p.Folders.Production,
+		"folders.historical": p.Folders.Historical, "folders.reports": p.Folders.Reports,
+	} {
+		bad := !oneLineText(f) || path.IsAbs(f) || path.Clean(f) != f || f == ".." ||
+			strings.HasPrefix(f, "../") || strings.Contains(f, `\`)
+		if bad {
+			c.fail(key, "a folder below the login's own, such as inbound/test")
+		}
+	}
+}
+
+func (c *checker) transfer(p *registry.Profile) {
+	c.oneOf("transfer.upload", p.Transfer.Upload, "rename", "direct")
+	for key, d := range map[string]time.Duration{
+		"transfer.dial_timeout": p.Transfer.DialTimeout, "transfer.idle_timeout": p.Transfer.IdleTimeout,
+	} {
+		if d < time.Second || d > 15*time.Minute {
+			c.fail(key, "from 1s to 15m, with its unit")
+		}
+	}
+}
+
+var (
+	ruleForm  = regexp.MustCompile(`^[A-Z]-\d{2}$`)
+	fieldForm = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}-\d{1,2}(\.\d{1,2})?$`)
+)
+
+func (c *checker) rules(p *registry.Profile) {
+	for _, rule := range sortedKeys(p.Rules.Grades) {
+		key := "rules.grades." + rule
+		c.by[key] = c.by["rules.grades"]
+		if !ruleForm.MatchString(rule) {
+			c.fail(key, "a rule looks like F-10")
+		}
+		c.oneOf(key, p.Rules.Grades[rule], "off", "info", "warning", "error")
+	}
+	for _, rule := range p.Rules.Held {
+		if !ruleForm.MatchString(rule) {
+			c.fail("rules.held", "a rule looks like F-10")
+		}
+		if p.Rules.Grades[rule] == "off" {
+			c.fail(c.culprit("rules.grades", "rules.held"), "%s is off in rules.grades and named in rules.held; it cannot be both", rule)
+		}
+	}
+	if f := p.Rules.ConsentField; f != "" && !fieldForm.MatchString(f) {
+		c.fail("rules.consent_field", "a field such as PD1-12, or empty")
+	}
+}
+
+func (c *checker) reports(p *registry.Profile) {
+	c.oneOf("reports.lists", p.Reports.Lists, "all", "bad-only")
+	c.oneOf("reports.per", p.Reports.Per, "file", "day", "week")
+	if _, err := path.Match(p.Reports.NamePattern, ""); err != nil || p.Reports.NamePattern == "" {
+		c.fail("reports.name_pattern", "a pattern such as *.txt")
+	}
+	c.between("reports.due_business_days", int64(p.Reports.DueBusinessDays), 1, 60)
+}
+
+func (c *checker) gate(p *registry.Profile) {
+	po := &p.Policy
+	c.between("policy.test_files_min", int64(po.TestFilesMin), 1, 100)
+	c.between("policy.test_files_max", int64(po.TestFilesMax), 1, 100)
+	if po.TestFilesMin > po.TestFilesMax {
+		c.fail(c.culprit("policy.test_files_min", "policy.test_files_max"),
+			"test_files_min (%d) is more than test_files_max (%d)", po.TestFilesMin, po.TestFilesMax)
+	}
+	c.rising("policy.review_reminders", po.ReviewReminders, 0)
+	c.rising("policy.evidence_reminders", po.EvidenceReminders, 0)
+	c.rising("policy.history_reminders", po.HistoryReminders, 0)
+	c.rising("policy.hold_reminders", po.HoldReminders, 0)
+}
+
+func (c *checker) policy(p *registry.Profile) {
+	po := &p.Policy
+	// 25 TAC 100.6(b): thirty days is the law's limit; less is one's own choice.
+	c.between("policy.floor_days", int64(po.FloorDays), 1, 30)
+	c.rising("policy.floor_warnings", po.FloorWarnings, po.FloorDays)
+	c.between("policy.cadence_days", int64(po.CadenceDays), 1, 30)
+	if po.CadenceDays > po.FloorDays {
+		c.fail(c.culprit("policy.cadence_days", "policy.floor_days"),
+			"cadence_days (%d) is more than floor_days (%d)", po.CadenceDays, po.FloorDays)
+	}
+	c.between("policy.quiet_site_days", int64(po.QuietSiteDays), 1, 365)
+	c.between("policy.error_due_days", int64(po.ErrorDueDays), 1, 365)
+	c.between("policy.files_per_cycle", int64(po.FilesPerCycle), 1, 10_000)
+	c.between("policy.history_window", int64(po.HistoryWindow), 1, 64)
+	c.between("policy.history_part_messages", int64(po.HistoryPartMessages), 1, int64(max(p.File.MaxMessages, 1)))
+	c.between("policy.history_stop_percent", int64(po.HistoryStopPercent), 1, 100)
+	c.between("policy.retention_days", int64(po.RetentionDays), 1, 3650)
+	if !(po.Patience > 0 && po.Patience <= 10) {
+		c.fail("policy.patience", "more than 0, at most 10")
+	}
+}
+
+func (c *checker) calendar(p *registry.Profile) {
+	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "" || p.Zone == "Local" {
+		c.fail("zone", "an IANA zone such as America/Chicago")
+	}
+	seen := map[string]bool{}
+	for _, h := range p.Holidays {
+		if _, err := time.Parse(time.DateOnly, h); err != nil {
+			c.fail("holidays", "%q is not a date such as 2026-12-25", h)
+		}
+		if seen[h] {
+			c.fail("holidays", "%s stands twice", h)
+		}
+		seen[h] = true
+	}
+}
+
+func words[T ~string](vals []T) string {
+	out := make([]string, len(vals))
+	for i, v := range vals {
+		out[i] = string(v)
+	}
+	return strings.Join(out, ", ")
+}
