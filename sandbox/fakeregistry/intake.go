@@ -1,0 +1,180 @@
+package fakeregistry
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"immtrail/registry"
+)
+
+// judgeAll judges what lies in the spool of one account and lane.
+func (r *Registry) judgeAll(user string, l registry.Lane) error {
+	files, err := r.store.spooledFiles(user, l)
+	if err != nil {
+		return err
+	}
+	for _, p := range files {
+		if !r.ledger.have[p.id()] {
+			if err := r.receive(p); err != nil {
+				return err
+			}
+		}
+		if err := r.store.putAway(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive judges one file and writes answer, doses and, last, the line in the
+// ledger, which settles it.
+func (r *Registry) receive(p spooled) error {
+	a := r.accounts[p.user]
+	rec, err := r.firstPass(p, &a)
+	if err != nil {
+		return err
+	}
+	known := r.world(p.user, p.lane)
+	j := newJudge(&a, p.lane, r.message.ProcessingID(p.lane), rec.Date, func(k doseKey) bool { return known[k] })
+	info := answerInfo{
+		orgCode: a.OrgCode, name: p.name, controlID: rec.env.controlID, reportID: reportID(&rec.Received),
+		at: rec.AnswerDue, lane: p.lane,
+	}
+	err = writeAnswer(r.store.answerPath(p.id()), a.Behaviour, info, func(out answer) error {
+		return r.judgeFile(p, rec, j, out)
+	})
+	if err != nil {
+		return err
+	}
+	if err := r.store.writeDoses(p.id(), j.accepted); err != nil {
+		return err
+	}
+	if err := r.ledger.append(&rec.Received); err != nil {
+		return err
+	}
+	for _, k := range j.accepted {
+		known[k] = true
+	}
+	r.waiting = append(r.waiting, waitingFor(&rec.Received))
+	return nil
+}
+
+// draft is an entry of the ledger in the making.
+type draft struct {
+	Received
+	env envelope
+}
+
+// firstPass takes digests and looks at the envelope. What it fills in depends
+// on the file and the moment of its taking only, so that a repetition after a
+// kill gives the same.
+func (r *Registry) firstPass(p spooled, a *Account) (*draft, error) {
+	f, err := os.Open(r.store.spoolPath(p))
+	if err != nil {
+		return nil, fmt.Errorf("open a spooled file: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	whole := sha256.New()
+	counted := &counter{r: io.TeeReader(f, whole)}
+	env, err := readEnvelope(counted)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, counted); err != nil { // what an unreadable file holds beyond
+		return nil, fmt.Errorf("read a spooled file: %w", err)
+	}
+	after := time.Duration(a.Behaviour.After * float64(24*time.Hour))
+	d := &draft{env: env, Received: Received{
+		ID: p.id(), Time: p.at, Date: p.date, Account: p.user, OrgCode: a.OrgCode, Lane: p.lane,
+		Folder: r.store.folders.For(p.lane), Name: p.name, Size: counted.n,
+		SHA256: hex.EncodeToString(whole.Sum(nil)), ContentSHA256: env.content,
+		Messages: []Message{}, ProcessingIDs: map[string]int{},
+		Verdicts: map[registry.Outcome]int{}, Codes: map[string]int{},
+		AnswerDue: p.date.Add(after),
+	}}
+	d.Answer = fmt.Sprintf("DQA_%s_%s_%d.txt", a.OrgCode, p.date.In(zone).Format(dayForm), r.ledger.count[p.user]+1)
+	return d, nil
+}
+
+func reportID(rec *Received) string { return "R" + short(rec.ID)[:12] }
+
+// judgeFile is the second pass: message by message, or the file as a whole.
+func (r *Registry) judgeFile(p spooled, d *draft, j *judge, out answer) error {
+	f, err := os.Open(r.store.spoolPath(p))
+	if err != nil {
+		return fmt.Errorf("open a spooled file: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	fault := d.env.fault
+	if fault != nil {
+		v := verdict{Complaints: []complaint{*fault}}
+		d.Codes[fault.Code]++
+		if err := out.verdict(&v); err != nil {
+			return err
+		}
+	}
+	err = eachMessage(f, func(m *message) error {
+		v := j.judgeMessage(m)
+		if fault != nil {
+			v.Complaints = []complaint{*fault}
+		}
+		d.note(m, &v)
+		if fault != nil {
+			return nil
+		}
+		return out.verdict(&v)
+	})
+	if fault != nil {
+		j.accepted = nil
+		return ignoreUnreadable(err)
+	}
+	return err
+}
+
+// ignoreUnreadable: a rejected file is noted as far as it can be read.
+func ignoreUnreadable(err error) error {
+	if errors.Is(err, errSegmentTooLong) {
+		return nil
+	}
+	return err
+}
+
+// note writes one message into the entry.
+func (d *draft) note(m *message, v *verdict) {
+	msh := m.segments[0]
+	entry := Message{
+		ControlID: v.ControlID, ProcessingID: v.Processing, Facility: msh.part(4, 1),
+		Outcome: v.outcome(), Codes: v.codes(),
+	}
+	if i := m.ordinal - 1; i < len(d.env.digests) {
+		entry.SHA256 = d.env.digests[i]
+	}
+	d.Messages = append(d.Messages, entry)
+	d.ProcessingIDs[v.Processing]++
+	d.Verdicts[entry.Outcome]++
+	if d.env.fault == nil {
+		for _, c := range entry.Codes {
+			d.Codes[c]++
+		}
+	}
+	if pid := m.first("PID"); pid != nil && testPatient(pid) {
+		d.TestPatients++
+	}
+}
+
+// counter counts the bytes that pass.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
