@@ -1,0 +1,106 @@
+package notify
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"net/mail"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"immtrail/registry"
+)
+
+// Letter is what somebody is to be told.
+type Letter struct {
+	// Event makes the letter unique: the same event is the same letter.
+	Event    string
+	Template registry.LetterKind
+	To       []registry.Contact
+	Data     registry.LetterData
+	// Date is the letter's Date header; zero leaves it to the moment of sending.
+	Date time.Time
+}
+
+// Templates turns data into words; texas.Letters does.
+type Templates interface {
+	Render(kind registry.LetterKind, data registry.LetterData) (subject, body string, err error)
+}
+
+// Rendered is a letter ready to be shown or sent.
+type Rendered struct {
+	Event   string             `json:"event"`
+	Subject string             `json:"subject"`
+	Body    string             `json:"body"`
+	To      []registry.Contact `json:"to"`
+	Date    time.Time          `json:"date,omitzero"`
+}
+
+// Render writes the letter. It returns an error of kind Invalid when the
+// template fails, when nobody is addressed, when a name, an address or the
+// subject holds control characters (a name must not become a header), and
+// when the text looks like part of an HL7 message.
+func Render(t Templates, l Letter) (Rendered, error) {
+	subject, body, err := t.Render(l.Template, l.Data)
+	if err != nil {
+		return Rendered{}, err
+	}
+	r := Rendered{Event: l.Event, Subject: subject, Body: body, To: l.To, Date: l.Date}
+	if why := r.fault(); why != "" {
+		return Rendered{}, registry.Errorf(registry.Invalid, "letter", "%s: %s", l.Template, why)
+	}
+	return r, nil
+}
+
+// hl7Line is what no letter contains: the beginning of a segment.
+var hl7Line = regexp.MustCompile(`(?m)(^|\s)(MSH|PID|PD1|NK1|ORC|RXA|RXR|OBX)\|`)
+
+func (r Rendered) fault() string {
+	switch {
+	case r.Event == "":
+		return "the event is missing"
+	case len(r.To) == 0:
+		return "nobody is addressed"
+	case strings.TrimSpace(r.Subject) == "" || strings.ContainsFunc(r.Subject, unicode.IsControl):
+		return "the subject is empty or holds control characters"
+	case hl7Line.MatchString(r.Subject) || hl7Line.MatchString(r.Body):
+		return "the text holds part of an HL7 message"
+	}
+	for _, c := range r.To {
+		if why := contactFault(c); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// contactFault tells what is wrong with an address, by its role and not by its
+// value.
+func contactFault(c registry.Contact) string {
+	a, err := mail.ParseAddress(c.Email)
+	switch {
+	case strings.ContainsFunc(c.Name, unicode.IsControl):
+		return "the name of the contact " + string(c.Role) + " holds control characters"
+	case err != nil || a.Address != c.Email || strings.ContainsFunc(c.Email, unicode.IsControl):
+		return "the address of the contact " + string(c.Role) + " is not an address"
+	}
+	return ""
+}
+
+// MessageID is the Message-ID of the letter about event, without its angle
+// brackets. The same event and domain always give the same one. Domain is the
+// part of the sender's address after "@".
+func MessageID(event, domain string) string {
+	sum := sha256.Sum256([]byte("immtrail letter\x00" + event))
+	name := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]))
+	return name + "@" + domain
+}
+
+// Domain is the part of an address after "@", or "localhost".
+func Domain(address string) string {
+	if at := strings.LastIndexByte(address, '@'); at >= 0 && at+1 < len(address) {
+		return strings.ToLower(address[at+1:])
+	}
+	return "localhost"
+}

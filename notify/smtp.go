@@ -1,0 +1,261 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"immtrail/registry"
+)
+
+// Sender brings a rendered letter out. Sending the same letter again is safe
+// as far as mail allows: it carries the same Message-ID.
+type Sender interface {
+	Send(ctx context.Context, r Rendered, messageID string) (Receipt, error)
+}
+
+// Receipt says what became of a letter.
+type Receipt struct {
+	MessageID string `json:"message_id"`
+	// Delivered says that a mail server took it.
+	Delivered bool `json:"delivered"`
+	// Note says why not, in words.
+	Note string `json:"note,omitempty"`
+}
+
+// Off keeps letters from leaving. It is what runs until notify.deliver says
+// "send", so that a rehearsal never writes to anybody.
+type Off struct{}
+
+// Send checks the letter and delivers nothing.
+func (Off) Send(_ context.Context, r Rendered, messageID string) (Receipt, error) {
+	if why := r.fault(); why != "" {
+		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%s", why)
+	}
+	return Receipt{MessageID: messageID, Note: "not delivered: notify.deliver is off"}, nil
+}
+
+// TLSMode says how the connection to the mail server is protected.
+type TLSMode string
+
+// The modes.
+const (
+	// STARTTLS begins in clear and refuses to go on without TLS. The default.
+	STARTTLS TLSMode = "starttls"
+	// ImplicitTLS speaks TLS from the first byte (port 465).
+	ImplicitTLS TLSMode = "implicit"
+	// PlainRelay uses no TLS: for a relay on the same machine or network. A
+	// password is never sent this way.
+	PlainRelay TLSMode = "none"
+)
+
+// SMTP sends by a mail server.
+type SMTP struct {
+	Host string
+	// Port 0 means 587, or 465 with ImplicitTLS, or 25 with PlainRelay.
+	Port     int
+	TLS      TLSMode
+	User     string
+	Password string
+	// From and ReplyTo are the coordinator; an empty ReplyTo is From.
+	From    registry.Contact
+	ReplyTo registry.Contact
+	// Timeout bounds every step; 0 means 30 s.
+	Timeout time.Duration
+	// TLSConfig is for certificates of one's own; nil means the system's.
+	TLSConfig *tls.Config
+}
+
+// Check tells what is wrong with the settings, all at once.
+func (s SMTP) Check() []string {
+	var faults []string
+	if s.Host == "" {
+		faults = append(faults, "host: the mail server's name is missing")
+	}
+	if s.Port < 0 || s.Port > 65535 {
+		faults = append(faults, "port: from 1 to 65535, or 0 for the usual one")
+	}
+	switch s.TLS {
+	case "", STARTTLS, ImplicitTLS:
+	case PlainRelay:
+		if s.Password != "" {
+			faults = append(faults, "tls: none sends the password in clear; use starttls or implicit")
+		}
+	default:
+		faults = append(faults, "tls: one of starttls, implicit, none")
+	}
+	if why := contactFault(s.From); why != "" {
+		faults = append(faults, "from: "+why)
+	}
+	if s.ReplyTo.Email != "" {
+		if why := contactFault(s.ReplyTo); why != "" {
+			faults = append(faults, "reply_to: "+why)
+		}
+	}
+	return faults
+}
+
+// Send delivers the letter over a connection of its own. Errors:
+//
+//   - Transient: the server cannot be reached, says "later" (4xx), or nobody
+//     can tell whether it took the letter. Send again with the same messageID.
+//   - Refused: the server refuses the letter or an address for good (5xx), or
+//     offers no TLS, or its certificate is not trusted.
+//   - Unauthorised: the login is refused.
+//   - Invalid: the letter or the settings cannot be used at all.
+func (s SMTP) Send(ctx context.Context, r Rendered, messageID string) (Receipt, error) {
+	if faults := s.Check(); len(faults) > 0 {
+		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%s", strings.Join(faults, "; "))
+	}
+	if why := r.fault(); why != "" {
+		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%s", why)
+	}
+	msg, err := s.message(r, messageID)
+	if err != nil {
+		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%w", err)
+	}
+	client, err := s.client(ctx)
+	if err != nil {
+		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%w", err)
+	}
+	conn, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return Receipt{}, dialError(err)
+	}
+	// The server's goodbye decides nothing: once it took the letter, it has it.
+	defer func() { _ = client.CloseWithSMTPClient(conn) }()
+	err = client.SendWithSMTPClient(conn, msg)
+	if msg.IsDelivered() {
+		return Receipt{MessageID: messageID, Delivered: true}, nil
+	}
+	return Receipt{}, sendError(err)
+}
+
+func (s SMTP) message(r Rendered, messageID string) (*mail.Msg, error) {
+	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	if err := m.FromFormat(s.From.Name, s.From.Email); err != nil {
+		return nil, errors.New("from is not an address")
+	}
+	reply := s.ReplyTo
+	if reply.Email == "" {
+		reply = s.From
+	}
+	if err := m.ReplyToFormat(reply.Name, reply.Email); err != nil {
+		return nil, errors.New("reply_to is not an address")
+	}
+	for _, c := range r.To {
+		if err := m.AddToFormat(c.Name, c.Email); err != nil {
+			return nil, errors.New("a recipient is not an address")
+		}
+	}
+	m.Subject(r.Subject)
+	m.SetMessageIDWithValue(messageID)
+	if r.Date.IsZero() {
+		m.SetDate()
+	} else {
+		m.SetDateWithValue(r.Date)
+	}
+	m.SetBodyString(mail.TypeTextPlain, r.Body)
+	return m, nil
+}
+
+// client has one deadline for everything, the context's if that is nearer: the
+// library does not look at the context once it is connected.
+func (s SMTP) client(ctx context.Context) (*mail.Client, error) {
+	timeout := s.Timeout
+	if timeout == 0 {
+		timeout = 30 * time.Second
+	}
+	if end, ok := ctx.Deadline(); ok {
+		timeout = max(min(timeout, time.Until(end)), time.Millisecond)
+	}
+	opts := []mail.Option{mail.WithTimeout(timeout), mail.WithHELO(Domain(s.From.Email)), mail.WithoutNoop()}
+	port := 587
+	switch s.TLS {
+	case ImplicitTLS:
+		port = 465
+		opts = append(opts, mail.WithSSL())
+	case PlainRelay:
+		port = 25
+		opts = append(opts, mail.WithTLSPolicy(mail.NoTLS))
+	default:
+		opts = append(opts, mail.WithTLSPolicy(mail.TLSMandatory))
+	}
+	if s.Port != 0 {
+		port = s.Port
+	}
+	opts = append(opts, mail.WithPort(port))
+	if s.TLSConfig != nil {
+		c := s.TLSConfig.Clone()
+		if c.ServerName == "" {
+			c.ServerName = s.Host
+		}
+		opts = append(opts, mail.WithTLSConfig(c))
+	}
+	if s.User != "" {
+		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(s.User), mail.WithPassword(s.Password))
+	}
+	return mail.NewClient(s.Host, opts...)
+}
+
+// dialError grades what went wrong before the letter was on its way.
+func dialError(err error) error {
+	var (
+		server  *textproto.Error
+		cert    *tls.CertificateVerificationError
+		unknown x509.UnknownAuthorityError
+		host    x509.HostnameError
+		record  tls.RecordHeaderError
+		netErr  net.Error
+	)
+	switch {
+	case errors.As(err, &cert), errors.As(err, &unknown), errors.As(err, &host):
+		return registry.Errorf(registry.Refused, "mail", "the mail server's certificate is not trusted: %w", err)
+	case errors.As(err, &record):
+		return registry.Errorf(registry.Refused, "mail", "the mail server does not speak TLS on this port")
+	case strings.Contains(err.Error(), "STARTTLS"):
+		return registry.Errorf(registry.Refused, "mail", "the mail server offers no TLS (STARTTLS); nothing was sent")
+	case errors.As(err, &server):
+		return byCode(server.Code, "the mail server answered %d at the login", server.Code)
+	case strings.Contains(err.Error(), "SMTP AUTH") || errors.Is(err, mail.ErrNoSupportedAuthDiscovered):
+		return registry.Errorf(registry.Unauthorised, "mail", "no way to log in that both sides know")
+	case errors.As(err, &netErr), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return registry.Errorf(registry.Transient, "mail", "the mail server cannot be reached: %w", err)
+	}
+	return registry.Errorf(registry.Transient, "mail", "the mail server cannot be used: %w", err)
+}
+
+// sendError grades what went wrong with the letter itself. Without an answer
+// to the end of the text nobody knows whether the server took it: Transient,
+// so that the same Message-ID is repeated.
+func sendError(err error) error {
+	var se *mail.SendError
+	if errors.As(err, &se) && se.ErrorCode() != 0 {
+		return byCode(se.ErrorCode(), "the mail server answered %d (%s)", se.ErrorCode(), se.Reason)
+	}
+	if se != nil && (se.Reason == mail.ErrSMTPDataClose || se.Reason == mail.ErrWriteContent) {
+		return registry.Errorf(registry.Transient, "mail", "no answer after the letter was handed over; it may have been taken")
+	}
+	return registry.Errorf(registry.Transient, "mail", "the connection to the mail server broke")
+}
+
+// byCode is the kind of a server's answer (RFC 5321 4.2.1, RFC 4954 6).
+func byCode(code int, format string, args ...any) error {
+	kind := registry.Transient
+	switch {
+	case code == 530 || code == 534 || code == 535 || code == 538:
+		kind = registry.Unauthorised
+	case code == 452:
+		kind = registry.Busy
+	case code >= 500:
+		kind = registry.Refused
+	}
+	return registry.Errorf(kind, "mail", format, args...)
+}
