@@ -1,0 +1,184 @@
+package sftp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"immtrail/registry"
+	"immtrail/transfer"
+)
+
+const (
+	// chunk is the payload of one request: what every server takes.
+	chunk = 32 << 10
+	// listBudget is about 300,000 names. A folder of reports holds hundreds.
+	listBudget = 64 << 20
+	// listPatience is how many times the wait for one answer a whole listing
+	// may last; it is many answers.
+	listPatience = 5
+)
+
+// Stat implements [transfer.Remote].
+func (s *session) Stat(ctx context.Context, folder, name string) (transfer.Seen, error) {
+	p, err := transfer.Join(folder, name)
+	if err != nil {
+		return transfer.Seen{}, err
+	}
+	return s.look(ctx, p)
+}
+
+// look does not follow links: what a link points at is not ours.
+func (s *session) look(ctx context.Context, p string) (transfer.Seen, error) {
+	var fi os.FileInfo
+	err := s.ask(ctx, func() (err error) {
+		fi, err = s.sftp.Lstat(p)
+		return err
+	})
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return transfer.Seen{}, nil
+	case err != nil:
+		return transfer.Seen{}, fail(opStat, kindOf(err), p, err)
+	}
+	return transfer.Seen{Exists: true, Regular: fi.Mode().IsRegular(), Size: fi.Size(), ModTime: fi.ModTime()}, nil
+}
+
+// List implements [transfer.Remote].
+func (s *session) List(ctx context.Context, folder string) (transfer.Listing, error) {
+	dir, err := transfer.CleanFolder(folder)
+	if err != nil {
+		return transfer.Listing{}, err
+	}
+	var found []os.FileInfo
+	lift := s.conn.bound(listBudget)
+	err = s.step(ctx, listPatience*s.c.IdleTimeout(), func() (err error) {
+		found, err = s.sftp.ReadDirContext(ctx, dir)
+		return err
+	})
+	if lift() {
+		return transfer.Listing{}, fail(opList, registry.Refused, "folder "+dir, errBudget)
+	}
+	if err != nil {
+		return transfer.Listing{}, fail(opList, kindOf(err), "folder "+dir, err)
+	}
+	var l transfer.Listing
+	for _, fi := range found {
+		switch {
+		case !fi.Mode().IsRegular():
+			l.Skipped++
+		case registry.CheckRemoteName(fi.Name()) != nil:
+			l.Refused++
+		default:
+			l.Entries = append(l.Entries, transfer.Entry{Name: fi.Name(), Size: fi.Size(), ModTime: fi.ModTime()})
+		}
+	}
+	slices.SortFunc(l.Entries, func(a, b transfer.Entry) int { return strings.Compare(a.Name, b.Name) })
+	return l, nil
+}
+
+// ReadBack implements [transfer.Remote].
+func (s *session) ReadBack(ctx context.Context, folder, name string) (transfer.Downloaded, error) {
+	return s.Download(ctx, folder, name, io.Discard)
+}
+
+// Download implements [transfer.Remote].
+func (s *session) Download(ctx context.Context, folder, name string, w io.Writer) (transfer.Downloaded, error) {
+	p, err := transfer.Join(folder, name)
+	if err != nil {
+		return transfer.Downloaded{}, err
+	}
+	return s.download(ctx, p, w)
+}
+
+func (s *session) download(ctx context.Context, p string, w io.Writer) (transfer.Downloaded, error) {
+	before, err := s.look(ctx, p)
+	if err != nil {
+		return transfer.Downloaded{}, err
+	}
+	if !before.Exists || !before.Regular {
+		return transfer.Downloaded{}, registry.Errorf(registry.Missing, opDownload, "%s: no such file", p)
+	}
+	got, err := s.copyOut(ctx, p, before.Size, w)
+	if err != nil {
+		return transfer.Downloaded{}, err
+	}
+	after, err := s.look(ctx, p)
+	if err != nil {
+		return transfer.Downloaded{}, err
+	}
+	if after.Size != before.Size || !after.ModTime.Equal(before.ModTime) || !after.Exists || got.Size != before.Size {
+		return transfer.Downloaded{}, registry.Errorf(registry.Corrupt, opDownload,
+			"%s: %d bytes came, the server said %d before and %d after; it may still be written", p, got.Size, before.Size, after.Size)
+	}
+	return got, nil
+}
+
+// copyOut reads to the end of the file, which only the server's EOF is: an
+// answer shorter than asked for is no end. It stops when more comes than was
+// told, so that a file that grows for ever ends.
+func (s *session) copyOut(ctx context.Context, p string, size int64, w io.Writer) (transfer.Downloaded, error) {
+	f, err := s.open(ctx, p, os.O_RDONLY)
+	if err != nil {
+		kind := kindOf(err)
+		if errors.Is(err, os.ErrNotExist) {
+			kind = registry.Missing
+		}
+		return transfer.Downloaded{}, fail(opDownload, kind, p, err)
+	}
+	defer func() { _ = s.ask(ctx, f.Close) }() // nothing was written to it
+	digest := sha256.New()
+	var got transfer.Downloaded
+	buf := make([]byte, chunk)
+	for got.Size <= size {
+		n := 0
+		err := s.ask(ctx, func() (err error) {
+			n, err = f.Read(buf)
+			return err
+		})
+		digest.Write(buf[:n])
+		got.Size += int64(n)
+		if _, werr := w.Write(buf[:n]); werr != nil {
+			return got, fail(opDownload, registry.KindOf(werr), "writing our copy", werr)
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return got, fail(opDownload, kindOf(err), fmt.Sprintf("%s at byte %d", p, got.Size), err)
+		}
+	}
+	got.SHA256 = hex.EncodeToString(digest.Sum(nil))
+	return got, nil
+}
+
+// Remove implements [transfer.Remote]. The library falls back to removing a
+// folder of that name, so only files get as far as that.
+func (s *session) Remove(ctx context.Context, folder, name string) error {
+	p, err := transfer.Join(folder, name)
+	if err != nil {
+		return err
+	}
+	return s.remove(ctx, p)
+}
+
+func (s *session) remove(ctx context.Context, p string) error {
+	seen, err := s.look(ctx, p)
+	if err != nil || !seen.Exists {
+		return err
+	}
+	if !seen.Regular {
+		return registry.Errorf(registry.Refused, opRemove, "%s is not a file", p)
+	}
+	err = s.ask(ctx, func() error { return s.sftp.Remove(p) })
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fail(opRemove, kindOf(err), p, err)
+	}
+	return nil
+}

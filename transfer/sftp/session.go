@@ -1,0 +1,215 @@
+package sftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+
+	"immtrail/registry"
+	"immtrail/transfer"
+)
+
+// Operations, as errors name them.
+const (
+	opDial     = "dial"
+	opUpload   = "upload"
+	opStat     = "look"
+	opList     = "list"
+	opDownload = "download"
+	opRemove   = "remove"
+)
+
+const (
+	posixRename = "posix-rename@openssh.com"
+	fsync       = "fsync@openssh.com"
+	statVFS     = "statvfs@openssh.com"
+)
+
+// keepaliveEvery keeps firewalls from forgetting a session whose caller is
+// busy elsewhere.
+const keepaliveEvery = 15 * time.Second
+
+// closeLimit bounds the polite end of a session.
+const closeLimit = 5 * time.Second
+
+// session is one SSH connection with SFTP on it.
+type session struct {
+	conn    *countingConn
+	ssh     *ssh.Client
+	sftp    *sftp.Client
+	c       transfer.Connection
+	hostKey ssh.PublicKey
+
+	stopKeepalive func()
+}
+
+var _ transfer.Remote = (*session)(nil)
+
+// errSilent ends a step that the server did not answer in time.
+var errSilent = errors.New("the server did not answer in time")
+
+// step runs one exchange with the server. When ctx ends, or nothing has come
+// after limit, the connection is closed, which makes every wait return; the
+// session is useless then.
+func (s *session) step(ctx context.Context, limit time.Duration, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var silent atomic.Bool
+	timer := time.AfterFunc(limit, func() {
+		silent.Store(true)
+		_ = s.conn.Close()
+	})
+	defer timer.Stop()
+	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
+	defer stop()
+	err := f()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w (%w)", ctx.Err(), err)
+	case silent.Load():
+		return fmt.Errorf("%w: %v", errSilent, limit)
+	}
+	return err
+}
+
+// ask is a step with the wait that the settings give to one answer.
+func (s *session) ask(ctx context.Context, f func() error) error {
+	return s.step(ctx, s.c.IdleTimeout(), f)
+}
+
+// keepalive asks the server for a sign of life until the session is closed,
+// and closes the connection when none comes.
+func (s *session) keepalive() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(keepaliveEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			err := s.ask(ctx, func() error {
+				_, _, err := s.ssh.SendRequest("keepalive@openssh.com", true, nil)
+				return err
+			})
+			if err != nil {
+				return // whoever uses the session next is told by its own step
+			}
+		}
+	})
+	s.stopKeepalive = func() { cancel(); wg.Wait() }
+}
+
+// Close implements [transfer.Remote].
+func (s *session) Close() error {
+	if s.stopKeepalive != nil {
+		s.stopKeepalive()
+	}
+	ctx := context.Background() // a session is to be left properly even when the caller's time is up
+	_ = s.step(ctx, min(s.c.IdleTimeout(), closeLimit), func() error {
+		if s.sftp != nil {
+			_ = s.sftp.Close() // the server may have closed first
+		}
+		return s.ssh.Close()
+	})
+	_ = s.conn.Close() // closed twice is closed
+	return nil
+}
+
+// Capabilities implements [transfer.Remote].
+func (s *session) Capabilities() transfer.Capabilities {
+	return transfer.Capabilities{
+		HostKey:     ssh.FingerprintSHA256(s.hostKey),
+		Server:      string(s.ssh.ServerVersion()),
+		PosixRename: s.offers(posixRename),
+		FSync:       s.offers(fsync),
+		StatVFS:     s.offers(statVFS),
+	}
+}
+
+func (s *session) offers(extension string) bool {
+	_, ok := s.sftp.HasExtension(extension)
+	return ok
+}
+
+// fail builds the error of an operation. Server texts in err come quoted.
+func fail(op string, kind registry.Kind, what string, err error) error {
+	return registry.Errorf(kind, op, "%s: %w", what, err)
+}
+
+// kindOf gives an error of the libraries its kind. What says nothing is
+// weather.
+func kindOf(err error) registry.Kind {
+	var own *registry.Error
+	var status *sftp.StatusError
+	var channel *ssh.OpenChannelError
+	var mismatch *ssh.AlgorithmNegotiationError
+	switch {
+	case errors.As(err, &own):
+		return own.Kind
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errSilent):
+		return registry.Transient
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
+		return registry.Refused
+	case errors.As(err, &mismatch):
+		return registry.Refused // it will not learn our ciphers by being asked again
+	case errors.As(err, &status):
+		return statusKind(status)
+	case errors.As(err, &channel):
+		if channel.Reason == ssh.ResourceShortage {
+			return registry.Busy
+		}
+		return registry.Refused
+	}
+	return registry.Transient
+}
+
+// statusKind reads SSH_FXP_STATUS. "Failure" is what OpenSSH says for a full
+// disk and for most other troubles: Busy is retried for long and then held;
+// [session.whyFailure] finds out more where it can.
+func statusKind(status *sftp.StatusError) registry.Kind {
+	switch status.FxCode() {
+	case sftp.ErrSSHFxFailure:
+		return registry.Busy
+	case sftp.ErrSSHFxOpUnsupported, sftp.ErrSSHFxPermissionDenied, sftp.ErrSSHFxNoSuchFile:
+		return registry.Refused
+	}
+	return registry.Transient
+}
+
+// whyFailure adds to a bare "Failure" whether the disk is full, when the
+// server tells.
+func (s *session) whyFailure(ctx context.Context, folder string, err error) error {
+	var status *sftp.StatusError
+	if !errors.As(err, &status) || !errors.Is(status.FxCode(), sftp.ErrSSHFxFailure) || !s.offers(statVFS) {
+		return err
+	}
+	var free uint64
+	ask := s.ask(ctx, func() error {
+		v, err := s.sftp.StatVFS(folder)
+		if err == nil {
+			free = v.Frsize * v.Bavail
+		}
+		return err
+	})
+	switch {
+	case ask != nil:
+		return err
+	case free == 0:
+		return registry.Errorf(registry.Busy, opUpload, "the server's disk is full: %w", err)
+	}
+	return registry.Errorf(registry.Busy, opUpload, "the server's disk has %d bytes free, a quota may be used up: %w", free, err)
+}
