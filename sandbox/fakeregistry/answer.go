@@ -136,15 +136,25 @@ func (a *ackBatch) verdict(v *verdict) error {
 }
 
 func (a *ackBatch) complaint(c complaint) error {
-	kind, sense := "102^Data type error^HL70357", "4^Invalid value^HL70533"
-	if c.Missing {
-		kind = "101^Required field missing^HL70357"
+	kind, special := condition[c.Code]
+	switch {
+	case c.Missing:
+		kind = "101^Required field missing"
+	case c.family() == registry.FamilyFile:
+		kind = "100^Segment sequence error"
+	case !special:
+		kind = "102^Data type error"
 	}
-	switch c.family() {
-	case registry.FamilyFile, registry.FamilyMessage:
-		kind = "207^Application internal error^HL70357"
-	}
-	return a.line("ERR", "", c.place(), kind, string(c.Severity), sense, "", "", c.Code+"::"+c.Text)
+	return a.line("ERR", "", c.place(), kind+"^HL70357", string(c.Severity), "4^Invalid value^HL70533", "", "",
+		c.Code+"::"+c.Text)
+}
+
+// condition is ERR-3 (table HL70357) of the codes that have one of their own.
+var condition = map[string]string{
+	"MER-902": "205^Duplicate key identifier",
+	"MER-903": "202^Unsupported processing id",
+	"MER-904": "200^Unsupported message type",
+	"MER-905": "203^Unsupported version id",
 }
 
 // place is ERR-2. Like ImmTrac2's it counts a whole segment as field 0, after

@@ -3,7 +3,6 @@ package fakeregistry
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -120,5 +119,5 @@ func (p *program) obey() error {
 	p.registry.setSilent(order.Misbehaviour.NoReports)
 	p.asleep = order.Misbehaviour.Asleep
 	p.obeyed = order.Serial
-	return errors.Join(writeJSON(filepath.Join(p.opts.Dir, appliedFile), order))
+	return writeJSON(filepath.Join(p.opts.Dir, appliedFile), order)
 }

@@ -184,13 +184,15 @@ func (r *Registry) look(user string, l registry.Lane, now time.Time) error {
 		return fmt.Errorf("look into a folder: %w", err)
 	}
 	b := r.accounts[user].Behaviour
+	var errs []error
 	for _, e := range entries {
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() || !complete(e.Name()) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("look at a file: %w", err)
+			errs = append(errs, fmt.Errorf("look at a file: %w", err))
+			continue
 		}
 		key := user + "/" + string(l) + "/" + e.Name()
 		s := r.seen[key]
@@ -203,11 +205,9 @@ func (r *Registry) look(user string, l registry.Lane, now time.Time) error {
 			continue
 		}
 		delete(r.seen, key)
-		if err := r.store.take(user, l, e.Name(), now, r.calendar.Date(now)); err != nil {
-			return err
-		}
+		errs = append(errs, r.store.take(user, l, e.Name(), now, r.calendar.Date(now)))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // publishDue puts the answers whose date has come into the reports folders.

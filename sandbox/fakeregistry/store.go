@@ -104,7 +104,9 @@ func (s store) spooledFiles(user string, l registry.Lane) ([]spooled, error) {
 	return all, nil
 }
 
-func (s store) spoolPath(p spooled) string { return filepath.Join(s.path("spool", p.user, p.lane), p.file) }
+func (s store) spoolPath(p spooled) string {
+	return filepath.Join(s.path("spool", p.user, p.lane), p.file)
+}
 
 // putAway moves a judged file to the archive; it may be repeated.
 func (s store) putAway(p spooled) error {

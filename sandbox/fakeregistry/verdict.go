@@ -62,8 +62,7 @@ func badness(o registry.Outcome) int {
 
 // ack is MSA-1 as ImmTrac2 writes it: AE as soon as there is anything to say.
 func (v *verdict) ack() string {
-	switch v.outcome() {
-	case registry.OutcomeFileRejected, registry.OutcomeMessageRejected:
+	if badness(v.outcome()) >= badness(registry.OutcomeMessageRejected) {
 		return "AR"
 	}
 	if len(v.Complaints) > 0 {
