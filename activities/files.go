@@ -93,15 +93,15 @@ type SettleFileInput struct {
 }
 
 // FileState is what became of a file.
-type FileState string
+type FileState = registry.FileState
 
 // The states of a file.
 const (
-	FileStaged    FileState = "staged"
-	FileRefused   FileState = "refused"   // our checker did not let it go
-	FileDelivered FileState = "delivered" // confirmed at the registry
-	FileAnswered  FileState = "answered"  // every message of it is answered
-	FileDropped   FileState = "dropped"   // given up by a person
+	FileStaged    = registry.FileStaged
+	FileRefused   = registry.FileRefused
+	FileDelivered = registry.FileDelivered
+	FileAnswered  = registry.FileAnswered
+	FileDropped   = registry.FileDropped
 )
 
 // SettleFile records the state. Repeating it changes nothing; a file never

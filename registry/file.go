@@ -10,6 +10,38 @@ type FileRef struct {
 	Size int64 `json:"size"`
 }
 
+// FileState is what became of a file.
+type FileState string
+
+// The states of a file.
+const (
+	FileStaged    FileState = "staged"
+	FileRefused   FileState = "refused"   // our checker did not let it go
+	FileDelivered FileState = "delivered" // confirmed at the registry
+	FileAnswered  FileState = "answered"  // every message of it is answered
+	FileDropped   FileState = "dropped"   // given up by a person
+)
+
+// FileStates lists every state of a file.
+func FileStates() []FileState {
+	return []FileState{FileStaged, FileRefused, FileDelivered, FileAnswered, FileDropped}
+}
+
+// CanFollow reports whether a file in state s may come to next. A delivered
+// file can only be answered, and an answered one stays so. Staying where it is
+// is always allowed.
+func (s FileState) CanFollow(next FileState) bool {
+	switch {
+	case s == next:
+		return true
+	case next == FileStaged, s == FileAnswered:
+		return false
+	case s == FileDelivered:
+		return next == FileAnswered
+	}
+	return true
+}
+
 // Severity grades a finding in HL7's own letters (table HL70516, ERR-4).
 type Severity string
 
@@ -128,6 +160,8 @@ const (
 	// ConfirmedSwept: our rename was acknowledged and the name is gone since;
 	// the registry picked the file up.
 	ConfirmedSwept Confirmation = "swept"
+	// ConfirmedByPerson: a named person says that it arrived.
+	ConfirmedByPerson Confirmation = "person"
 )
 
 // Words is how a screen says it.
@@ -141,6 +175,8 @@ func (c Confirmation) Words() string {
 		return "read back from the registry, same digest"
 	case ConfirmedSwept:
 		return "picked up by the registry"
+	case ConfirmedByPerson:
+		return "arrived, on a person's word"
 	}
 	return string(c)
 }

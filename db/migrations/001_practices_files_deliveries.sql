@@ -292,12 +292,13 @@ create table messages (
 create index messages_control_id on messages (control_id);
 
 -- One row per dose; the digest is keyed, so that the same record is found
--- again without its patient being known.
+-- again without its patient being known. It is missing where the dose has no
+-- date or the patient no chart number.
 create table doses (
     file_id       text not null,
     message       integer not null,
     ordinal       integer not null check (ordinal > 0),
-    record_digest bytea not null check (length(record_digest) = 32),
+    record_digest bytea check (length(record_digest) = 32),
     given_year    smallint,
     primary key (file_id, message, ordinal),
     foreign key (file_id, message) references messages (file_id, ordinal) on delete cascade

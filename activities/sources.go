@@ -1,0 +1,103 @@
+package activities
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"immtrail/db"
+	"immtrail/registry"
+	"immtrail/transfer"
+)
+
+// ProfileSource gives the profile that holds for a practice: the registry's,
+// with the overrides of the config folder and of the practice.
+type ProfileSource interface {
+	Profile(practice string) (*registry.Profile, error)
+}
+
+// Connections turns the connections of the database, which know only where a
+// secret lies, into ones that can be dialled.
+type Connections struct {
+	DB *db.Store
+	// Secret reads what a reference such as env:NAME or file:/path points at.
+	Secret func(ref string) ([]byte, error)
+}
+
+// Connection reads a connection and its secrets. Kind Missing when there is
+// none of that name, Unauthorised when a secret cannot be read: nobody can log
+// in then, and a person must put it right.
+func (c Connections) Connection(ctx context.Context, name string, settings registry.TransferSettings) (transfer.Connection, error) {
+	stored, err := c.DB.Connection(ctx, name)
+	if err != nil {
+		return transfer.Connection{}, err
+	}
+	conn := transfer.Connection{
+		Name: stored.Name, Protocol: stored.Protocol, Host: stored.Host, Port: stored.Port,
+		User: stored.Username, HostKeys: stored.HostKeys, Settings: settings,
+	}
+	secret, err := c.secret(name, stored.SecretRef)
+	if err != nil {
+		return transfer.Connection{}, err
+	}
+	if stored.Settings.Auth == db.AuthKey {
+		conn.Key = secret
+	} else {
+		conn.Password = transfer.Secret(strings.TrimRight(string(secret), "\r\n"))
+	}
+	conn.Passphrase, err = c.secret(name, stored.Settings.PassphraseRef)
+	return conn, err
+}
+
+func (c Connections) secret(name, ref string) (transfer.Secret, error) {
+	if ref == "" {
+		return nil, nil
+	}
+	b, err := c.Secret(ref)
+	if err != nil {
+		return nil, registry.Errorf(registry.Unauthorised, "connection "+name, "the secret at %s cannot be read: %w", ref, err)
+	}
+	return b, nil
+}
+
+// date is the calendar's date now, as rules and letters see it.
+func (s Scope) date(clock Clock) time.Time { return s.Calendar.Date(clock()) }
+
+// beat tells Temporal every few seconds that the activity lives, also while a
+// server keeps it waiting. progress is what it has come to and must be safe to
+// call at any time; nil where there is nothing to tell. The caller must call
+// stop.
+func beat(ctx context.Context, progress func() any) (stop func()) {
+	if !activity.IsActivity(ctx) {
+		return func() {}
+	}
+	every := 5 * time.Second
+	if timeout := activity.GetInfo(ctx).HeartbeatTimeout; timeout > 0 {
+		every = min(every, timeout/3)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			if progress == nil {
+				activity.RecordHeartbeat(ctx)
+			} else {
+				activity.RecordHeartbeat(ctx, progress())
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
