@@ -36,12 +36,12 @@ func TestMeasureInput(t *testing.T) {
 		in   any
 		rule tripwire.Rule
 	}{
-		"a message in a field":             {nested{Text: message}, tripwire.LooksLikeHL7},
-		"a message inside other text":      {nested{Text: "see " + message}, tripwire.LooksLikeHL7},
-		"a lone patient segment":           {map[string]string{"x": "a\nPID|1||77"}, tripwire.LooksLikeHL7},
-		"a file header":                    {"FHS|x", tripwire.LooksLikeHL7},
-		"a batch header":                   {[]string{"ok", "BHS|x"}, tripwire.LooksLikeHL7},
-		"a message as the name of a field": {map[string]int{"PID|1": 1}, tripwire.LooksLikeHL7},
+		"a message in a field":                       {nested{Text: message}, tripwire.LooksLikeHL7},
+		"a message inside other text":                {nested{Text: "see " + message}, tripwire.LooksLikeHL7},
+		"a lone patient segment":                     {map[string]string{"x": "a\nPID|1||77"}, tripwire.LooksLikeHL7},
+		"a file header":                              {"FHS|x", tripwire.LooksLikeHL7},
+		"a batch header":                             {[]string{"ok", "BHS|x"}, tripwire.LooksLikeHL7},
+		"a message as the name of a field":           {map[string]int{"PID|1": 1}, tripwire.LooksLikeHL7},
 		"encoding characters with another separator": {`MSH#^~\&#EHR`, tripwire.LooksLikeHL7},
 		"a message in JSON in JSON":                  {nested{Text: string(inner)}, tripwire.LooksLikeHL7},
 		"escaped separators":                         {json.RawMessage(`"PID\u007c1"`), tripwire.LooksLikeHL7},
