@@ -181,17 +181,3 @@ func TestSeveralDosesAreJudgedOneByOne(t *testing.T) {
 	require.Contains(t, report, "ERR||RXA^2^15|101^")
 }
 
-func FuzzJudge(f *testing.F) {
-	f.Add([]byte(batch(good(1), good(2))))
-	f.Add([]byte("FHS|\rBHS|\rMSH|\rPID\rRXA\rBTS|1\rFTS|1"))
-	f.Add([]byte("FHS\rBHS\rMSH\rORC|||\rRXA|0|1|2\rNK1\rBTS\rFTS"))
-	f.Fuzz(func(t *testing.T, content []byte) {
-		d := openDesk(t, fakeregistry.Behaviour{})
-		rec, _ := d.judge("inbound/test", string(content))
-		total := 0
-		for _, n := range rec.Verdicts {
-			total += n
-		}
-		require.Equal(t, len(rec.Messages), total)
-	})
-}
