@@ -1,0 +1,123 @@
+package conformance_test
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/conformance"
+	"immtrail/registry"
+)
+
+// corpus opens a file of the public message sets, which are too many and not
+// ours to carry along: IMMTRAIL_TEST_DATA names the folder that has "messages".
+func corpus(t *testing.T, name string) *os.File {
+	t.Helper()
+	dir := os.Getenv("IMMTRAIL_TEST_DATA")
+	if dir == "" {
+		t.Skip("IMMTRAIL_TEST_DATA is not set")
+	}
+	f, err := os.Open(filepath.Join(dir, "messages", name))
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// corpusInput is how the sets want to be read: old clock, MSH-11 is P everywhere.
+func corpusInput() conformance.Input {
+	return conformance.Input{
+		Lane: registry.LaneTest,
+		Now:  time.Date(2019, 7, 16, 0, 0, 0, 0, time.UTC),
+		Profile: &registry.Profile{
+			Message: registry.MessageSettings{TestProcessingID: "P"},
+			Rules:   registry.RuleSettings{Grades: map[string]string{"M-08": "off"}},
+		},
+	}
+}
+
+func TestNIST2015MessagesAreErrorFree(t *testing.T) {
+	in := corpusInput()
+	in.OnFinding = func(f registry.Finding) {
+		if f.Severity == registry.SeverityError {
+			t.Errorf("message %d: %s at %s", f.Message, f.Rule, f.Path)
+		}
+	}
+	res, err := conformance.Check(t.Context(), corpus(t, "NIST_2015_Test_Cases_6_messages.hl7.txt"), in)
+	require.NoError(t, err)
+	require.Equal(t, 6, res.Summary.Messages)
+	require.True(t, res.Summary.ErrorFree)
+	t.Logf("%d warnings: %v", res.Summary.Warnings, res.Counts)
+}
+
+// TestRecallOnPlantedDefects counts how many of the messages with one known
+// defect get a finding at the labelled field.
+func TestRecallOnPlantedDefects(t *testing.T) {
+	labels, err := csv.NewReader(corpus(t, "labels.csv")).ReadAll()
+	require.NoError(t, err)
+	found := map[string][]string{}
+	in := corpusInput()
+	in.OnFinding = func(f registry.Finding) {
+		found[f.ControlID] = append(found[f.ControlID], flat(f.Path))
+	}
+	_, err = conformance.Check(t.Context(), corpus(t, "DQMQE_124_messages.hl7.txt"), in)
+	require.NoError(t, err)
+	total, hits, errorTotal, errorHits := 0, 0, 0, 0
+	for _, row := range labels[1:] {
+		if row[0] != "dqmqe_124" {
+			continue
+		}
+		total++
+		hit := false
+		for _, want := range strings.Split(row[6], " or ") {
+			for _, path := range found[row[1]] {
+				hit = hit || near(path, want)
+			}
+		}
+		if row[4] == "ERROR" {
+			errorTotal++
+			if hit {
+				errorHits++
+			}
+		}
+		if hit {
+			hits++
+		} else {
+			t.Logf("missed %s %s %s: %s (%v)", row[1], row[4], row[6], row[5], found[row[1]])
+		}
+	}
+	t.Logf("recall %d of %d; of errors %d of %d", hits, total, errorHits, errorTotal)
+	require.GreaterOrEqual(t, hits, 100)
+}
+
+// flat takes occurrences and the place of a missing segment out of a path.
+func flat(path string) string {
+	if i := strings.LastIndexByte(path, ' '); i >= 0 {
+		path = path[i+1:]
+	}
+	var b strings.Builder
+	depth := 0
+	for _, c := range path {
+		switch {
+		case c == '[':
+			depth++
+		case c == ']':
+			depth--
+		case depth == 0:
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
+
+// near: a finding at the field, at a component of it, or at the segment's field
+// where the label names a component.
+func near(path, want string) bool {
+	wantField, _, _ := strings.Cut(want, ".")
+	pathField, _, _ := strings.Cut(path, ".")
+	return path == want || pathField == wantField
+}

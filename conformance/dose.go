@@ -1,0 +1,248 @@
+package conformance
+
+import (
+	"bytes"
+
+	"immtrail/hl7"
+)
+
+// dose is what is known of the vaccination of an order group.
+type dose struct {
+	given        hl7.Date
+	vaccine      *vaccine // nil where the code is not known
+	code         string   // CVX as sent or by NDC; "998" for none
+	completion   []byte
+	administered bool // given here: RXA-9 is 00, complete or partial
+	present      bool // RXA-20 says, or by its absence lets one think, that something was given
+}
+
+// checkOrder judges one order group.
+func (c *checker) checkOrder(o *order) {
+	switch {
+	case o.rxa == nil:
+		c.hit(ruleOrphanORC, o.orc)
+		return
+	case o.orc == nil:
+		c.hitNone(ruleOrphanRXA, "ORC")
+	}
+	d := &o.dose
+	d.completion = o.rxa.Field(20)
+	// An empty RXA-20 is a warning of its own; most senders mean "complete".
+	d.present = hl7.Empty(d.completion) || same(d.completion, "CP") || same(d.completion, "PA")
+	d.administered = d.present && same(o.rxa.Component(9, 1), "00")
+	c.checkRXA(o.rxa, d)
+	if o.orc != nil {
+		c.checkORC(o.orc, d)
+	}
+	c.checkRXR(o)
+	c.checkOBXs(o)
+}
+
+func (c *checker) checkORC(s *segment, d *dose) {
+	if !same(s.Field(1), "RE") {
+		c.hit(ruleControl1, s, 1)
+	}
+	id := s.Rep(3)
+	number := id.Component(1)
+	if hl7.Empty(number) || (hl7.Empty(id.Component(2)) && hl7.Empty(id.Component(3))) {
+		c.hit(ruleFiller, s, 3)
+	}
+	notGiven := same(d.completion, "RE") || same(d.completion, "NA")
+	if same(number, "9999") {
+		if d.present && d.code != "998" {
+			c.hit(ruleFillerNone, s, 3)
+		}
+	} else {
+		if notGiven {
+			c.hit(ruleFillerNone, s, 3)
+		}
+		c.checkFillerTwice(s, id)
+	}
+	if !d.administered {
+		return
+	}
+	who := s.Component(12, 1)
+	switch {
+	case hl7.Empty(who):
+		c.hit(ruleOrderer, s, 12)
+	case len(c.sites.signs) > 0 && !c.sites.signs[string(who)]:
+		c.hit(rulePrescriber, s, 12)
+	}
+}
+
+// checkFillerTwice compares with the groups before this one; messages have few.
+func (c *checker) checkFillerTwice(s *segment, id hl7.Rep) {
+	if id.Empty() || len(c.m.orders) > 500 {
+		return
+	}
+	for i := range c.m.orders {
+		o := &c.m.orders[i]
+		if o == c.m.order {
+			return
+		}
+		if o.orc != nil && bytes.Equal(o.orc.Rep(3).Bytes(), id.Bytes()) {
+			c.hit(ruleFillerTwice, s, 3)
+			return
+		}
+	}
+}
+
+func (c *checker) checkRXA(s *segment, d *dose) {
+	if !same(s.Field(1), "0") {
+		c.hit(ruleRXASet, s, 1)
+	}
+	if !same(s.Field(2), "1") {
+		c.hit(ruleRXASet, s, 2)
+	}
+	c.checkVaccine(s, d)
+	c.checkGiven(s, d)
+	c.checkCompletion(s, d)
+	c.checkAmount(s, d)
+	c.checkSource(s, d)
+	c.checkGiver(s, d)
+	c.checkLot(s, d)
+	c.checkMaker(s, d)
+	if at := s.Field(22); !hl7.Empty(at) {
+		if t, ok := day(at); !ok || t > c.today || (d.given != 0 && t < d.given) {
+			c.hit(ruleEntered, s, 22)
+		}
+	}
+}
+
+func (c *checker) checkGiven(s *segment, d *dose) {
+	m := &c.m
+	given, ok := day(s.Field(3))
+	if !ok {
+		c.hit(ruleGiven, s, 3)
+		return
+	}
+	d.given = given
+	if given > c.today || (m.sent != 0 && given > m.sent) {
+		c.hit(ruleGivenFuture, s, 3)
+	}
+	if m.birth != 0 && given < m.birth {
+		c.hit(ruleGivenUnborn, s, 3)
+	}
+	if m.death != 0 && given > m.death && d.present {
+		c.hit(ruleGivenDead, s, 3)
+	}
+	if end := s.Field(4); !hl7.Empty(end) {
+		if e, ok := day(end); !ok || e != given {
+			c.hit(ruleGivenEnd, s, 4)
+		}
+	}
+	if d.administered && given.AddDays(30) < c.today {
+		c.hit(ruleLate, s, 3)
+	}
+}
+
+func (c *checker) checkCompletion(s *segment, d *dose) {
+	if hl7.Empty(d.completion) {
+		c.hit(ruleCompletion, s, 20)
+	} else if !completions.has(d.completion) {
+		c.hit(ruleCompletionCode, s, 20)
+	}
+	reason := s.Component(18, 1)
+	if same(d.completion, "RE") {
+		if !refusals.has(reason) {
+			c.hit(ruleRefusal, s, 18)
+		}
+	} else if !hl7.Empty(s.Field(18)) {
+		c.hit(ruleRefusal, s, 18)
+	}
+	action := s.Field(21)
+	if hl7.Empty(action) {
+		if d.code != "998" {
+			c.hit(ruleAction, s, 21)
+		}
+	} else if !actions.has(action) {
+		c.hit(ruleAction, s, 21)
+	}
+}
+
+func (c *checker) checkAmount(s *segment, d *dose) {
+	amount, unit := s.Field(6), s.Rep(7)
+	unknown := same(amount, "999")
+	switch {
+	case hl7.Empty(amount) || !decimal(amount):
+		c.hit(ruleAmount, s, 6)
+	case !unknown && (d.code == "998" || same(d.completion, "RE")):
+		c.hit(ruleAmount, s, 6)
+	case unknown && d.administered:
+		c.hit(ruleAmountUnknown, s, 6)
+	}
+	switch code := unit.Component(1); {
+	case unknown && !unit.Empty(), !unknown && hl7.Empty(code) && decimal(amount):
+		c.hit(ruleUnit, s, 7)
+	case !hl7.Empty(code) && !units.has(code):
+		c.hit(ruleUnitCode, s, 7)
+	}
+}
+
+func (c *checker) checkSource(s *segment, d *dose) {
+	source := s.Component(9, 1)
+	if same(d.completion, "CP") || same(d.completion, "PA") {
+		if !sources.has(source) {
+			c.hit(ruleSource, s, 9)
+		}
+	} else if !hl7.Empty(source) {
+		c.hit(ruleSourceExtra, s, 9)
+		if !sources.has(source) {
+			c.hit(ruleSource, s, 9)
+		}
+	}
+	if !d.present || d.given == 0 || hl7.Empty(source) {
+		return
+	}
+	lot, maker := !hl7.Empty(s.Field(15)), !hl7.Empty(s.Field(17))
+	recent := d.given.AddDays(30) >= c.today
+	switch {
+	case d.administered && !lot && !maker && !recent:
+		c.hit(ruleLooksHistoric, s, 9)
+	case !d.administered && lot && recent && !same(s.Field(6), "999"):
+		c.hit(ruleLooksGiven, s, 9)
+	}
+}
+
+func (c *checker) checkGiver(s *segment, d *dose) {
+	place := s.Rep(11)
+	facility := place.Component(4)
+	if !place.Empty() && hl7.Empty(facility) {
+		c.hit(rulePlaceID, s, 11, 4)
+	}
+	if !d.administered {
+		return
+	}
+	if s.Rep(10).Empty() {
+		c.hit(ruleGiver, s, 10)
+	}
+	if place.Empty() {
+		c.hit(rulePlace, s, 11)
+	}
+	if c.sites.active && !hl7.Empty(facility) {
+		id := place.Sub(4, 1)
+		if _, ok := c.sites.site[string(id)]; !ok && !c.sites.parent[string(id)] {
+			c.hit(rulePlaceForeign, s, 11, 4)
+		}
+	}
+}
+
+func (c *checker) checkLot(s *segment, d *dose) {
+	lot, expiry := s.Field(15), s.Field(16)
+	switch {
+	case hl7.Empty(lot):
+		if d.administered {
+			c.hit(ruleLot, s, 15)
+		}
+	case junkLot(lot):
+		c.hit(ruleLotJunk, s, 15)
+	}
+	switch {
+	case !hl7.Empty(expiry):
+		if e, ok := day(expiry); !ok || (d.given != 0 && d.given > e) {
+			c.hit(ruleExpiry, s, 16)
+		}
+	case !hl7.Empty(lot) && d.administered:
+		c.hit(ruleExpiry, s, 16)
+	}
+}

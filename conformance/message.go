@@ -1,0 +1,301 @@
+package conformance
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"immtrail/hl7"
+	"immtrail/registry"
+)
+
+// segment is a segment with its name and its occurrence in the message.
+type segment struct {
+	*hl7.Segment
+	name string // "" for a line that is no segment
+	occ  int    // from 1
+}
+
+// order is an order group: ORC, RXA and what belongs to them.
+type order struct {
+	orc, rxa, rxr *segment
+	obx           []*segment
+	dropped       bool
+	dose          dose
+}
+
+// message is the message at hand, cut into its groups.
+type message struct {
+	unit      *hl7.Unit
+	segs      []segment
+	msh       *segment
+	pid, pd1  *segment
+	nk1       []*segment
+	orders    []order
+	order     *order // the group at hand, nil outside
+	controlID string
+
+	sent  hl7.Date // MSH-7
+	birth hl7.Date
+	death hl7.Date
+	age   int // at MSH-7, or today; -1 unknown
+	chart hl7.Rep
+	site  string
+
+	errors, warnings int
+	rejected, held   bool
+}
+
+// known are the segments of Z22 in their order; a lower rank after a higher
+// one, within the same part of the message, is out of order. Segments of an
+// order group start again at ORC.
+var known = map[string]int{
+	"MSH": 1, "SFT": 2, "PID": 3, "PD1": 4, "NK1": 5, "PV1": 6, "PV2": 7, "GT1": 8,
+	"IN1": 9, "IN2": 10, "IN3": 11,
+	"ORC": 20, "TQ1": 21, "TQ2": 22, "RXA": 23, "RXR": 24, "OBX": 25, "NTE": 26,
+}
+
+const rankOrder = 20
+
+// names gives segment names as constants, so that paths and comparisons need
+// no copies and no name that is a patient's can slip into a path.
+var names = func() map[string]string {
+	m := map[string]string{}
+	for name := range known {
+		m[name] = name
+	}
+	return m
+}()
+
+var (
+	ruleFirst = declare(Rule{
+		ID: "M-01", Where: "PID", Severity: isError, Drops: DropsMessage, Code: 100,
+		Says:   "The message has no patient segment (PID).",
+		Remedy: "Ask the EHR vendor; without a patient the registry refuses the message.",
+		Source: "Z22 PID R",
+	})
+	ruleOrder = declare(Rule{
+		ID: "M-01.order", Where: "message", Severity: isError, Code: 100,
+		Says:   "A segment stands where it does not belong, so the registry will ignore it.",
+		Remedy: "Ask the EHR vendor to send segments in the order of the guide.",
+		Source: "Z22 structure; table 3-1",
+	})
+	ruleTwoPatients = declare(Rule{
+		ID: "P-01", Where: "PID", Severity: isError, Drops: DropsMessage, Code: 100,
+		Says:   "The message has more than one patient segment (PID).",
+		Remedy: "Ask the EHR vendor to send one message per patient.",
+		Source: "Z22 PID [1..1]",
+	})
+	ruleNoDose = declare(Rule{
+		ID: "R-01", Where: "RXA", Severity: isError, Drops: DropsMessage, Code: 100,
+		Says:   "The message reports no vaccination.",
+		Remedy: "Send only patients with a vaccination to report.",
+		Source: "CDC certification K.01.07",
+	})
+	ruleOrphanRXA = declare(Rule{
+		ID: "O-01", Where: "ORC", Severity: isError, Drops: DropsDose, Code: 100,
+		Says:   "A vaccination has no order segment (ORC) before it.",
+		Remedy: "Ask the EHR vendor to send ORC before each RXA.",
+		Source: "Z22 ORC R",
+	})
+	ruleOrphanORC = declare(Rule{
+		ID: "R-01.group", Where: "RXA", Severity: isError, Drops: DropsDose, Code: 100,
+		Says:   "An order segment (ORC) is not followed by a vaccination (RXA).",
+		Remedy: "Ask the EHR vendor to send RXA after each ORC.",
+		Source: "Z22 RXA R",
+	})
+)
+
+// message judges one message.
+func (c *checker) message(u *hl7.Unit) {
+	c.summary.Messages++
+	c.group(u)
+	m := &c.m
+	c.bytesOf(u)
+	c.checkMSH(m.msh)
+	if m.pid == nil {
+		c.hitNone(ruleFirst, "PID")
+	} else {
+		c.checkPID(m.pid)
+	}
+	c.checkPD1(m.pd1)
+	c.checkNK1s()
+	if len(m.orders) == 0 {
+		c.hitNone(ruleNoDose, "RXA")
+	}
+	for i := range m.orders {
+		m.order = &m.orders[i]
+		c.checkOrder(m.order)
+	}
+	m.order = nil
+	c.checkOBXSequence()
+	c.checkSite()
+	c.close(u)
+}
+
+// group cuts the message into groups and reports what is out of place.
+func (c *checker) group(u *hl7.Unit) {
+	m := &c.m
+	*m = message{
+		unit: u, segs: m.segs[:0], nk1: m.nk1[:0], orders: m.orders[:0], age: -1,
+	}
+	for i := range u.Segments {
+		s := &u.Segments[i]
+		m.segs = append(m.segs, segment{Segment: s, name: names[string(s.Name())]})
+	}
+	m.msh = &m.segs[0]
+	m.msh.name = "MSH"
+	m.controlID = text(m.msh.Field(10), 199)
+	var count [32]int
+	rank := 1
+	for i := range m.segs {
+		s := &m.segs[i]
+		if s.name == "" {
+			if s.Name() == nil {
+				c.hit(ruleLine, s)
+			}
+			continue // a segment of another profile, or a Z segment: ignored
+		}
+		r := known[s.name]
+		count[r]++
+		s.occ = count[r]
+		if !m.place(s, r, &rank) {
+			c.hit(ruleOrder, s)
+		}
+		if s.name == "PID" && s.occ == 2 {
+			c.hit(ruleTwoPatients, s)
+		}
+	}
+}
+
+// place puts a segment into its group; false means that it is out of order.
+func (m *message) place(s *segment, r int, rank *int) bool {
+	last := *rank
+	switch {
+	case s.name == "ORC":
+		*rank = r
+		m.newOrder().orc = s
+		return true
+	case s.name == "RXA":
+		*rank = r
+		if n := len(m.orders); n == 0 || m.orders[n-1].rxa != nil {
+			m.newOrder()
+		}
+		m.orders[len(m.orders)-1].rxa = s
+		return true
+	case r >= rankOrder:
+		if s.name != "NTE" && s.name != "OBX" && r < last {
+			return false
+		}
+		if len(m.orders) == 0 {
+			return s.name == "NTE"
+		}
+		*rank = r
+		o := &m.orders[len(m.orders)-1]
+		if s.name == "RXR" && o.rxr == nil && o.rxa != nil {
+			o.rxr = s
+		}
+		if s.name == "OBX" {
+			if o.rxa == nil {
+				return false
+			}
+			o.obx = append(o.obx, s)
+		}
+		return true
+	case r < last && !(r >= known["IN1"] && last >= known["IN1"] && last < rankOrder):
+		return false
+	}
+	*rank = r
+	switch s.name {
+	case "PID":
+		if m.pid == nil {
+			m.pid = s
+		}
+	case "PD1":
+		m.pd1 = s
+	case "NK1":
+		m.nk1 = append(m.nk1, s)
+	}
+	return true
+}
+
+// newOrder opens an order group, reusing the memory of an earlier message's.
+func (m *message) newOrder() *order {
+	n := len(m.orders)
+	if n < cap(m.orders) {
+		m.orders = m.orders[:n+1]
+		obx := m.orders[n].obx[:0]
+		m.orders[n] = order{obx: obx}
+	} else {
+		m.orders = append(m.orders, order{})
+	}
+	return &m.orders[n]
+}
+
+// bytesOf looks for what no field should hold.
+func (c *checker) bytesOf(u *hl7.Unit) {
+	raw := u.Raw()
+	ascii, clean := plain(raw)
+	if ascii && clean {
+		return
+	}
+	for i := range c.m.segs {
+		s := &c.m.segs[i]
+		b := s.Bytes()
+		if !clean {
+			if bytes.IndexByte(b, 0) >= 0 {
+				c.hit(ruleNUL, s)
+			} else if _, ok := plain(b); !ok {
+				c.hit(ruleControl, s)
+			}
+		}
+		if !ascii && !utf8.Valid(b) {
+			c.hit(ruleBytes, s)
+		}
+	}
+}
+
+// plain reports whether b is ASCII and free of control characters other than
+// line ends and tabs.
+func plain(b []byte) (ascii, clean bool) {
+	ascii, clean = true, true
+	for _, x := range b {
+		if x < ' ' && x != '\r' && x != '\n' && x != '\t' || x == 0x7f {
+			clean = false
+		}
+		if x >= 0x80 {
+			ascii = false
+		}
+	}
+	return ascii, clean
+}
+
+// close draws the consequences of what was found.
+func (c *checker) close(u *hl7.Unit) {
+	m := &c.m
+	c.rememberDuplicates()
+	c.summary.Doses += len(m.orders)
+	outcome := m.outcome()
+	c.worst = worse(c.worst, outcome)
+	c.perSite[m.site]++
+	if m.held {
+		c.summary.Held++
+	}
+	if c.in.OnMessage != nil {
+		c.in.OnMessage(c.fact(u, outcome))
+	}
+}
+
+func (m *message) outcome() registry.Outcome {
+	if m.rejected {
+		return registry.OutcomeMessageRejected
+	}
+	for i := range m.orders {
+		if m.orders[i].dropped {
+			return registry.OutcomeDoseRejected
+		}
+	}
+	if m.errors+m.warnings > 0 {
+		return registry.OutcomeWarned
+	}
+	return registry.OutcomeAccepted
+}

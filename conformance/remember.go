@@ -1,0 +1,98 @@
+package conformance
+
+import (
+	"immtrail/hl7"
+	"immtrail/registry"
+)
+
+// rememberDuplicates keeps a number of 64 bits for each control ID and each
+// dose; two different ones meet by chance once in many billions of files.
+func (c *checker) rememberDuplicates() {
+	m, f := &c.m, &c.file
+	if id := m.msh.Field(10); !hl7.Empty(id) {
+		key := mix(fnvStart, id)
+		if _, dup := f.controlIDs[key]; dup {
+			c.hit(ruleControlIDTwice, m.msh, 10)
+		} else {
+			f.controlIDs[key] = struct{}{}
+		}
+	}
+	patient := mix(mix(fnvStart, m.chart.Component(4)), m.chart.Component(1))
+	for i := range m.orders {
+		o := &m.orders[i]
+		d := &o.dose
+		if o.rxa == nil || d.given == 0 || d.code == "" || d.code == "998" || m.chart.Empty() {
+			continue
+		}
+		m.order = o
+		key := mix(mix(patient, []byte(d.code)), []byte{
+			byte(d.given), byte(d.given >> 8), byte(d.given >> 16), byte(d.given >> 24),
+		})
+		if _, dup := f.doses[key]; dup {
+			c.hit(ruleDoseTwice, o.rxa)
+		} else {
+			f.doses[key] = struct{}{}
+		}
+	}
+	m.order = nil
+}
+
+// FNV-1a of 64 bits, with a separator after each part.
+const fnvStart uint64 = 14695981039346656037
+
+func mix(h uint64, b []byte) uint64 {
+	const prime = 1099511628211
+	for _, x := range b {
+		h = (h ^ uint64(x)) * prime
+	}
+	return (h ^ 0xff) * prime
+}
+
+// fact copies what the caller is told of the message.
+func (c *checker) fact(u *hl7.Unit, outcome registry.Outcome) MessageFact {
+	m := &c.m
+	msh := m.msh
+	f := MessageFact{
+		Ordinal: u.Ordinal, ControlID: m.controlID,
+		SendingApp: text(msh.Component(3, 1), 200), SendingFacility: text(msh.Component(4, 1), 200),
+		ReceivingApp: text(msh.Component(5, 1), 200), ReceivingFacility: text(msh.Component(6, 1), 200),
+		SendingOrganization: text(msh.Component(22, 1), 200),
+		Sent:                m.sent.String(), Site: m.site, Outcome: outcome, Held: m.held,
+		Errors: m.errors, Warnings: m.warnings,
+		Offset: u.Offset, Length: int64(len(u.Raw())),
+	}
+	if m.pid != nil {
+		name := m.pid.Rep(5)
+		f.Patient = PatientRef{
+			Family: text(name.Unescape(1), 200), Given: text(name.Unescape(2), 200),
+			BirthDate: m.birth.String(), Sex: text(m.pid.Field(8), 20),
+			ChartNumber: text(m.chart.Unescape(1), 200), ChartAuthority: text(m.chart.Sub(4, 1), 200),
+		}
+	}
+	f.Doses = make([]DoseFact, 0, len(m.orders))
+	for i := range m.orders {
+		f.Doses = append(f.Doses, m.doseFact(i, f.Patient))
+	}
+	return f
+}
+
+func (m *message) doseFact(i int, p PatientRef) DoseFact {
+	o := &m.orders[i]
+	d := DoseFact{Ordinal: i + 1, Outcome: registry.OutcomeAccepted}
+	switch {
+	case m.rejected:
+		d.Outcome = registry.OutcomeMessageRejected
+	case o.dropped:
+		d.Outcome = registry.OutcomeDoseRejected
+	}
+	if o.rxa == nil {
+		return d
+	}
+	d.CVX, d.Date = o.dose.code, o.dose.given.String()
+	d.Completion, d.Action = text(o.dose.completion, 20), text(o.rxa.Field(21), 20)
+	d.Administered = o.dose.administered
+	if p.ChartNumber != "" && d.CVX != "" && d.Date != "" {
+		d.RecordKey = Private(p.ChartAuthority + "|" + p.ChartNumber + "|" + d.CVX + "|" + d.Date)
+	}
+	return d
+}

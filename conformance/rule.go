@@ -1,0 +1,177 @@
+package conformance
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"immtrail/registry"
+)
+
+// RuleSet is the version of the rules and code tables. It changes whenever a
+// file could be judged differently.
+const RuleSet = "2026.11.1 cdc-2025-12"
+
+// Drops says what a registry keeps out when a rule is broken as an error.
+type Drops uint8
+
+// What is dropped (CDC guide, table 3-1).
+const (
+	DropsNothing Drops = iota
+	DropsDose
+	DropsMessage
+	DropsFile
+)
+
+// Lanes is a rule's severity in each lane; empty means that the rule does not
+// apply there.
+type Lanes struct{ Test, Production, Historical registry.Severity }
+
+func (l Lanes) in(lane registry.Lane) registry.Severity {
+	switch lane {
+	case registry.LaneTest:
+		return l.Test
+	case registry.LaneProduction:
+		return l.Production
+	case registry.LaneHistorical:
+		return l.Historical
+	}
+	return ""
+}
+
+const (
+	errorGrade   = registry.SeverityError
+	warningGrade = registry.SeverityWarning
+	infoGrade    = registry.SeverityInfo
+)
+
+var (
+	isError   = Lanes{errorGrade, errorGrade, errorGrade}
+	isWarning = Lanes{warningGrade, warningGrade, warningGrade}
+	isInfo    = Lanes{infoGrade, infoGrade, infoGrade}
+	// live rules look after real patients and are silent while testing.
+	isLiveError   = Lanes{"", errorGrade, errorGrade}
+	isLiveWarning = Lanes{"", warningGrade, ""}
+	// A policy of ours, not of the guide: a test file may show it.
+	isLivePolicy = Lanes{warningGrade, errorGrade, errorGrade}
+)
+
+// A Rule is one thing that can be wrong. The zero values of Code and Detail
+// mean that no acknowledgement has a number for it.
+type Rule struct {
+	// ID is "P-06" or "P-06.future".
+	ID string
+	// Where is the place that it looks at, as findings write it without
+	// occurrences: "PID-7".
+	Where    string
+	Severity Lanes
+	Drops    Drops
+	// Code is the number of table HL70357 (ERR-3), Detail of HL70533 (ERR-5).
+	Code, Detail int
+	// Says is what is wrong, Remedy what to do, each in one sentence for a
+	// person who does not know HL7.
+	Says, Remedy string
+	// Source is where the rule comes from.
+	Source string
+
+	n int // position in declared
+}
+
+// Family is the ID without the word after the dot.
+func (r *Rule) Family() string { return familyOf(r.ID) }
+
+func familyOf(id string) string {
+	family, _, _ := strings.Cut(id, ".")
+	return family
+}
+
+// declared are all rules, in the order of their files.
+var declared []*Rule
+
+func declare(r Rule) *Rule {
+	r.n = len(declared)
+	declared = append(declared, &r)
+	return &r
+}
+
+// Rules lists every rule, sorted by ID.
+func Rules() []Rule {
+	all := make([]Rule, 0, len(declared))
+	for _, r := range declared {
+		all = append(all, *r)
+	}
+	slices.SortFunc(all, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
+var byID = sync.OnceValue(func() map[string]*Rule {
+	m := make(map[string]*Rule, len(declared))
+	for _, r := range declared {
+		m[r.ID] = r
+	}
+	return m
+})
+
+// Lookup finds a rule by its ID; ok is false for one that this version does
+// not know (an old finding of a rule that is gone).
+func Lookup(id string) (rule Rule, ok bool) {
+	r, ok := byID()[id]
+	if !ok {
+		return Rule{}, false
+	}
+	return *r, true
+}
+
+// UnknownRules returns those of ids (rule IDs or families) that no rule bears,
+// so that a profile with a misspelt rule is refused instead of ignored.
+func UnknownRules(ids []string) []string {
+	known := map[string]bool{}
+	for _, r := range declared {
+		known[r.ID], known[r.Family()] = true, true
+	}
+	var unknown []string
+	for _, id := range ids {
+		if !known[id] {
+			unknown = append(unknown, id)
+		}
+	}
+	return unknown
+}
+
+// severities is what each rule weighs in a lane, after the profile's grades.
+func severities(lane registry.Lane, grades map[string]string) []registry.Severity {
+	weigh := make([]registry.Severity, len(declared))
+	for i, r := range declared {
+		weigh[i] = r.Severity.in(lane)
+		for _, id := range []string{r.Family(), r.ID} {
+			switch grades[id] {
+			case "off":
+				weigh[i] = ""
+			case "info":
+				weigh[i] = infoGrade
+			case "warning":
+				weigh[i] = warningGrade
+			case "error":
+				weigh[i] = errorGrade
+			}
+		}
+	}
+	return weigh
+}
+
+// held marks the rules whose messages stay behind in lane: those that the
+// profile lists. In the test lane the file as a whole is the unit.
+func held(lane registry.Lane, ids []string) []bool {
+	marks := make([]bool, len(declared))
+	if lane == registry.LaneTest {
+		return marks
+	}
+	for i, r := range declared {
+		marks[i] = slices.Contains(ids, r.ID) || slices.Contains(ids, r.Family())
+	}
+	return marks
+}
+
+// heldByDefault is used where no profile is given: what must never reach a
+// production system whatever the registry.
+var heldByDefault = []string{"F-03.line", "F-10", "F-11", "M-01", "M-02", "M-08.sender", "D-02"}

@@ -1,0 +1,319 @@
+package conformance
+
+import (
+	"bytes"
+
+	"immtrail/hl7"
+)
+
+var (
+	ruleRoute = declare(Rule{
+		ID: "X-01", Where: "RXR-1", Severity: isError, Code: 103, Detail: 5,
+		Says:   "The route of a vaccination is missing from its segment, or no code of the guide.",
+		Remedy: "Enter the route; ask the EHR vendor to send NCIT codes.",
+		Source: "Z22 RXR-1 R; Texas IEE-570",
+	})
+	ruleRouteOld = declare(Rule{
+		ID: "X-01.old", Where: "RXR-1", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The route is given by an old code (HL70162).",
+		Remedy: "Ask the EHR vendor to send NCIT codes.",
+		Source: "CDC guide r1.5, RXR-1",
+	})
+	ruleNoRoute = declare(Rule{
+		ID: "X-01.none", Where: "RXR", Severity: isWarning, Code: 101,
+		Says:   "An administered dose has no route and body site.",
+		Remedy: "Enter route and body site.",
+		Source: "Z22 RXR RE",
+	})
+	ruleBodySite = declare(Rule{
+		ID: "X-02", Where: "RXR-2", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The body site of a vaccination is no code of the guide.",
+		Remedy: "Choose the body site from the list.",
+		Source: "HL70163; Texas IEE-571",
+	})
+	ruleOBXSet = declare(Rule{
+		ID: "B-01", Where: "OBX-1", Severity: isError, Code: 102, Detail: 4,
+		Says:   "The observations are not numbered 1, 2, 3.",
+		Remedy: "Ask the EHR vendor to number OBX segments from 1 in each vaccination.",
+		Source: "NIST-01",
+	})
+	ruleOBXPart = declare(Rule{
+		ID: "B-01.part", Where: "OBX", Severity: isError, Code: 101, Detail: 4,
+		Says:   "An observation lacks its type, its question, its group, its answer or its status F.",
+		Remedy: "Ask the EHR vendor to fill OBX-2, 3, 4, 5 and 11.",
+		Source: "Z22 OBX R; IZ-22, IZ-44",
+	})
+	ruleOBXType = declare(Rule{
+		ID: "B-02", Where: "OBX-2", Severity: isError, Code: 102, Detail: 4,
+		Says:   "The answer of an observation does not fit its type.",
+		Remedy: "Ask the EHR vendor to correct OBX-2 or OBX-5.",
+		Source: "HL7 v2.5.1 data types; HL70125",
+	})
+	ruleOBXQuestion = declare(Rule{
+		ID: "B-03", Where: "OBX-3", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The question of an observation is no LOINC code of the guide.",
+		Remedy: "Ask the EHR vendor to send codes of table NIP003.",
+		Source: "NIP003",
+	})
+	ruleEligibility = declare(Rule{
+		ID: "B-04", Where: "OBX", Severity: isError, Code: 101, Detail: 6,
+		Says:   "An administered dose has no funding eligibility (VFC).",
+		Remedy: "Enter the patient's eligibility for this dose.",
+		Source: "IZ-23",
+	})
+	ruleEligibilityCode = declare(Rule{
+		ID: "B-04.code", Where: "OBX-5", Severity: isError, Code: 103, Detail: 5,
+		Says:   "The funding eligibility is no code of the guide.",
+		Remedy: "Choose the eligibility from the list.",
+		Source: "IZ-35; HL70064; Texas IEE-104, 533, 563",
+	})
+	ruleEligibilityWay = declare(Rule{
+		ID: "B-04.way", Where: "OBX-17", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The funding eligibility does not say whether it was asked per dose or per visit.",
+		Remedy: "Ask the EHR vendor to send VXC40 or VXC41 in OBX-17.",
+		Source: "Z22 OBX-17 C",
+	})
+	ruleEligibilityAge = declare(Rule{
+		ID: "B-05", Where: "OBX-5", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "The funding eligibility does not fit the patient's age.",
+		Remedy: "Choose a code for adults from 19 years on, one for children before.",
+		Source: "Texas IEE-539, 540, 541",
+	})
+	ruleFunding = declare(Rule{
+		ID: "B-06", Where: "OBX-5", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The funding source of the vaccine is no code of the guide.",
+		Remedy: "Ask the EHR vendor to send PHC70, VXC50, VXC51 or VXC52.",
+		Source: "CDC guide r1.5, 30963-3",
+	})
+	ruleVIS = declare(Rule{
+		ID: "B-07", Where: "OBX", Severity: isError, Code: 101, Detail: 6,
+		Says:   "An administered dose does not say which vaccine information statement was handed out, and when.",
+		Remedy: "Enter the statement and the day on which it was given to the patient.",
+		Source: "IZ-24",
+	})
+	ruleVISCode = declare(Rule{
+		ID: "B-07.code", Where: "OBX-5", Severity: isError, Code: 103, Detail: 5,
+		Says:   "The vaccine information statement is not known: bar code or vaccine type.",
+		Remedy: "Scan the statement again; ask the EHR vendor to renew the table.",
+		Source: "IZ-36, IZ-37; CDC VIS table, December 2025",
+	})
+	ruleVISDate = declare(Rule{
+		ID: "B-07.date", Where: "OBX-5", Severity: isWarning, Code: 102, Detail: 1,
+		Says:   "A date of a vaccine information statement is not a date, in the future, or before its edition.",
+		Remedy: "Correct the day on which the statement was given.",
+		Source: "CDC VIS table, December 2025",
+	})
+	ruleObserved = declare(Rule{
+		ID: "B-08", Where: "OBX-14", Severity: isWarning, Code: 101,
+		Says:   "An observation has no date.",
+		Remedy: "Ask the EHR vendor to fill OBX-14.",
+		Source: "Z22 OBX-14 RE; Texas: required field OBX-14 missing",
+	})
+)
+
+func (c *checker) checkRXR(o *order) {
+	s := o.rxr
+	if s == nil {
+		if o.dose.administered {
+			c.hitNone(ruleNoRoute, "RXR")
+		}
+		return
+	}
+	switch route := s.Component(1, 1); {
+	case routes.has(route):
+	case oldRoutes.has(route):
+		c.hit(ruleRouteOld, s, 1)
+	default:
+		c.hit(ruleRoute, s, 1)
+	}
+	if site := s.Component(2, 1); !hl7.Empty(site) && !bodySites.has(site) {
+		c.hit(ruleBodySite, s, 2)
+	}
+}
+
+// vis collects the observations on one information statement: those with the
+// same OBX-4.
+type vis struct {
+	group                    []byte
+	barcode, kind, published bool
+	presented                bool
+	edition, given           hl7.Date
+	at                       *segment // where it was presented
+}
+
+func (c *checker) checkOBXs(o *order) {
+	var room [8]vis
+	statements := room[:0]
+	eligible := false
+	for _, s := range o.obx {
+		c.checkOBX(s)
+		question := s.Component(3, 1)
+		switch string(question) {
+		case "64994-7":
+			eligible = true
+			c.checkEligibility(s, &o.dose)
+		case "30963-3":
+			if code := s.Component(5, 1); !hl7.Empty(code) && !funding.has(code) {
+				c.hit(ruleFunding, s, 5)
+			}
+		case "69764-9", "30956-7", "29768-9", "29769-7":
+			statements = c.addVIS(statements, s, string(question))
+		}
+	}
+	if o.dose.administered && !eligible && o.dose.code != "998" {
+		c.hitNone(ruleEligibility, "OBX")
+	}
+	complete := len(statements) > 0
+	for i := range statements {
+		v := &statements[i]
+		if !v.presented || (!v.barcode && !(v.kind && v.published)) {
+			complete = false
+		}
+		if v.given != 0 && v.edition != 0 && v.given < v.edition {
+			c.hit(ruleVISDate, v.at, 5)
+		}
+	}
+	if _, needs := visVaccines[o.dose.code]; needs && o.dose.administered && !complete {
+		c.hitNone(ruleVIS, "OBX")
+	}
+}
+
+func (c *checker) checkEligibility(s *segment, d *dose) {
+	code := s.Component(5, 1)
+	if !hl7.Empty(code) && !eligibility.has(code) {
+		c.hit(ruleEligibilityCode, s, 5)
+	}
+	if !eligibilityWays.has(s.Component(17, 1)) {
+		c.hit(ruleEligibilityWay, s, 17)
+	}
+	age := -1
+	if d.given != 0 {
+		age = c.m.ageOn(d.given)
+	}
+	if age >= 0 && ((age >= 19 && childOnly.has(code)) || (age < 19 && adultOnly.has(code))) {
+		c.hit(ruleEligibilityAge, s, 5)
+	}
+}
+
+func (c *checker) addVIS(list []vis, s *segment, question string) []vis {
+	group := s.Field(4)
+	var v *vis
+	for i := range list {
+		if bytes.Equal(list[i].group, group) {
+			v = &list[i]
+		}
+	}
+	if v == nil {
+		if len(list) >= 64 { // no dose has so many statements
+			return list
+		}
+		list = append(list, vis{group: group})
+		v = &list[len(list)-1]
+	}
+	code := s.Component(5, 1)
+	date, ok := day(code)
+	switch question {
+	case "69764-9":
+		v.barcode = true
+		edition, known := codeTables().vis[string(code)]
+		if !known && !hl7.Empty(code) {
+			c.hit(ruleVISCode, s, 5)
+		}
+		v.edition = edition
+	case "30956-7":
+		v.kind = true
+		if _, known := codeTables().cvx[string(code)]; !known && !hl7.Empty(code) {
+			c.hit(ruleVISCode, s, 5)
+		}
+	case "29768-9":
+		v.published, v.edition = true, date
+		if !ok || date > c.today {
+			c.hit(ruleVISDate, s, 5)
+		}
+	case "29769-7":
+		v.presented, v.given, v.at = true, date, s
+		if !ok || date > c.today {
+			c.hit(ruleVISDate, s, 5)
+		}
+	}
+	return list
+}
+
+func (c *checker) checkOBX(s *segment) {
+	for _, n := range [...]int{2, 3, 5} {
+		if hl7.Empty(s.Field(n)) {
+			c.hit(ruleOBXPart, s, n)
+		}
+	}
+	if _, ok := positive(s.Field(4)); !ok {
+		c.hit(ruleOBXPart, s, 4)
+	}
+	if !same(s.Field(11), "F") {
+		c.hit(ruleOBXPart, s, 11)
+	}
+	if question := s.Component(3, 1); !hl7.Empty(question) && !observations.has(question) {
+		c.hit(ruleOBXQuestion, s, 3)
+	}
+	c.checkOBXType(s)
+	if at := s.Field(14); hl7.Empty(at) {
+		c.hit(ruleObserved, s, 14)
+	} else if _, ok := day(at); !ok {
+		c.hit(ruleOBXType, s, 14)
+	}
+}
+
+func (c *checker) checkOBXType(s *segment) {
+	kind, value := s.Field(2), s.Rep(5)
+	if hl7.Empty(kind) || value.Empty() {
+		return
+	}
+	fits := true
+	switch string(kind) {
+	case "CE", "CWE":
+		fits = !hl7.Empty(value.Component(1)) && !hl7.Empty(value.Component(3))
+	case "DT", "TS", "DTM":
+		_, fits = day(value.Bytes())
+	case "NM":
+		fits = decimal(bytes.TrimPrefix(value.Bytes(), []byte("-"))) && !s.Rep(6).Empty()
+	default:
+		if !valueTypes.has(kind) {
+			c.hit(ruleOBXType, s, 2)
+		}
+	}
+	if !fits {
+		c.hit(ruleOBXType, s, 5)
+	}
+}
+
+// checkOBXSequence accepts numbers that begin with 1 in every group, and
+// numbers that run through the message; the first that breaks both is told.
+func (c *checker) checkOBXSequence() {
+	running, perGroup, perMessage := 0, true, true
+	var first *segment
+	for i := range c.m.orders {
+		for j, s := range c.m.orders[i].obx {
+			running++
+			n, ok := positive(s.Field(1))
+			perGroup = perGroup && ok && n == j+1
+			perMessage = perMessage && ok && n == running
+			if !perGroup && !perMessage && first == nil {
+				first = s
+			}
+		}
+	}
+	if first != nil {
+		c.hit(ruleOBXSet, first, 1)
+	}
+}
+
+// positive reads a positive whole number.
+func positive(b []byte) (int, bool) {
+	if !digits(b) || len(b) > 9 {
+		return 0, false
+	}
+	n := 0
+	for _, c := range b {
+		n = n*10 + int(c-'0')
+	}
+	return n, n > 0
+}

@@ -1,0 +1,270 @@
+package conformance
+
+// The declarations of the rules on orders and vaccinations; their checks are
+// in dose.go and product.go.
+var (
+	ruleControl1 = declare(Rule{
+		ID: "O-01.control", Where: "ORC-1", Severity: isError, Drops: DropsDose, Code: 102, Detail: 4,
+		Says:   "The order control of a vaccination is not RE.",
+		Remedy: "Ask the EHR vendor to set ORC-1 to RE.",
+		Source: "IZ-25",
+	})
+	ruleFiller = declare(Rule{
+		ID: "O-02", Where: "ORC-3", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "A vaccination has no ID of its own (ORC-3), or the ID has no assigning authority.",
+		Remedy: "Ask the EHR vendor to fill ORC-3.1 and ORC-3.2.",
+		Source: "Z22 ORC-3 R, EI",
+	})
+	ruleFillerTwice = declare(Rule{
+		ID: "O-02.unique", Where: "ORC-3", Severity: isError, Drops: DropsDose, Code: 205, Detail: 3,
+		Says:   "Two vaccinations of the message have the same ID.",
+		Remedy: "Ask the EHR vendor to give each vaccination an ID of its own.",
+		Source: "Z22 ORC-3",
+	})
+	ruleFillerNone = declare(Rule{
+		ID: "O-02.none", Where: "ORC-3", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "The ID 9999 stands for 'not given', and does not fit this vaccination's completion status.",
+		Remedy: "Ask the EHR vendor to send 9999 for refused and not administered vaccines only.",
+		Source: "IZ-45 (NIST's own sample breaks it, so it is a warning)",
+	})
+	ruleOrderer = declare(Rule{
+		ID: "O-03", Where: "ORC-12", Severity: isWarning, Code: 101,
+		Says:   "An administered dose does not name who ordered it, by licence number or NPI.",
+		Remedy: "Enter the ordering provider.",
+		Source: "Z22 ORC-12 C; Texas IEE-526",
+	})
+	rulePrescriber = declare(Rule{
+		ID: "O-03.agreement", Where: "ORC-12", Severity: isWarning, Code: 204, Detail: 3,
+		Says:   "Who ordered the dose is not a prescriber of the site agreement.",
+		Remedy: "Add the prescriber to the site agreement, or correct the licence number.",
+		Source: "Texas IEE-526",
+	})
+	ruleRXASet = declare(Rule{
+		ID: "R-02", Where: "RXA-1", Severity: isError, Drops: DropsDose, Code: 102, Detail: 4,
+		Says:   "The counters of a vaccination are not 0 and 1.",
+		Remedy: "Ask the EHR vendor to set RXA-1 to 0 and RXA-2 to 1.",
+		Source: "IZ-28, IZ-29",
+	})
+	ruleGiven = declare(Rule{
+		ID: "R-03", Where: "RXA-3", Severity: isError, Drops: DropsDose, Code: 102, Detail: 2,
+		Says:   "The date of a vaccination is missing or not a date.",
+		Remedy: "Enter the full date: year, month and day.",
+		Source: "Z22 RXA-3 R; IZ-TS_NZ",
+	})
+	ruleGivenFuture = declare(Rule{
+		ID: "R-03.future", Where: "RXA-3", Severity: isError, Drops: DropsDose, Code: 102, Detail: 1,
+		Says:   "The date of a vaccination is in the future, or after the message was made.",
+		Remedy: "Correct the date.",
+		Source: "CDC K.01.10; Texas: Future Date",
+	})
+	ruleGivenUnborn = declare(Rule{
+		ID: "R-03.birth", Where: "RXA-3", Severity: isError, Drops: DropsDose, Code: 102, Detail: 1,
+		Says:   "The date of a vaccination is before the patient's birth.",
+		Remedy: "Correct the date of the vaccination or the birth date.",
+		Source: "CDC K.01.09",
+	})
+	ruleGivenDead = declare(Rule{
+		ID: "R-03.death", Where: "RXA-3", Severity: isError, Drops: DropsDose, Code: 102, Detail: 1,
+		Says:   "The date of a vaccination is after the patient's death.",
+		Remedy: "Correct the date of the vaccination or the date of death.",
+		Source: "No dose is given after death",
+	})
+	ruleGivenEnd = declare(Rule{
+		ID: "R-04", Where: "RXA-4", Severity: isError, Code: 102, Detail: 3,
+		Says:   "Start and end of a vaccination are on different days.",
+		Remedy: "Ask the EHR vendor to leave RXA-4 empty.",
+		Source: "IZ-30",
+	})
+	ruleVaccine = declare(Rule{
+		ID: "R-05", Where: "RXA-5", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "The vaccine's code, or the name of its code table, is missing.",
+		Remedy: "Ask the EHR vendor to send CVX or NDC codes with the table's name.",
+		Source: "Z22 RXA-5 R",
+	})
+	ruleVaccineTable = declare(Rule{
+		ID: "R-05.table", Where: "RXA-5.3", Severity: isError, Drops: DropsDose, Code: 103, Detail: 5,
+		Says:   "The vaccine's code table is neither CVX nor NDC.",
+		Remedy: "Ask the EHR vendor to send CVX or NDC codes.",
+		Source: "Z22 RXA-5.3",
+	})
+	ruleVaccineCode = declare(Rule{
+		ID: "R-05.code", Where: "RXA-5.1", Severity: isError, Drops: DropsDose, Code: 103, Detail: 5,
+		Says:   "The vaccine's code is not known.",
+		Remedy: "Choose the vaccine again in the EHR; ask its vendor to renew the code tables.",
+		Source: "CDC CVX and NDC tables, December 2025",
+	})
+	ruleVaccineUnknown = declare(Rule{
+		ID: "R-05.unknown", Where: "RXA-5.1", Severity: isError, Drops: DropsDose, Code: 102, Detail: 3,
+		Says:   "The vaccine is given as 'unknown' or as a code that was never in use.",
+		Remedy: "Enter which vaccine was given.",
+		Source: "CVX 999; CDC CVX status Never Active",
+	})
+	ruleVaccineVague = declare(Rule{
+		ID: "R-05.unspecified", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "An administered dose has an unspecified formulation.",
+		Remedy: "Enter the product that was given; 'unspecified' is for doses from a card.",
+		Source: "CDC CVX notes",
+	})
+	ruleVaccinePair = declare(Rule{
+		ID: "R-05.pair", Where: "RXA-5", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "The two codes of the vaccine (CVX and NDC) are of different vaccines.",
+		Remedy: "Ask the EHR vendor to renew the code tables.",
+		Source: "CDC NDC crosswalk, December 2025",
+	})
+	ruleVaccineNDCForm = declare(Rule{
+		ID: "R-05.form", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 4,
+		Says:   "The NDC is not written with hyphens as 5-4-2 digits.",
+		Remedy: "Ask the EHR vendor to write NDC codes as 5-4-2.",
+		Source: "CDC guide r1.5, RXA-5",
+	})
+	ruleVaccineOld = declare(Rule{
+		ID: "R-06", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "An administered dose has the code of a vaccine that is no longer, or was never, in use in the USA.",
+		Remedy: "Choose the product that was given.",
+		Source: "CDC CVX status, December 2025",
+	})
+	ruleAmount = declare(Rule{
+		ID: "R-07", Where: "RXA-6", Severity: isError, Drops: DropsDose, Code: 101, Detail: 4,
+		Says:   "The amount of a vaccination is missing, not a number, or not 999 where nothing was given.",
+		Remedy: "Enter the amount; 999 stands for unknown.",
+		Source: "Z22 RXA-6 R; IZ-48, IZ-49",
+	})
+	ruleAmountUnknown = declare(Rule{
+		ID: "R-07.unknown", Where: "RXA-6", Severity: isInfo, Code: 102, Detail: 3,
+		Says:   "An administered dose has no amount (999).",
+		Remedy: "Enter the amount that was given.",
+		Source: "CDC guide r1.5, RXA-6",
+	})
+	ruleUnit = declare(Rule{
+		ID: "R-07.unit", Where: "RXA-7", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,
+		Says:   "The unit of the amount is missing, or stands beside an unknown amount.",
+		Remedy: "Ask the EHR vendor to send mL, and nothing beside 999.",
+		Source: "Z22 RXA-7 C",
+	})
+	ruleUnitCode = declare(Rule{
+		ID: "R-07.code", Where: "RXA-7", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The unit of the amount is not a UCUM unit.",
+		Remedy: "Ask the EHR vendor to send mL with UCUM.",
+		Source: "UCUM",
+	})
+	ruleSource = declare(Rule{
+		ID: "R-08", Where: "RXA-9", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,
+		Says:   "A vaccination does not say whether it was given here (00) or is history (01 to 08).",
+		Remedy: "Ask the EHR vendor to fill RXA-9 from table NIP001.",
+		Source: "IZ-31",
+	})
+	ruleSourceExtra = declare(Rule{
+		ID: "R-08.extra", Where: "RXA-9", Severity: isError, Drops: DropsDose, Code: 102, Detail: 3,
+		Says:   "RXA-9 has a value although nothing is said to have been given (RXA-20 is not CP or PA).",
+		Remedy: "Ask the EHR vendor to fill RXA-20 with CP, and RXA-9 only beside CP or PA.",
+		Source: "IZ-47",
+	})
+	ruleLooksHistoric = declare(Rule{
+		ID: "R-08.historic", Where: "RXA-9", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "A dose is said to be given here, but looks like history: old, and without lot and maker.",
+		Remedy: "Mark doses from a card or another provider as history.",
+		Source: "Doses given here have a lot",
+	})
+	ruleLooksGiven = declare(Rule{
+		ID: "R-08.given", Where: "RXA-9", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "A dose is said to be history, but looks as if it was given here: recent, with lot and amount.",
+		Remedy: "Mark doses that were given here as administered.",
+		Source: "History seldom has a lot",
+	})
+	ruleGiver = declare(Rule{
+		ID: "R-09", Where: "RXA-10", Severity: isWarning, Code: 101,
+		Says:   "An administered dose does not say who gave it.",
+		Remedy: "Enter who gave the dose.",
+		Source: "Z22 RXA-10 C",
+	})
+	rulePlace = declare(Rule{
+		ID: "R-09.place", Where: "RXA-11", Severity: isWarning, Code: 101,
+		Says:   "An administered dose does not say at which facility it was given.",
+		Remedy: "Ask the EHR vendor to fill RXA-11.4.",
+		Source: "Z22 RXA-11 C",
+	})
+	rulePlaceID = declare(Rule{
+		ID: "R-09.facility", Where: "RXA-11.4", Severity: isError, Code: 101,
+		Says:   "The place of a vaccination has no facility identifier.",
+		Remedy: "Ask the EHR vendor to fill RXA-11.4.",
+		Source: "Z22 LA2-4 R",
+	})
+	rulePlaceForeign = declare(Rule{
+		ID: "R-09.foreign", Where: "RXA-11.4", Severity: isWarning, Code: 204, Detail: 3,
+		Says:   "An administered dose names a facility that is no site of this practice.",
+		Remedy: "Add the facility to the right site, or mark the dose as history.",
+		Source: "Sites of the practice",
+	})
+	ruleLot = declare(Rule{
+		ID: "R-10", Where: "RXA-15", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "An administered dose has no lot number.",
+		Remedy: "Enter the lot number.",
+		Source: "Z22 RXA-15 C(R)",
+	})
+	ruleLotJunk = declare(Rule{
+		ID: "R-10.junk", Where: "RXA-15", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "The lot number says that there is none.",
+		Remedy: "Enter the lot number from the vial.",
+		Source: "Words such as LOT, NONE, UNKNOWN",
+	})
+	ruleExpiry = declare(Rule{
+		ID: "R-11", Where: "RXA-16", Severity: isWarning, Code: 102, Detail: 1,
+		Says:   "The expiry date is missing beside a lot, not a date, or before the day of the dose.",
+		Remedy: "Correct lot and expiry date; if the vaccine was expired, tell the clinic.",
+		Source: "Z22 RXA-16 C",
+	})
+	ruleMaker = declare(Rule{
+		ID: "R-12", Where: "RXA-17", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "An administered dose has no manufacturer.",
+		Remedy: "Enter the manufacturer.",
+		Source: "Z22 RXA-17 C(R)",
+	})
+	ruleMakerCode = declare(Rule{
+		ID: "R-12.code", Where: "RXA-17", Severity: isError, Drops: DropsDose, Code: 103, Detail: 5,
+		Says:   "The manufacturer's code is not known.",
+		Remedy: "Ask the EHR vendor to renew the MVX table.",
+		Source: "CDC MVX table, December 2025; Texas IMR-111",
+	})
+	ruleMakerPair = declare(Rule{
+		ID: "R-12.pair", Where: "RXA-17", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "This manufacturer makes no such vaccine.",
+		Remedy: "Choose the product again: vaccine and manufacturer do not fit.",
+		Source: "CDC product names, December 2025; Texas IMR-111",
+	})
+	ruleRefusal = declare(Rule{
+		ID: "R-13", Where: "RXA-18", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,
+		Says:   "A refusal has no reason of table NIP002, or a reason stands where nothing was refused.",
+		Remedy: "Enter the reason of a refusal, and only there.",
+		Source: "Z22 RXA-18 C; IZ-32",
+	})
+	ruleCompletion = declare(Rule{
+		ID: "R-14", Where: "RXA-20", Severity: isWarning, Code: 101,
+		Says:   "A vaccination does not say whether it was completed.",
+		Remedy: "Ask the EHR vendor to send RXA-20: CP, PA, RE or NA.",
+		Source: "Z22 RXA-20 RE",
+	})
+	ruleCompletionCode = declare(Rule{
+		ID: "R-14.code", Where: "RXA-20", Severity: isError, Drops: DropsDose, Code: 103, Detail: 5,
+		Says:   "The completion status of a vaccination is no code of the guide.",
+		Remedy: "Ask the EHR vendor to send CP, PA, RE or NA.",
+		Source: "HL70322",
+	})
+	ruleAction = declare(Rule{
+		ID: "R-15", Where: "RXA-21", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,
+		Says:   "A vaccination does not say whether it is to be added, updated or deleted.",
+		Remedy: "Ask the EHR vendor to send A, U or D in RXA-21.",
+		Source: "Z22 RXA-21 C(R); HL70323",
+	})
+	ruleEntered = declare(Rule{
+		ID: "R-16", Where: "RXA-22", Severity: isWarning, Code: 102, Detail: 1,
+		Says:   "The time of entry is not a time, in the future, or before the dose.",
+		Remedy: "Ask the EHR vendor to correct RXA-22.",
+		Source: "HL7 v2.5.1 RXA-22",
+	})
+	ruleLate = declare(Rule{
+		ID: "R-17", Where: "RXA-3", Severity: isLiveWarning, Code: 102, Detail: 3,
+		Says:   "The dose was given more than 30 days ago and should have been reported by now.",
+		Remedy: "Send files more often.",
+		Source: "25 TAC 100.6(b)",
+	})
+)
