@@ -181,6 +181,8 @@ type OnboardingInput struct {
 	Calendar registry.Calendar `json:"calendar"`
 	// By is who starts it.
 	By registry.Actor `json:"by"`
+	// State is set where a run continues an earlier one.
+	State *OnboardingState `json:"state,omitempty"`
 }
 
 // IDs of workflows.

@@ -1,0 +1,213 @@
+package workflows
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// approvalSettleTime is how long approve-production waits for the move into
+// production before it answers that the approval is taken and still being
+// recorded.
+const approvalSettleTime = 10 * time.Second
+
+// hearApproval takes the signal production-approved as it may have been typed
+// by hand. What cannot be used is refused in the current details, in the audit
+// log and by an alert; it is never dropped in silence.
+func (o *onboarding) hearApproval(raw any) {
+	var a registry.Approval
+	data, err := json.Marshal(raw)
+	if err == nil {
+		err = json.Unmarshal(data, &a)
+	}
+	if err != nil {
+		o.refuse(`it is not of the form {"practice": "…", "approved_by": "…", "email_date": "YYYY-MM-DD"}`)
+		return
+	}
+	if why := o.faultOf(a); why != "" {
+		o.refuse(why)
+		return
+	}
+	o.takeApproval(a, registry.Actor{Name: a.ApprovedBy, Via: "web-ui", Claimed: true})
+}
+
+// faultOf says why an approval cannot be used, or "".
+func (o *onboarding) faultOf(a registry.Approval) string {
+	if why := a.Fault(o.practice); why != "" {
+		return why
+	}
+	if o.Approval != nil && !o.Approval.Same(a) {
+		return "another approval is already recorded for this practice, with other facts"
+	}
+	return ""
+}
+
+// takeApproval keeps the approval. It opens nothing by itself: the process
+// applies it when the review is reached.
+func (o *onboarding) takeApproval(a registry.Approval, by registry.Actor) {
+	if o.Approval == nil {
+		o.Approval, o.ApprovedVia = &a, by
+		o.refused = ""
+		if o.phase == registry.PhaseRegistered || o.phase == registry.PhaseTesting {
+			o.chores = append(o.chores, func(ctx workflow.Context) error {
+				return o.recordAct(ctx, "approval-early", by, "kept until the review is reached", "approval-early")
+			})
+			// The line of the practice says that an early approval is kept.
+			o.settled++
+		}
+		return
+	}
+	merged := o.Approval.Merge(a)
+	if merged == *o.Approval {
+		return
+	}
+	o.Approval = &merged
+	if o.phase == registry.PhaseProduction {
+		o.chores = append(o.chores, func(ctx workflow.Context) error { return o.recordEvidence(ctx, by) })
+	}
+}
+
+func (o *onboarding) recordEvidence(ctx workflow.Context, by registry.Actor) error {
+	_, err := must(ctx, o.process, ledgerWork, "file the evidence of the approval", practices.RecordEvidence,
+		activities.RecordEvidenceInput{Scope: o.scope(), Approval: *o.Approval, By: actor(by)})
+	return err
+}
+
+// refuse makes a refused signal seen: current details, audit log, alert.
+func (o *onboarding) refuse(why string) {
+	o.Refusals++
+	n := o.Refusals
+	o.refused = "A signal `" + SignalProductionApproved.Name + "` was not accepted: " + why + "."
+	o.chores = append(o.chores, func(ctx workflow.Context) error {
+		if err := o.show(ctx); err != nil {
+			return err
+		}
+		if err := o.recordAct(ctx, "approval-refused", registry.Actor{Name: "unknown", Via: "web-ui", Claimed: true}, why,
+			fmt.Sprintf("approval-refused/%d", n)); err != nil {
+			return err
+		}
+		return o.notice(ctx, activities.SendNoticeInput{
+			Kind: activities.NoticeApprovalRefused, Words: why,
+			Event: fmt.Sprintf("approval-refused/%s/%d", o.practice, n),
+		})
+	})
+}
+
+func (o *onboarding) recordAct(ctx workflow.Context, kind string, by registry.Actor, reason, key string) error {
+	_, err := must(ctx, o.process, ledgerWork, "write the audit event", practices.RecordAct, activities.RecordActInput{
+		Scope: o.scope(), Kind: kind, By: by, Reason: reason, Key: o.key(ctx, key),
+	})
+	return err
+}
+
+func (o *onboarding) checkApproval(a ApproveProduction) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	if why := o.faultOf(a.Approval); why != "" {
+		return errors.New(why)
+	}
+	return nil
+}
+
+// approve answers the update approve-production. The same approval again gives
+// the same answer.
+func (o *onboarding) approve(ctx workflow.Context, a ApproveProduction) (Answer, error) {
+	again := o.Approval != nil && o.Approval.Merge(a.Approval) == *o.Approval
+	o.takeApproval(a.Approval, actor(a.By))
+	switch o.phase {
+	case registry.PhaseProduction:
+		words := "the connection is live; the evidence is filed"
+		if again {
+			words = "it was approved before; the connection is live"
+		}
+		return Answer{Words: words, Phase: o.phase, Again: again}, nil
+	case registry.PhaseRegistered, registry.PhaseTesting:
+		return Answer{
+			Words: "kept: it opens nothing before the review is reached, and is applied then",
+			Phase: o.phase, Early: true, Again: again,
+		}, nil
+	case registry.PhaseInReview, registry.PhaseWithdrawn:
+	}
+	live, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return o.phase == registry.PhaseProduction })
+	if err != nil {
+		return Answer{}, err
+	}
+	if !live {
+		return Answer{Words: "taken; the move into production is being recorded", Phase: o.phase}, nil
+	}
+	return Answer{Words: "the connection is live", Phase: o.phase}, nil
+}
+
+func (o *onboarding) checkWaive(a Act) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	if a.Reason == "" {
+		return errors.New("why? a reason is needed to go on without a prerequisite")
+	}
+	if o.phase != registry.PhaseRegistered {
+		return fmt.Errorf("nothing to waive: the practice is %s", o.phase.Words())
+	}
+	return nil
+}
+
+func (o *onboarding) waive(_ workflow.Context, a Act) (Answer, error) {
+	o.waived = &a
+	return Answer{Words: "testing starts without " + fmt.Sprint(len(o.facts.Missing)) + " prerequisite(s)", Phase: o.phase}, nil
+}
+
+func (o *onboarding) checkReview(a Act) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	switch {
+	case o.phase == registry.PhaseInReview || o.phase == registry.PhaseProduction:
+		return nil // asked before: the same answer again
+	case o.phase != registry.PhaseTesting:
+		return fmt.Errorf("a review can be requested from testing; the practice is %s", o.phase.Words())
+	case !o.gate.Open:
+		return fmt.Errorf("%d of %d error-free test files are answered by the registry so far; `starter status %s` lists them",
+			o.gate.Counted, o.policy.TestFilesMin, o.practice)
+	}
+	return nil
+}
+
+func (o *onboarding) requestReview(ctx workflow.Context, a Act) (Answer, error) {
+	if o.phase != registry.PhaseTesting {
+		return Answer{Words: "the review was requested before", Phase: o.phase, Again: true}, nil
+	}
+	o.review = &a
+	moved, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return o.phase != registry.PhaseTesting })
+	if err != nil {
+		return Answer{}, err
+	}
+	if !moved {
+		return Answer{Words: "taken; the request is being recorded", Phase: o.phase}, nil
+	}
+	return Answer{Words: "the registry is asked for its review", Phase: o.phase}, nil
+}
+
+func (o *onboarding) checkRevision(a Act) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	if a.Reason == "" {
+		return errors.New("what did the registry ask for? give its words as the reason")
+	}
+	if o.phase != registry.PhaseInReview {
+		return fmt.Errorf("the registry can ask for changes during its review; the practice is %s", o.phase.Words())
+	}
+	return nil
+}
+
+func (o *onboarding) recordRevision(_ workflow.Context, a Act) (Answer, error) {
+	o.revision = &a
+	return Answer{Words: "back to testing; the count of test files starts anew", Phase: registry.PhaseTesting}, nil
+}

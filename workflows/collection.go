@@ -1,0 +1,102 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// reportsPerCollection bounds one collection; what is left is taken by the next.
+const reportsPerCollection = 50
+
+// ReportCollectionResult counts what a collection brought in.
+type ReportCollectionResult struct {
+	Imported    int `json:"imported"`
+	Known       int `json:"known"`
+	Quarantined int `json:"quarantined"`
+	Items       int `json:"items"`
+	Opened      int `json:"opened"`
+	Verified    int `json:"verified"`
+}
+
+// ReportCollection fetches what the registry has to say on one connection,
+// imports it, tells the files that it answers, and settles errors. A Schedule
+// starts it.
+func ReportCollection(ctx workflow.Context, in activities.CollectionInput) (ReportCollectionResult, error) {
+	p, err := newProcess(ctx, "reports", "", in.Calendar, in.Policy)
+	if err != nil {
+		return ReportCollectionResult{}, err
+	}
+	c := &collection{process: p, connection: in.Connection}
+	if err := c.collect(ctx); err != nil {
+		return c.result, err
+	}
+	return c.result, p.finish(ctx)
+}
+
+type collection struct {
+	*process
+	connection string
+	result     ReportCollectionResult
+}
+
+func (c *collection) collect(ctx workflow.Context) error {
+	listed, action, err := attempt(ctx, c.process, transferWork, "list the reports on "+c.connection, reports.ListReports,
+		activities.ListReportsInput{Scope: c.scope(), Connection: c.connection, Max: reportsPerCollection})
+	if err != nil || action != "" {
+		return err
+	}
+	for n, r := range listed.Reports {
+		if err := c.bringIn(ctx, fmt.Sprintf("report %d of %d on %s", n+1, len(listed.Reports), c.connection), r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collection) bringIn(ctx workflow.Context, what string, r activities.RemoteReport) error {
+	fetched, action, err := attempt(ctx, c.process, transferWork, "fetch "+what, reports.FetchReport,
+		activities.FetchReportInput{Scope: c.scope(), Connection: c.connection, Name: r.Name})
+	if err != nil || action != "" {
+		return err
+	}
+	if fetched.Known {
+		c.result.Known++
+		return nil
+	}
+	return c.importReport(ctx, what, fetched.ReportID)
+}
+
+// importReport takes a fetched report in. Collections that overlap, and
+// `starter report import`, may do the same report twice; nothing changes then.
+func (c *collection) importReport(ctx workflow.Context, what, reportID string) error {
+	got, action, err := attempt(ctx, c.process, fileWork, "import "+what, reports.ImportReport,
+		activities.ImportReportInput{Scope: c.scope(), ReportID: reportID})
+	if err != nil || action != "" {
+		return err
+	}
+	c.result.Items += got.Items
+	if got.Unreadable {
+		c.result.Quarantined++
+		_, err := c.hold(ctx, registry.HoldReport, "report "+reportID,
+			"nothing here understands it; it is kept as it came", registry.ActionDrop)
+		return err
+	}
+	c.result.Imported++
+	settled, err := must(ctx, c.process, fileWork, "settle the errors of "+what, reports.ReconcileErrors,
+		activities.ReconcileErrorsInput{Scope: c.scope(), ReportID: reportID})
+	if err != nil {
+		return err
+	}
+	c.result.Opened += settled.Opened
+	c.result.Verified += settled.Verified
+	for _, f := range got.Files {
+		if err := tell(ctx, FileID(f.FileID), SignalReportImported, ReportImported{ReportID: reportID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

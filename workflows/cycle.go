@@ -1,0 +1,91 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// SubmissionCycleResult counts what a cycle took from the outbox.
+type SubmissionCycleResult struct {
+	Lane registry.Lane `json:"lane,omitempty"`
+	// Started files are on their way; Known ones had been submitted before.
+	Started int `json:"started"`
+	Known   int `json:"known"`
+	// Unstable files are still being written; the next cycle takes them.
+	Unstable int `json:"unstable,omitempty"`
+	// Why says why nothing was taken.
+	Why string `json:"why,omitempty"`
+}
+
+// SubmissionCycle empties the outbox of the phase's lane and starts one
+// FileSubmission a file. A Schedule starts it.
+func SubmissionCycle(ctx workflow.Context, in activities.CycleInput) (SubmissionCycleResult, error) {
+	p, err := newProcess(ctx, "submission", in.Practice, in.Calendar, registry.Policy{})
+	if err != nil {
+		return SubmissionCycleResult{}, err
+	}
+	result, err := submit(ctx, p)
+	if err != nil {
+		return result, err
+	}
+	return result, p.finish(ctx)
+}
+
+func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
+	facts, err := must(ctx, p, ledgerWork, "read the practice", practices.LoadPractice,
+		activities.LoadPracticeInput{Scope: p.scope()})
+	if err != nil {
+		return SubmissionCycleResult{}, err
+	}
+	p.policy = facts.Policy
+	lane, open := registry.LaneOf(facts.Phase)
+	if !open {
+		return SubmissionCycleResult{Why: "nothing is submitted while the practice is " + facts.Phase.Words()}, nil
+	}
+	result := SubmissionCycleResult{Lane: lane}
+	if facts.Submission != registry.SubmissionOn {
+		result.Why = "submission is " + string(facts.Submission)
+		return result, nil
+	}
+	outbox, action, err := attempt(ctx, p, fileWork, "look into the outbox", files.ScanOutbox,
+		activities.ScanOutboxInput{Scope: p.scope(), Lane: lane, Max: max(1, facts.Policy.FilesPerCycle)})
+	if err != nil || action != "" {
+		return result, err
+	}
+	result.Unstable = outbox.Unstable
+	for _, f := range outbox.Files {
+		if err := take(ctx, p, facts, lane, f, &result); err != nil {
+			return result, err
+		}
+	}
+	return result, nil
+}
+
+// take brings one file from the outbox into the vault and sets it on its way.
+// A file that is known is set on its way again too: where that was done, the
+// engine refuses the second start, and where a crash came between, it is the
+// first.
+func take(
+	ctx workflow.Context, p *process, facts activities.PracticeFacts, lane registry.Lane,
+	f activities.OutboxFile, result *SubmissionCycleResult,
+) error {
+	staged, action, err := attempt(ctx, p, fileWork, "take a file from the outbox", files.StageFile,
+		activities.StageFileInput{Scope: p.scope(), Lane: lane, Name: f.Name})
+	if err != nil || action != "" || staged.File.ID == "" {
+		return err
+	}
+	if staged.Known {
+		result.Known++
+	} else {
+		result.Started++
+	}
+	summary := fmt.Sprintf("%s file of %s", lane, p.practice)
+	return startBeside(ctx, p, FileSubmission, FileID(staged.File.ID), summary, FileSubmissionInput{
+		Version: 1, Practice: p.practice, File: staged.File, Lane: lane,
+		Calendar: p.calendar, Policy: facts.Policy, Business: facts.Business, Tell: OnboardingID(p.practice),
+	})
+}

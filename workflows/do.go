@@ -1,0 +1,124 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/internal/temporalconn/tripwire"
+	"immtrail/registry"
+)
+
+// Nil pointers that only name the activities' methods.
+var (
+	practices  *activities.Practices
+	files      *activities.Files
+	deliveries *activities.Deliveries
+	reports    *activities.Reports
+	notices    *activities.Notices
+	watches    *activities.Watches
+	histories  *activities.Histories
+	schedules  *activities.Schedules
+)
+
+// tooLarge is an input that must not go into history. As an activity argument
+// it would panic the workflow task for ever (measured), so it is caught before
+// the call and ends in a hold.
+type tooLarge struct{ err error }
+
+func (e *tooLarge) Error() string { return "the step's input cannot be recorded: " + e.err.Error() }
+func (e *tooLarge) Unwrap() error { return e.err }
+
+// do runs one activity with its input and its result both checked by the
+// compiler.
+func do[In, Out any](ctx workflow.Context, act func(context.Context, In) (Out, error), in In) (Out, error) {
+	var out Out
+	if err := tripwire.MeasureInput(in); err != nil {
+		return out, &tooLarge{err}
+	}
+	err := workflow.ExecuteActivity(ctx, act, in).Get(ctx, &out)
+	return out, err
+}
+
+// kindOf reads the kind of a failed activity: only the type of an
+// ApplicationError survives the way back, never a sentinel. What carries none
+// (a timeout, a lost worker) is weather.
+func kindOf(err error) registry.Kind {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		for _, k := range registry.Kinds() {
+			if app.Type() == string(k) {
+				return k
+			}
+		}
+	}
+	return registry.Transient
+}
+
+// holdReason is why a person is asked after a step has failed for good.
+// Only steps that talk to the registry blame the connection.
+func holdReason(w preset, err error) registry.HoldReason {
+	var large *tooLarge
+	if errors.As(err, &large) {
+		return registry.HoldPayload
+	}
+	reason := registry.HoldFor(kindOf(err))
+	if reason == registry.HoldConnection && w != transferWork {
+		return registry.HoldSystem
+	}
+	return reason
+}
+
+// wordsOf is the machine's own words for a person; activities promise that
+// they name places and rules only.
+func wordsOf(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	var late *temporal.TimeoutError
+	if errors.As(err, &late) {
+		return fmt.Sprintf("no answer within the time allowed (%s)", late.TimeoutType())
+	}
+	return err.Error()
+}
+
+// attempt runs one step of p until it succeeds. When the machine has given up,
+// a person is asked; "retry" runs it again, and any other action is returned
+// for the caller to apply. The error is not nil only where the workflow has to
+// end: cancelled, withdrawn, continued as new, or kind invalid.
+func attempt[In, Out any](
+	ctx workflow.Context, p *process, w preset, what string,
+	act func(context.Context, In) (Out, error), in In, actions ...registry.HoldAction,
+) (Out, registry.HoldAction, error) {
+	for {
+		out, err := do(w.on(ctx, p.policy.Patience, what), act, in)
+		if err == nil {
+			return out, "", nil
+		}
+		if temporal.IsCanceledError(err) || kindOf(err) == registry.Invalid {
+			return out, "", err
+		}
+		action, err := p.hold(ctx, holdReason(w, err), what, wordsOf(err), actions...)
+		if err != nil {
+			return out, "", err
+		}
+		if action != registry.ActionRetry {
+			return out, action, nil
+		}
+	}
+}
+
+// must runs a step that has no way around it: the only thing a person can do
+// about its failure is to mend the cause and say "retry".
+func must[In, Out any](
+	ctx workflow.Context, p *process, w preset, what string,
+	act func(context.Context, In) (Out, error), in In,
+) (Out, error) {
+	out, _, err := attempt(ctx, p, w, what, act, in, registry.ActionRetry)
+	return out, err
+}

@@ -1,0 +1,233 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/internal/temporalconn/searchattr"
+	"immtrail/registry"
+)
+
+// FileSubmissionInput starts the way of one file.
+type FileSubmissionInput struct {
+	Version  int                   `json:"version"`
+	Practice string                `json:"practice"`
+	File     registry.FileRef      `json:"file"`
+	Lane     registry.Lane         `json:"lane"`
+	Calendar registry.Calendar     `json:"calendar"`
+	Policy   registry.Policy       `json:"policy"`
+	Business registry.BusinessDays `json:"business"`
+	// Tell is the workflow that is told how far the file is.
+	Tell string `json:"tell"`
+}
+
+// FileSubmissionResult is what became of the file.
+type FileSubmissionResult struct {
+	State  activities.FileState    `json:"state"`
+	Answer activities.AnswerResult `json:"answer,omitzero"`
+}
+
+// FileSubmission brings one file to the registry and waits for its report:
+// check → prepare → upload → confirm → report. Every outward act is its own
+// activity, and a delivery counts only when another connection has seen it.
+func FileSubmission(ctx workflow.Context, in FileSubmissionInput) (FileSubmissionResult, error) {
+	p, err := newProcess(ctx, "file "+in.File.ID, in.Practice, in.Calendar, in.Policy)
+	if err != nil {
+		return FileSubmissionResult{}, err
+	}
+	f := &fileSubmission{process: p, in: in}
+	hear(ctx, p, SignalReportImported, func(ReportImported) { f.reports++ })
+	if err := answer(ctx, QueryStatus, f.status); err != nil {
+		return FileSubmissionResult{}, err
+	}
+	return f.run(ctx)
+}
+
+type fileSubmission struct {
+	*process
+	in FileSubmissionInput
+	// reports counts report-imported signals; the counts themselves are asked for.
+	reports int
+	answer  activities.AnswerResult
+	first   bool
+}
+
+func (f *fileSubmission) run(ctx workflow.Context) (FileSubmissionResult, error) {
+	state, err := f.travel(ctx)
+	if err != nil {
+		return FileSubmissionResult{}, err
+	}
+	return FileSubmissionResult{State: state, Answer: f.answer}, f.finish(ctx)
+}
+
+func (f *fileSubmission) travel(ctx workflow.Context) (activities.FileState, error) {
+	f.show1(ctx, "being checked", "nobody", "")
+	checked, action, err := attempt(ctx, f.process, fileWork, "check file "+f.in.File.ID, files.CheckFile,
+		activities.CheckFileInput{Scope: f.scope(), File: f.in.File, Lane: f.in.Lane})
+	if err != nil {
+		return "", err
+	}
+	if action == registry.ActionDrop {
+		return f.settle(ctx, activities.FileDropped)
+	}
+	if checked.Summary.HoldFile {
+		return f.refuse(ctx)
+	}
+	state, err := f.deliver(ctx)
+	if err != nil || state != activities.FileDelivered {
+		return state, err
+	}
+	if _, err := f.settle(ctx, activities.FileDelivered); err != nil {
+		return "", err
+	}
+	return f.awaitReport(ctx)
+}
+
+// refuse ends the way of a file that our checker did not let go. That is a
+// result, not an error: the EHR vendor is told what to mend.
+func (f *fileSubmission) refuse(ctx workflow.Context) (activities.FileState, error) {
+	state, err := f.settle(ctx, activities.FileRefused)
+	if err != nil {
+		return "", err
+	}
+	return state, f.notice(ctx, activities.SendNoticeInput{
+		Kind: activities.NoticeFileRefused, FileID: f.in.File.ID, Event: "refused/" + f.in.File.ID,
+	})
+}
+
+// deliver brings the file to the registry. Each attempt has a name of its own;
+// only a person's "resend" makes another one.
+func (f *fileSubmission) deliver(ctx workflow.Context) (activities.FileState, error) {
+	for n := 1; ; n++ {
+		f.show1(ctx, "being prepared", "nobody", "")
+		prepared, action, err := attempt(ctx, f.process, fileWork, "prepare file "+f.in.File.ID, deliveries.PrepareDelivery,
+			activities.PrepareDeliveryInput{Scope: f.scope(), File: f.in.File, Lane: f.in.Lane, Attempt: n})
+		if err != nil {
+			return "", err
+		}
+		if action == registry.ActionDrop || prepared.Already {
+			return f.settle(ctx, activities.FileDropped)
+		}
+		again, state, err := f.send(ctx, prepared)
+		if err != nil || !again {
+			return state, err
+		}
+	}
+}
+
+// send uploads and confirms one prepared delivery. again asks for another
+// attempt under another name.
+func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDelivery) (again bool, state activities.FileState, err error) {
+	f.show1(ctx, "on its way as "+d.RemoteName, "nobody", "")
+	_, action, err := attempt(ctx, f.process, transferWork, "send "+d.RemoteName, deliveries.UploadFile,
+		activities.UploadFileInput{Scope: f.scope(), DeliveryID: d.DeliveryID})
+	if err != nil {
+		return false, "", err
+	}
+	if action == "" {
+		var receipt activities.Receipt
+		receipt, action, err = attempt(ctx, f.process, transferWork, "see "+d.RemoteName+" at the registry",
+			deliveries.ConfirmDelivery, activities.ConfirmDeliveryInput{Scope: f.scope(), DeliveryID: d.DeliveryID})
+		if err != nil {
+			return false, "", err
+		}
+		if action == "" {
+			f.first = receipt.First
+			f.notes = []string{"delivered as " + d.RemoteName + ", " + receipt.How.Words()}
+			return false, activities.FileDelivered, nil
+		}
+	}
+	if _, err := must(ctx, f.process, ledgerWork, "note the decision on "+d.RemoteName, deliveries.DecideDelivery,
+		activities.DecideDeliveryInput{Scope: f.scope(), DeliveryID: d.DeliveryID, Action: action, By: f.lastDecider}); err != nil {
+		return false, "", err
+	}
+	switch action {
+	case registry.ActionResend:
+		return true, "", nil
+	case registry.ActionArrived:
+		f.notes = []string{"delivered as " + d.RemoteName + ", on a person's word"}
+		return false, activities.FileDelivered, nil
+	default:
+		state, err := f.settle(ctx, activities.FileDropped)
+		return false, state, err
+	}
+}
+
+// awaitReport waits until the registry has answered every message. It stays
+// small while it waits; that a report is late is told by the practice's Watch.
+func (f *fileSubmission) awaitReport(ctx workflow.Context) (activities.FileState, error) {
+	for {
+		seen := f.reports
+		got, err := must(ctx, f.process, ledgerWork, "count the registry's answers", reports.Answer,
+			activities.AnswerInput{Scope: f.scope(), FileID: f.in.File.ID})
+		if err != nil {
+			return "", err
+		}
+		f.answer = got
+		if got.Complete() {
+			return f.settle(ctx, activities.FileAnswered)
+		}
+		f.show1(ctx, fmt.Sprintf("delivered; %d of %d messages answered", got.Messages-got.Unanswered, got.Messages),
+			"registry", "")
+		if err := f.wait(ctx, func() bool { return f.reports != seen }); err != nil {
+			return "", err
+		}
+	}
+}
+
+// settle records what became of the file and tells who waits for it.
+func (f *fileSubmission) settle(ctx workflow.Context, state activities.FileState) (activities.FileState, error) {
+	if _, err := must(ctx, f.process, ledgerWork, "note: "+string(state), files.SettleFile,
+		activities.SettleFileInput{Scope: f.scope(), FileID: f.in.File.ID, State: state}); err != nil {
+		return "", err
+	}
+	f.show1(ctx, string(state), "nobody", "")
+	told := FileSettled{
+		FileID: f.in.File.ID, Lane: f.in.Lane, State: state, First: f.first,
+		ErrorFree: state == activities.FileAnswered && f.answer.ErrorFree,
+	}
+	return state, tell(ctx, f.in.Tell, SignalFileSettled, told)
+}
+
+// show1 changes the file's own current details; a file has no line in
+// `starter status`, its practice has.
+func (f *fileSubmission) show1(ctx workflow.Context, stage, whose, next string) {
+	f.progress = activities.Progress{
+		Source: f.source, Stage: fmt.Sprintf("%s file %s: %s", f.in.Lane, f.in.File.ID, stage),
+		Whose: whose, Next: next, Since: f.now(ctx),
+	}
+	workflow.SetCurrentDetails(ctx, f.details())
+}
+
+// tell sends a signal to a workflow that may have ended: nobody is there to be
+// told then, and that is fine, because the facts are stored.
+func tell[T any](ctx workflow.Context, id string, m Message[T], v T) error {
+	if id == "" {
+		return nil
+	}
+	err := workflow.SignalExternalWorkflow(ctx, id, "", m.Name, v).Get(ctx, nil)
+	if err == nil || temporal.IsCanceledError(err) {
+		return err
+	}
+	var gone *temporal.UnknownExternalWorkflowExecutionError
+	if !errors.As(err, &gone) {
+		workflow.GetLogger(ctx).Warn("a workflow could not be told", "signal", m.Name)
+	}
+	return nil
+}
+
+// besideOptions are those of workflows that outlive whoever starts them.
+func besideOptions(p *process, id, summary string) workflow.ChildWorkflowOptions {
+	return workflow.ChildWorkflowOptions{
+		WorkflowID:            id,
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		StaticSummary:         summary,
+		TypedSearchAttributes: temporal.NewSearchAttributes(searchattr.PracticeID.ValueSet(p.practice)),
+	}
+}

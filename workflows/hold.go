@@ -1,0 +1,209 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// openHold is a wait for a person, with the decision once it is there.
+type openHold struct {
+	Hold
+	decision *ResolveHold
+}
+
+// hold records that only a person can go on from here, says so once, reminds
+// with growing gaps, and returns what the person decided. actions narrows what
+// the reason allows. A hold never ends by itself.
+func (p *process) hold(
+	ctx workflow.Context, reason registry.HoldReason, what, words string, actions ...registry.HoldAction,
+) (registry.HoldAction, error) {
+	if len(actions) == 0 {
+		actions = reason.Actions()
+	}
+	p.holdSeq++
+	h := &openHold{Hold: Hold{
+		ID:     fmt.Sprintf("h-%.8s-%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, p.holdSeq),
+		Reason: reason, What: what, Words: words, Since: p.now(ctx), Actions: actions,
+	}}
+	p.holds[h.ID] = h
+	if err := p.recordHold(ctx, h); err != nil {
+		return "", err
+	}
+	// The alert and its reminders go out beside the wait, so that a mail server
+	// that is down does not keep a decision from being taken.
+	alerts, stop := workflow.WithCancel(ctx)
+	workflow.Go(alerts, func(ctx workflow.Context) { p.remind(ctx, h) })
+	// A hold keeps its run: continuing as new would lose whoever asked for it.
+	rolling := p.rolling
+	p.rolling = false
+	err := p.wait(ctx, func() bool { return h.decision != nil })
+	p.rolling = rolling
+	stop()
+	delete(p.holds, h.ID)
+	if err != nil {
+		return "", err
+	}
+	p.lastDecider = actor(h.decision.By)
+	return h.decision.Action, p.recordDecision(ctx, h)
+}
+
+// recordHold writes the hold down where `starter hold list` finds it. The Web
+// UI shows it even while the database is the thing that is down.
+func (p *process) recordHold(ctx workflow.Context, h *openHold) error {
+	if err := p.show(ctx); err != nil {
+		return err
+	}
+	in := activities.OpenHoldInput{
+		Scope: p.scope(), ID: h.ID, WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID,
+		Reason: h.Reason, What: h.What, Words: h.Words,
+	}
+	step := ledgerWork.on(ctx, p.policy.Patience, "note that a person is needed")
+	if _, err := do(step, practices.OpenHold, in); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		workflow.GetLogger(ctx).Error("a hold could not be written down; it stands in the Web UI", "kind", kindOf(err))
+		return nil
+	}
+	_, err := do(step, practices.RecordProgress,
+		activities.RecordProgressInput{Scope: p.scope(), Progress: p.forRecord()})
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+func (p *process) recordDecision(ctx workflow.Context, h *openHold) error {
+	step := ledgerWork.on(ctx, p.policy.Patience, "note the decision")
+	_, err := do(step, practices.CloseHold, activities.CloseHoldInput{
+		Scope: p.scope(), ID: h.ID, Action: h.decision.Action, By: actor(h.decision.By), Reason: h.decision.Reason,
+	})
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	if err != nil {
+		workflow.GetLogger(ctx).Error("a decision could not be written down", "kind", kindOf(err))
+	}
+	if err := p.show(ctx); err != nil {
+		return err
+	}
+	if _, err := do(step, practices.RecordProgress,
+		activities.RecordProgressInput{Scope: p.scope(), Progress: p.forRecord()}); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+// remind alerts once and then again with growing gaps, until it is cancelled.
+// After the last gap of the policy that gap repeats: silence never ends a hold.
+func (p *process) remind(ctx workflow.Context, h *openHold) {
+	for n := 0; ; n++ {
+		in := activities.SendNoticeInput{
+			Scope: p.scope(), Kind: activities.NoticeHold, HoldID: h.ID,
+			Event: fmt.Sprintf("hold/%s/%d", h.ID, n),
+		}
+		if n > 0 {
+			in.Kind = activities.NoticeReminder
+		}
+		if _, err := do(noticeWork.on(ctx, p.policy.Patience, "alert: a person is needed"), notices.SendNotice, in); err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			workflow.GetLogger(ctx).Error("an alert could not be sent", "kind", kindOf(err))
+		}
+		if p.sleepDays(ctx, gap(p.policy.HoldReminders, n)) != nil {
+			return
+		}
+	}
+}
+
+// sleepDays sleeps for days of the calendar, through moves of it.
+func (p *process) sleepDays(ctx workflow.Context, days int) error {
+	until := p.now(ctx).AddDate(0, 0, days)
+	for {
+		left := p.calendar.Wall(until).Sub(workflow.Now(ctx))
+		if left <= 0 {
+			return nil
+		}
+		moved := p.moved
+		if _, err := workflow.AwaitWithTimeout(ctx, left, func() bool { p.listen(); return p.moved != moved }); err != nil {
+			return err
+		}
+	}
+}
+
+// gap is the n-th entry of gaps, its last one for ever after, and a week where
+// there is none.
+func gap(gaps []int, n int) int {
+	if len(gaps) == 0 {
+		return 7
+	}
+	return max(1, gaps[min(n, len(gaps)-1)])
+}
+
+func (p *process) checkResolve(r ResolveHold) error {
+	if err := named(r.By); err != nil {
+		return err
+	}
+	h, ok := p.holds[r.HoldID]
+	if !ok {
+		return errors.New("nothing waits under that ID (any more); `starter hold list` shows what does")
+	}
+	if h.decision != nil {
+		return errors.New("it is being settled already")
+	}
+	if !slices.Contains(h.Actions, r.Action) {
+		return fmt.Errorf("%q does not settle it; possible: %s", r.Action, joinActions(h.Actions))
+	}
+	return nil
+}
+
+func (p *process) resolve(_ workflow.Context, r ResolveHold) (Answer, error) {
+	h, ok := p.holds[r.HoldID]
+	if !ok || h.decision != nil {
+		return Answer{Words: "it was settled in the meantime", Again: true}, nil
+	}
+	h.decision = &r
+	return Answer{Words: fmt.Sprintf("%s: %s", h.What, r.Action), Phase: p.phase}, nil
+}
+
+func (p *process) oldestHold() *openHold {
+	if all := p.sortedHolds(); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+func (p *process) sortedHolds() []*openHold {
+	all := make([]*openHold, 0, len(p.holds))
+	for _, h := range p.holds { //workflowcheck:ignore (sorted below)
+		all = append(all, h)
+	}
+	sort.Slice(all, func(i, j int) bool {
+		if !all[i].Since.Equal(all[j].Since) {
+			return all[i].Since.Before(all[j].Since)
+		}
+		return all[i].ID < all[j].ID
+	})
+	return all
+}
+
+func joinActions(actions []registry.HoldAction) string {
+	words := make([]string, len(actions))
+	for i, a := range actions {
+		words[i] = string(a)
+	}
+	return strings.Join(words, "|")
+}
+
+// days is n days of the calendar's time.
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

@@ -1,0 +1,481 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/internal/temporalconn/searchattr"
+	"immtrail/registry"
+)
+
+// OnboardingResult is what an onboarding came to.
+type OnboardingResult struct {
+	Practice string             `json:"practice"`
+	Phase    registry.Phase     `json:"phase"`
+	Approval *registry.Approval `json:"approval,omitempty"`
+}
+
+// OnboardingState survives continue-as-new.
+type OnboardingState struct {
+	// Round counts reviews, so that each review request is one letter.
+	Round int `json:"round"`
+	// Approval is the Production email once it is known; it may be early.
+	Approval *registry.Approval `json:"approval,omitempty"`
+	// ApprovedVia is who relayed it.
+	ApprovedVia registry.Actor `json:"approved_via,omitzero"`
+	// ReviewAsked is the date of the last review request; reminders count from it.
+	ReviewAsked time.Time `json:"review_asked,omitzero"`
+	// FirstFile is set once a production file was confirmed, FirstTold once the
+	// registry was told of it.
+	FirstFile bool `json:"first_file,omitempty"`
+	FirstTold bool `json:"first_told,omitempty"`
+	// Asked counts the reminders for missing evidence.
+	Asked int `json:"asked,omitempty"`
+	// Refused is the last signal that could not be used.
+	Refused  string `json:"refused,omitempty"`
+	Refusals int    `json:"refusals,omitempty"`
+	// WatchStarted: the practice's Watch and HistoryStarted: its historical
+	// load were started by an earlier run.
+	WatchStarted   bool `json:"watch_started,omitempty"`
+	HistoryStarted bool `json:"history_started,omitempty"`
+	// Policy as it was last set; nil until the first run has captured it.
+	Policy *registry.Policy `json:"policy,omitempty"`
+}
+
+// Onboarding takes a practice from registration to a live connection: test
+// files, review, Production email, first production file. It starts the
+// practice's Watch, its submission schedule and its historical load.
+func Onboarding(ctx workflow.Context, in OnboardingInput) (OnboardingResult, error) {
+	o, err := newOnboarding(ctx, in)
+	if err != nil {
+		return OnboardingResult{}, err
+	}
+	return o.run(ctx)
+}
+
+type onboarding struct {
+	*process
+	OnboardingState
+	in    OnboardingInput
+	facts activities.PracticeFacts
+	gate  activities.GateResult
+	// review is set by request-review, revision by record-revision; the
+	// process takes them off.
+	review, revision *Act
+	// waived is set by waive-prerequisites.
+	waived *Act
+	// settled counts file-settled signals, so that the gate is judged again.
+	settled int
+}
+
+func newOnboarding(ctx workflow.Context, in OnboardingInput) (*onboarding, error) {
+	p, err := newProcess(ctx, "onboarding", in.Practice, in.Calendar, registry.Policy{})
+	if err != nil {
+		return nil, err
+	}
+	o := &onboarding{process: p, in: in}
+	p.rolling = true
+	if in.State != nil {
+		o.OnboardingState = *in.State
+		p.refused = o.Refused
+	}
+	if o.Policy != nil {
+		p.policy = *o.Policy
+	}
+	o.listenForFacts(ctx)
+	return o, o.offerActs(ctx)
+}
+
+func (o *onboarding) listenForFacts(ctx workflow.Context) {
+	hear(ctx, o.process, SignalFileSettled, func(f FileSettled) {
+		o.settled++
+		o.FirstFile = o.FirstFile || f.First
+	})
+	hear(ctx, o.process, SignalWithdrawn, func(Withdrawn) { o.withdrawn = true })
+	// Taken as any JSON, so that a signal mistyped in the Web UI is answered in
+	// the current details instead of vanishing.
+	hear(ctx, o.process, Message[any]{SignalProductionApproved.Name}, o.hearApproval)
+}
+
+func (o *onboarding) offerActs(ctx workflow.Context) error {
+	if err := answer(ctx, QueryStatus, func() Status {
+		s := o.status()
+		s.Early = o.Approval != nil && o.phase != registry.PhaseProduction
+		if o.phase == registry.PhaseTesting {
+			s.Gate = &o.gate
+		}
+		return s
+	}); err != nil {
+		return err
+	}
+	if err := handle(ctx, o.process, UpdateWaivePrerequisites, o.checkWaive, o.waive); err != nil {
+		return err
+	}
+	if err := handle(ctx, o.process, UpdateRequestReview, o.checkReview, o.requestReview); err != nil {
+		return err
+	}
+	if err := handle(ctx, o.process, UpdateRecordRevision, o.checkRevision, o.recordRevision); err != nil {
+		return err
+	}
+	return handle(ctx, o.process, UpdateApproveProduction, o.checkApproval, o.approve)
+}
+
+// run reads as the process.
+func (o *onboarding) run(ctx workflow.Context) (OnboardingResult, error) {
+	err := o.journey(ctx)
+	if errors.Is(err, errContinue) {
+		return OnboardingResult{}, o.continueAsNew(ctx)
+	}
+	if errors.Is(err, errWithdrawn) {
+		o.phase = registry.PhaseWithdrawn
+		err = o.say(ctx, activities.Progress{Stage: "withdrawn", Whose: "nobody", Ended: true})
+	}
+	if err != nil {
+		return OnboardingResult{}, err
+	}
+	result := OnboardingResult{Practice: o.practice, Phase: o.phase, Approval: o.Approval}
+	return result, o.finish(ctx)
+}
+
+func (o *onboarding) journey(ctx workflow.Context) error {
+	if err := o.begin(ctx); err != nil {
+		return err
+	}
+	if o.phase == registry.PhaseRegistered {
+		if err := o.prerequisites(ctx); err != nil {
+			return err
+		}
+	}
+	for o.phase == registry.PhaseTesting || o.phase == registry.PhaseInReview {
+		if o.phase == registry.PhaseTesting {
+			if err := o.testing(ctx); err != nil {
+				return err
+			}
+		}
+		if err := o.inReview(ctx); err != nil {
+			return err
+		}
+	}
+	if o.phase != registry.PhaseProduction {
+		return errWithdrawn
+	}
+	return o.production(ctx)
+}
+
+// begin learns where the practice stands. A practice that is further along
+// (a second run, or one that was live before) enters where it is.
+func (o *onboarding) begin(ctx workflow.Context) error {
+	facts, err := must(ctx, o.process, ledgerWork, "read the practice", practices.LoadPractice,
+		activities.LoadPracticeInput{Scope: o.scope()})
+	if err != nil {
+		return err
+	}
+	o.facts = facts
+	if o.Policy == nil {
+		o.policy = facts.Policy
+	}
+	o.FirstFile = o.FirstFile || facts.FirstProduction
+	if err := o.enter(ctx, facts.Phase); err != nil {
+		return err
+	}
+	if o.WatchStarted {
+		return nil
+	}
+	o.WatchStarted = true
+	return startBeside(ctx, o.process, Watch, WatchID(o.practice), "watches the practice every day",
+		WatchInput{Version: 1, Practice: o.practice, Calendar: o.calendar, Policy: o.policy})
+}
+
+// enter notes the phase where people look for it.
+func (o *onboarding) enter(ctx workflow.Context, phase registry.Phase) error {
+	o.phase = phase
+	return workflow.UpsertTypedSearchAttributes(ctx, searchattr.Phase.ValueSet(string(phase)))
+}
+
+// move takes one arrow of the phase diagram, with its audit event.
+func (o *onboarding) move(ctx workflow.Context, event registry.PhaseEvent, act Act, approval *registry.Approval) error {
+	moved, err := must(ctx, o.process, ledgerWork, "move the practice: "+string(event), practices.MovePhase,
+		activities.MovePhaseInput{
+			Scope: o.scope(), Event: event, By: actor(act.By), Reason: act.Reason, Approval: approval,
+			Key: o.key(ctx, fmt.Sprintf("%s/%d", event, o.Round)),
+		})
+	if err != nil {
+		return err
+	}
+	return o.enter(ctx, moved.Phase)
+}
+
+// prerequisites waits until testing may start: everything is there, or a
+// person waives what is not.
+func (o *onboarding) prerequisites(ctx workflow.Context) error {
+	for len(o.facts.Missing) > 0 && o.waived == nil {
+		if err := o.say(ctx, activities.Progress{
+			Stage: "registered: prerequisites are missing",
+			Next:  "add " + strings.Join(o.facts.Missing, "; "),
+			Whose: "you",
+			Move:  "starter practice add FILE.yaml",
+		}); err != nil {
+			return err
+		}
+		tomorrow := o.now(ctx).AddDate(0, 0, 1)
+		if _, err := o.waitUntil(ctx, tomorrow, "look at the prerequisites again", func() bool { return o.waived != nil }); err != nil {
+			return err
+		}
+		facts, err := must(ctx, o.process, ledgerWork, "look at the prerequisites", practices.LoadPractice,
+			activities.LoadPracticeInput{Scope: o.scope()})
+		if err != nil {
+			return err
+		}
+		o.facts.Missing = facts.Missing
+	}
+	act := Act{By: registry.System, Reason: "every prerequisite is there"}
+	if o.waived != nil {
+		act = *o.waived
+	}
+	return o.move(ctx, registry.EventPrerequisitesDone, act, nil)
+}
+
+// testing counts error-free test files until a review is requested.
+func (o *onboarding) testing(ctx workflow.Context) error {
+	if err := o.schedule(ctx); err != nil {
+		return err
+	}
+	o.review = nil
+	for o.review == nil {
+		seen := o.settled
+		gate, err := must(ctx, o.process, ledgerWork, "count the error-free test files", files.JudgeGate,
+			activities.GateInput{Scope: o.scope(), Min: o.policy.TestFilesMin})
+		if err != nil {
+			return err
+		}
+		o.gate = gate
+		if err := o.sayGate(ctx); err != nil {
+			return err
+		}
+		if err := o.wait(ctx, func() bool { return o.review != nil || o.settled != seen }); err != nil {
+			return err
+		}
+	}
+	o.Round++
+	o.ReviewAsked = o.now(ctx)
+	if err := o.move(ctx, registry.EventReviewRequested, *o.review, nil); err != nil {
+		return err
+	}
+	return o.notice(ctx, activities.SendNoticeInput{
+		Kind: activities.NoticeReviewRequest, Event: fmt.Sprintf("review/%s/%d", o.practice, o.Round),
+	})
+}
+
+func (o *onboarding) sayGate(ctx workflow.Context) error {
+	o.notes = o.notes[:0]
+	for _, f := range o.gate.Files {
+		o.notes = append(o.notes, fmt.Sprintf("file %s: %s", f.FileID, f.Because))
+	}
+	if o.Approval != nil {
+		o.notes = append(o.notes, "a Production email is already known; it is applied when the review is reached")
+	}
+	stage := fmt.Sprintf("testing: %d of %d error-free test files", o.gate.Counted, o.policy.TestFilesMin)
+	if o.gate.Open {
+		return o.say(ctx, activities.Progress{
+			Stage: stage, Next: "request the registry's review", Whose: "you",
+			Move: "starter review request " + o.practice, Attention: true,
+		})
+	}
+	if o.gate.Waiting > 0 {
+		return o.say(ctx, activities.Progress{
+			Stage: stage, Next: "the registry answers the files that it has", Whose: "registry", Move: o.facts.Call,
+		})
+	}
+	return o.say(ctx, activities.Progress{
+		Stage: stage, Next: "the next test file from the EHR", Whose: "EHR vendor",
+		Move: fmt.Sprintf("starter submit %s FILE --test", o.practice),
+	})
+}
+
+// inReview waits for the registry's decision, for as long as it takes.
+func (o *onboarding) inReview(ctx workflow.Context) error {
+	o.notes = []string{
+		"In the Web UI: Send a Signal, name `" + SignalProductionApproved.Name + "`, with `" +
+			fmt.Sprintf(`{"practice": %q, "approved_by": "NAME", "email_date": "YYYY-MM-DD"}`, o.practice) + "`",
+	}
+	if o.ReviewAsked.IsZero() {
+		o.ReviewAsked = o.now(ctx)
+	}
+	asked := o.ReviewAsked
+	for n := 0; o.Approval == nil && o.revision == nil; n++ {
+		if err := o.say(ctx, activities.Progress{
+			Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: asked,
+			Move: fmt.Sprintf("starter production approve %s (when the email is there), or call %s", o.practice, o.facts.Call),
+		}); err != nil {
+			return err
+		}
+		due := o.facts.Business.After(asked, reminderDay(o.policy.ReviewReminders, n))
+		came, err := o.waitUntil(ctx, due, "remind of the review", func() bool { return o.Approval != nil || o.revision != nil })
+		if err != nil {
+			return err
+		}
+		if came {
+			if err := o.notice(ctx, activities.SendNoticeInput{
+				Kind: activities.NoticeReviewReminder, Event: fmt.Sprintf("review-reminder/%s/%d/%d", o.practice, o.Round, n),
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	o.notes = nil
+	if o.Approval == nil {
+		revision := *o.revision
+		o.revision = nil
+		return o.move(ctx, registry.EventChangesNeeded, revision, nil)
+	}
+	return o.move(ctx, registry.EventApproved, Act{By: o.ApprovedVia}, o.Approval)
+}
+
+// reminderDay is the day of the n-th reminder; after the last one its distance
+// repeats, since silence is never a decision.
+func reminderDay(days []int, n int) int {
+	if len(days) == 0 {
+		return 7 * (n + 1)
+	}
+	if n < len(days) {
+		return days[n]
+	}
+	last := days[len(days)-1]
+	return last + last*(n-len(days)+1)
+}
+
+// production is live: the vendor is told, the schedule changes its lane by
+// itself, the historical load begins beside, and the registry is told of the
+// first file.
+func (o *onboarding) production(ctx workflow.Context) error {
+	if err := o.notice(ctx, activities.SendNoticeInput{
+		Kind: activities.NoticeProductionVendor, Event: "production/" + o.practice,
+	}); err != nil {
+		return err
+	}
+	if err := o.schedule(ctx); err != nil {
+		return err
+	}
+	if err := o.startHistory(ctx); err != nil {
+		return err
+	}
+	for n := 0; !o.FirstTold || !o.evidenceThere(); n++ {
+		if o.FirstFile && !o.FirstTold {
+			if err := o.notice(ctx, activities.SendNoticeInput{
+				Kind: activities.NoticeFirstFile, Event: "first-file/" + o.practice,
+			}); err != nil {
+				return err
+			}
+			o.FirstTold = true
+			continue
+		}
+		if err := o.waitForLoose(ctx); err != nil {
+			return err
+		}
+	}
+	return o.say(ctx, activities.Progress{
+		Stage: "production: live", Next: "daily submission runs by itself", Whose: "nobody",
+		Move: "starter status " + o.practice, Ended: true,
+	})
+}
+
+// waitForLoose waits for the first production file or for the evidence of the
+// approval, and asks for the latter while it is missing.
+func (o *onboarding) waitForLoose(ctx workflow.Context) error {
+	line := activities.Progress{
+		Stage: "production: no file sent yet", Next: "the first production file from the EHR", Whose: "EHR vendor",
+		Move: fmt.Sprintf("starter submit %s FILE --production", o.practice),
+	}
+	if o.FirstTold {
+		line = activities.Progress{
+			Stage: "production: live, the Production email is not on file", Next: "give the email's Message-ID or the email itself",
+			Whose: "you", Move: fmt.Sprintf("starter production approve %s --email FILE.eml", o.practice), Attention: true,
+		}
+	}
+	if err := o.say(ctx, line); err != nil {
+		return err
+	}
+	seen := o.evidenceThere()
+	due := o.now(ctx).AddDate(0, 0, gap(o.policy.EvidenceReminders, o.Asked))
+	came, err := o.waitUntil(ctx, due, "ask for the Production email", func() bool {
+		return o.FirstFile && !o.FirstTold || o.evidenceThere() != seen
+	})
+	if err != nil || !came || o.evidenceThere() {
+		return err
+	}
+	o.Asked++
+	return o.notice(ctx, activities.SendNoticeInput{
+		Kind: activities.NoticeEvidenceWanted, Event: fmt.Sprintf("evidence/%s/%d", o.practice, o.Asked),
+	})
+}
+
+func (o *onboarding) evidenceThere() bool {
+	return o.Approval == nil || o.Approval.MessageID != "" || o.Approval.EvidenceID != ""
+}
+
+// schedule switches the daily submission on. Its lane follows the phase.
+func (o *onboarding) schedule(ctx workflow.Context) error {
+	facts, err := must(ctx, o.process, ledgerWork, "read the practice", practices.LoadPractice,
+		activities.LoadPracticeInput{Scope: o.scope()})
+	if err != nil {
+		return err
+	}
+	o.facts = facts
+	// A pause is a person's decision; only what was never on is switched on.
+	if facts.Submission == registry.SubmissionOff {
+		if _, err := must(ctx, o.process, ledgerWork, "switch submission on", practices.SetSubmission,
+			activities.SetSubmissionInput{
+				Scope: o.scope(), State: registry.SubmissionOn, By: registry.System, Key: o.key(ctx, "submission-on"),
+			}); err != nil {
+			return err
+		}
+	}
+	_, err = must(ctx, o.process, ledgerWork, "create the schedules", schedules.EnsureSchedules,
+		activities.EnsureSchedulesInput{
+			Scope: o.scope(), Connection: o.facts.Connection, Zone: o.facts.Zone,
+			CadenceDays: o.policy.CadenceDays, Policy: o.policy,
+		})
+	return err
+}
+
+func (o *onboarding) startHistory(ctx workflow.Context) error {
+	if o.HistoryStarted || o.facts.History == registry.HistoryClosed || o.facts.History == registry.HistoryNone {
+		return nil
+	}
+	o.HistoryStarted = true
+	return startBeside(ctx, o.process, HistoricalLoad, HistoryID(o.practice), "the one-time historical load",
+		HistoricalLoadInput{Version: 1, Practice: o.practice, Calendar: o.calendar, Policy: o.policy, Business: o.facts.Business})
+}
+
+func (o *onboarding) continueAsNew(ctx workflow.Context) error {
+	if err := o.finish(ctx); err != nil {
+		return err
+	}
+	in := o.in
+	in.Calendar = o.calendar
+	state := o.OnboardingState
+	state.Refused = o.refused
+	policy := o.policy
+	state.Policy = &policy
+	in.State = &state
+	return workflow.NewContinueAsNewError(ctx, Onboarding, in)
+}
+
+// startBeside starts a workflow that outlives its parent. One that runs
+// already is as good as started.
+func startBeside(ctx workflow.Context, p *process, wf any, id, summary string, in any) error {
+	ctx = workflow.WithChildOptions(ctx, besideOptions(p, id, summary))
+	child := workflow.ExecuteChildWorkflow(ctx, wf, in)
+	err := child.GetChildWorkflowExecution().Get(ctx, nil)
+	var already *temporal.ChildWorkflowExecutionAlreadyStartedError
+	if errors.As(err, &already) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,70 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// A preset is how patient a kind of work is. Both ends are always bounded:
+// when scheduleToClose runs out the workflow holds, it does not fail.
+type preset struct {
+	// startToClose bounds one attempt, scheduleToClose all of them.
+	startToClose, scheduleToClose time.Duration
+	// heartbeat is how long a worker may be silent; zero where attempts are short.
+	heartbeat time.Duration
+	// first and most bound the growing wait between attempts.
+	first, most time.Duration
+}
+
+// The presets, named by intent.
+var (
+	// ledgerWork reads or writes a few rows.
+	ledgerWork = preset{startToClose: 15 * time.Second, scheduleToClose: time.Hour, first: time.Second, most: time.Minute}
+	// fileWork streams a file on our own side: stage, check, plan, import.
+	fileWork = preset{
+		startToClose: 30 * time.Minute, scheduleToClose: 6 * time.Hour, heartbeat: 30 * time.Second,
+		first: 5 * time.Second, most: 5 * time.Minute,
+	}
+	// transferWork talks to the registry's server.
+	transferWork = preset{
+		startToClose: time.Hour, scheduleToClose: 24 * time.Hour, heartbeat: 30 * time.Second,
+		first: 15 * time.Second, most: 15 * time.Minute,
+	}
+	// noticeWork sends a letter.
+	noticeWork = preset{startToClose: 30 * time.Second, scheduleToClose: 24 * time.Hour, first: 10 * time.Second, most: 10 * time.Minute}
+)
+
+// Floors under which patience does not go, however short a rehearsal's day is:
+// a shared machine needs them.
+const (
+	leastAttempt   = 3 * time.Second
+	leastWholeStep = time.Minute
+	leastBackoff   = 100 * time.Millisecond
+)
+
+// on returns ctx with the preset's options, scaled by patience (1 in real
+// life). what is the summary that the Web UI shows for the step.
+func (w preset) on(ctx workflow.Context, patience float64, what string) workflow.Context {
+	scaled := func(d, least time.Duration) time.Duration {
+		if d == 0 {
+			return 0
+		}
+		if patience > 0 {
+			d = time.Duration(float64(d) * patience)
+		}
+		return max(d, least)
+	}
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout:    scaled(w.startToClose, leastAttempt),
+		ScheduleToCloseTimeout: scaled(w.scheduleToClose, leastWholeStep),
+		HeartbeatTimeout:       scaled(w.heartbeat, leastAttempt),
+		Summary:                what,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    scaled(w.first, leastBackoff),
+			BackoffCoefficient: 2,
+			MaximumInterval:    scaled(w.most, leastBackoff),
+		},
+	})
+}

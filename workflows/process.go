@@ -1,0 +1,348 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/internal/temporalconn/searchattr"
+	"immtrail/registry"
+)
+
+// errWithdrawn ends a workflow whose practice was withdrawn.
+var errWithdrawn = errors.New("the practice was withdrawn")
+
+// errContinue ends a run whose history has grown long enough; the caller
+// continues as new with its state.
+var errContinue = errors.New("continue as new")
+
+// process is what every workflow here carries: whose practice, by which
+// calendar and policy, what it is waiting for, and what it has to say.
+type process struct {
+	practice string
+	source   string // "onboarding", "history", …: whose line it is in `starter status`
+	calendar registry.Calendar
+	policy   registry.Policy
+
+	// ears take in what signals brought; every wait listens through them.
+	ears []func() bool
+	// chores are what a signal asks for that takes an activity; a wait does them.
+	chores []func(workflow.Context) error
+	// moved counts calendar moves, so that sleeping waits recompute.
+	moved int
+	// withdrawn is set by the signal of that name.
+	withdrawn bool
+	// rolling allows a wait to end the run with errContinue.
+	rolling bool
+
+	holds   map[string]*openHold // by ID
+	holdSeq int
+	// lastDecider is who settled the last hold.
+	lastDecider registry.Actor
+	progress    activities.Progress
+	// refused is the last signal that could not be used, in words.
+	refused string
+	// notes are further lines of the current details.
+	notes []string
+	phase registry.Phase
+	// attending mirrors the search attribute NeedsAttention.
+	attending bool
+}
+
+// newProcess registers what every long-lived workflow understands. It never
+// blocks.
+func newProcess(ctx workflow.Context, source, practice string, cal registry.Calendar, policy registry.Policy) (*process, error) {
+	p := &process{
+		practice: practice, source: source, calendar: cal, policy: policy,
+		holds: map[string]*openHold{},
+	}
+	hear(ctx, p, SignalCalendarMoved, func(c registry.Calendar) {
+		p.calendar = c
+		p.moved++
+	})
+	if err := handle(ctx, p, UpdateResolveHold, p.checkResolve, p.resolve); err != nil {
+		return nil, err
+	}
+	return p, handle(ctx, p, UpdateSetPolicy, func(s SetPolicy) error { return named(s.By) }, p.setPolicy)
+}
+
+// hear registers what a signal does to the state. apply must not block: what
+// takes an activity is put into p.chores.
+func hear[T any](ctx workflow.Context, p *process, m Message[T], apply func(T)) {
+	ch := workflow.GetSignalChannel(ctx, m.Name)
+	p.ears = append(p.ears, func() bool {
+		heard := false
+		for {
+			var v T
+			if !ch.ReceiveAsync(&v) {
+				return heard
+			}
+			heard = true
+			apply(v)
+		}
+	})
+}
+
+// handle registers an update with its validator. A refusal is a sentence that
+// says why and what to do; it leaves no trace in history.
+func handle[T any](
+	ctx workflow.Context, p *process, m Message[T],
+	check func(T) error, apply func(workflow.Context, T) (Answer, error),
+) error {
+	return workflow.SetUpdateHandlerWithOptions(ctx, m.Name,
+		func(ctx workflow.Context, in T) (Answer, error) {
+			p.listen()
+			return apply(ctx, in)
+		},
+		workflow.UpdateHandlerOptions{Validator: func(in T) error { return check(in) }})
+}
+
+// answer registers a query.
+func answer[T any](ctx workflow.Context, m Message[T], read func() T) error {
+	return workflow.SetQueryHandler(ctx, m.Name, func() (T, error) { return read(), nil })
+}
+
+// named refuses an act without a person.
+func named(by registry.Actor) error {
+	if strings.TrimSpace(by.Name) == "" {
+		return errors.New(`who? give "by": {"name": "…"}`)
+	}
+	return nil
+}
+
+// actor is by as it is recorded: what did not come through the CLI, which
+// knows its people, is claimed.
+func actor(by registry.Actor) registry.Actor {
+	if by.Via == "" {
+		by.Via = "web-ui"
+	}
+	if by.Via != "cli" && by.Via != registry.System.Via {
+		by.Claimed = true
+	}
+	return by
+}
+
+// listen takes in every signal that has arrived.
+func (p *process) listen() {
+	for _, ear := range p.ears {
+		ear()
+	}
+}
+
+// wait waits until ready, doing the chores that signals bring meanwhile. It
+// returns errWithdrawn, errContinue or a cancellation instead where that comes
+// first.
+func (p *process) wait(ctx workflow.Context, ready func() bool) error {
+	_, err := p.waitUntil(ctx, time.Time{}, "", ready)
+	return err
+}
+
+// waitUntil waits until ready or until date has come by the calendar (came). A
+// zero date never comes. what is the timer's summary in the Web UI.
+func (p *process) waitUntil(ctx workflow.Context, date time.Time, what string, ready func() bool) (came bool, err error) {
+	for {
+		p.listen()
+		if err := p.doChores(ctx); err != nil {
+			return false, err
+		}
+		if p.withdrawn {
+			return false, errWithdrawn
+		}
+		if ready() {
+			return false, nil
+		}
+		if p.rolling && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return false, errContinue
+		}
+		left := p.calendar.Wall(date).Sub(workflow.Now(ctx))
+		if !date.IsZero() && left <= 0 {
+			return true, nil
+		}
+		if err := p.sleep(ctx, date, left, what, ready); err != nil {
+			return false, err
+		}
+	}
+}
+
+// sleep blocks until something happens that waitUntil has to look at.
+func (p *process) sleep(ctx workflow.Context, date time.Time, left time.Duration, what string, ready func() bool) error {
+	moved := p.moved
+	awake := func() bool {
+		p.listen()
+		return p.withdrawn || len(p.chores) > 0 || p.moved != moved || ready()
+	}
+	if date.IsZero() {
+		return workflow.Await(ctx, awake)
+	}
+	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+		Timeout:      left,
+		TimerOptions: workflow.TimerOptions{Summary: what},
+	}, awake)
+	return err
+}
+
+func (p *process) doChores(ctx workflow.Context) error {
+	for len(p.chores) > 0 {
+		chore := p.chores[0]
+		p.chores = p.chores[1:]
+		if err := chore(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// now is the date by the calendar, after any move of it that has arrived.
+func (p *process) now(ctx workflow.Context) time.Time {
+	p.listen()
+	return p.calendar.Date(workflow.Now(ctx))
+}
+
+// scope is the head of every activity input.
+func (p *process) scope() activities.Scope {
+	return activities.Scope{Practice: p.practice, Calendar: p.calendar}
+}
+
+// key names an act of this workflow once and for all; what is done again under
+// the same key changes nothing.
+func (p *process) key(ctx workflow.Context, what string) string {
+	return workflow.GetInfo(ctx).WorkflowExecution.ID + "/" + what
+}
+
+func (p *process) setPolicy(_ workflow.Context, s SetPolicy) (Answer, error) {
+	p.policy = s.Policy
+	p.moved++ // sleeping waits recompute their deadlines
+	return Answer{Words: "the policy is changed"}, nil
+}
+
+// say changes the process's line: the current details in the Web UI and the
+// row in `starter status` carry the same words. The row is a read model, so a
+// database that is away does not stop the process here; the next change of the
+// line writes it.
+func (p *process) say(ctx workflow.Context, line activities.Progress) error {
+	line.Source = p.source
+	if line.Since.IsZero() {
+		line.Since = p.progress.Since
+		if line.Stage != p.progress.Stage || line.Since.IsZero() {
+			line.Since = p.now(ctx)
+		}
+	}
+	line.Attention = line.Attention || len(p.holds) > 0
+	if line == p.progress {
+		return nil
+	}
+	p.progress = line
+	if err := p.show(ctx); err != nil {
+		return err
+	}
+	_, err := do(ledgerWork.on(ctx, p.policy.Patience, "write the line of the practice"), practices.RecordProgress,
+		activities.RecordProgressInput{Scope: p.scope(), Progress: p.forRecord()})
+	if temporal.IsCanceledError(err) {
+		return err
+	}
+	if err != nil {
+		workflow.GetLogger(ctx).Warn("the practice's line could not be written", "kind", kindOf(err))
+	}
+	return nil
+}
+
+// forRecord is the line with a hold in front of everything else.
+func (p *process) forRecord() activities.Progress {
+	line := p.progress
+	if h := p.oldestHold(); h != nil {
+		line.Stage = "waiting for you: " + h.What
+		line.Next = h.Reason.Words()
+		line.Whose = "you"
+		line.Since = h.Since
+		line.Move = fmt.Sprintf("starter hold resolve %s --action %s", h.ID, h.Actions[0])
+		line.Attention = true
+	}
+	return line
+}
+
+// show refreshes the current details and the search attributes.
+func (p *process) show(ctx workflow.Context) error {
+	workflow.SetCurrentDetails(ctx, p.details())
+	attending := p.progress.Attention || len(p.holds) > 0
+	updates := []temporal.SearchAttributeUpdate{}
+	if attending != p.attending {
+		p.attending = attending
+		updates = append(updates, searchattr.NeedsAttention.ValueSet(attending))
+	}
+	if len(updates) == 0 {
+		return nil
+	}
+	return workflow.UpsertTypedSearchAttributes(ctx, updates...)
+}
+
+// details is what a coordinator who opens only the Web UI reads. No tables:
+// the Web UI runs their cells together.
+func (p *process) details() string {
+	var b strings.Builder
+	line := p.progress
+	fmt.Fprintf(&b, "## %s\n\n", line.Stage)
+	if line.Next != "" {
+		fmt.Fprintf(&b, "**Next:** %s\n\n", line.Next)
+	}
+	if line.Whose != "" {
+		fmt.Fprintf(&b, "**Whose turn:** %s, since %s\n\n", line.Whose, line.Since.Format("Monday 2 January 2006"))
+	}
+	if !line.Due.IsZero() {
+		fmt.Fprintf(&b, "**Due:** %s\n\n", line.Due.Format("Monday 2 January 2006"))
+	}
+	if line.Move != "" {
+		fmt.Fprintf(&b, "**What moves it:** `%s`\n\n", line.Move)
+	}
+	for _, h := range p.sortedHolds() {
+		fmt.Fprintf(&b, "### Waiting for you\n\n**%s**: %s.\n\n", h.What, h.Reason.Words())
+		if h.Words != "" {
+			fmt.Fprintf(&b, "In the machine's words: %s\n\n", h.Words)
+		}
+		fmt.Fprintf(&b, "Decide with `starter hold resolve %s --action %s`\n\n", h.ID, joinActions(h.Actions))
+	}
+	if p.refused != "" {
+		fmt.Fprintf(&b, "### Not accepted\n\n%s\n\n", p.refused)
+	}
+	for _, n := range p.notes {
+		fmt.Fprintf(&b, "- %s\n", n)
+	}
+	return b.String()
+}
+
+// status answers the query of that name.
+func (p *process) status() Status {
+	s := Status{Practice: p.practice, Phase: p.phase, Progress: p.forRecord(), Refused: p.refused}
+	for _, h := range p.sortedHolds() {
+		s.Holds = append(s.Holds, h.Hold)
+	}
+	return s
+}
+
+// finish is the one exit: it takes in what is still on its way and lets the
+// handlers that run come to their end. Chores that were left are done, so that
+// a last signal is answered too.
+func (p *process) finish(ctx workflow.Context) error {
+	p.listen()
+	if err := p.doChores(ctx); err != nil {
+		return err
+	}
+	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+}
+
+// notice sends a letter; when even patience does not help, a person is asked.
+func (p *process) notice(ctx workflow.Context, in activities.SendNoticeInput) error {
+	in.Scope = p.scope()
+	_, action, err := attempt(ctx, p, noticeWork, "letter: "+string(in.Kind), notices.SendNotice, in)
+	if err != nil {
+		return err
+	}
+	if action == registry.ActionDrop {
+		workflow.GetLogger(ctx).Warn("a letter was given up by a person", "kind", string(in.Kind))
+	}
+	return nil
+}

@@ -1,0 +1,28 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+)
+
+// Register makes the six workflow types known to a worker. Their names are
+// frozen: they stand in histories and in schedules.
+func Register(r worker.WorkflowRegistry) {
+	for name, wf := range Types() { //workflowcheck:ignore (order does not matter, and it is not workflow code)
+		r.RegisterWorkflowWithOptions(wf, workflow.RegisterOptions{Name: name})
+	}
+}
+
+// Types are the workflow types by name.
+func Types() map[string]any {
+	return map[string]any{
+		"Onboarding":                  Onboarding,
+		"HistoricalLoad":              HistoricalLoad,
+		activities.CycleWorkflow:      SubmissionCycle,
+		"FileSubmission":              FileSubmission,
+		activities.CollectionWorkflow: ReportCollection,
+		"Watch":                       Watch,
+	}
+}

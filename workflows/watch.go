@@ -1,0 +1,255 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/internal/temporalconn/searchattr"
+	"immtrail/registry"
+)
+
+// WatchInput starts the watch over a practice.
+type WatchInput struct {
+	Version  int               `json:"version"`
+	Practice string            `json:"practice"`
+	Calendar registry.Calendar `json:"calendar"`
+	Policy   registry.Policy   `json:"policy"`
+	// State is set where a run continues an earlier one.
+	State *WatchState `json:"state,omitempty"`
+}
+
+// WatchState survives continue-as-new.
+type WatchState struct {
+	// Acts counts updates, so that each has a key of its own.
+	Acts int `json:"acts"`
+	// Mornings counts looks.
+	Mornings int `json:"mornings"`
+	// OpenErrors is the last value of the search attribute.
+	OpenErrors int `json:"open_errors"`
+}
+
+// releaseEvery is how often retention is looked after, in days.
+const releaseEvery = 7
+
+// Watch looks at a practice every morning and tells of what needs somebody:
+// the 30-day floor, a quiet site, a missing report, old errors. It lives as
+// long as the practice and takes the acts that concern it as a whole: pause,
+// resume, withdraw, attest.
+func Watch(ctx workflow.Context, in WatchInput) error {
+	w, err := newWatch(ctx, in)
+	if err != nil {
+		return err
+	}
+	err = w.run(ctx)
+	if errors.Is(err, errContinue) {
+		if err := w.finish(ctx); err != nil {
+			return err
+		}
+		in.Calendar, in.Policy, in.State = w.calendar, w.policy, &w.WatchState
+		return workflow.NewContinueAsNewError(ctx, Watch, in)
+	}
+	if errors.Is(err, errWithdrawn) {
+		return w.finish(ctx)
+	}
+	return err
+}
+
+type watch struct {
+	*process
+	WatchState
+}
+
+func newWatch(ctx workflow.Context, in WatchInput) (*watch, error) {
+	p, err := newProcess(ctx, "watch", in.Practice, in.Calendar, in.Policy)
+	if err != nil {
+		return nil, err
+	}
+	w := &watch{process: p}
+	p.rolling = true
+	if in.State != nil {
+		w.WatchState = *in.State
+	}
+	if err := answer(ctx, QueryStatus, w.status); err != nil {
+		return nil, err
+	}
+	hear(ctx, p, SignalHistoryEnded, func(HistoryEnded) {})
+	if err := handle(ctx, p, UpdatePause, w.checkAct, w.pause); err != nil {
+		return nil, err
+	}
+	if err := handle(ctx, p, UpdateResume, w.checkAct, w.resume); err != nil {
+		return nil, err
+	}
+	if err := handle(ctx, p, UpdateWithdraw, w.checkAct, w.withdraw); err != nil {
+		return nil, err
+	}
+	return w, handle(ctx, p, UpdateAttestNothing, func(a Attest) error { return w.checkAct(a.Act) }, w.attest)
+}
+
+func (w *watch) run(ctx workflow.Context) error {
+	for {
+		if err := w.look(ctx); err != nil {
+			return err
+		}
+		tomorrow := w.now(ctx).AddDate(0, 0, 1)
+		acts := w.Acts
+		if _, err := w.waitUntil(ctx, tomorrow, "the next look", func() bool { return w.Acts != acts }); err != nil {
+			return err
+		}
+	}
+}
+
+// look compares the practice with its policy; one alert per incident, one
+// all-clear.
+func (w *watch) look(ctx workflow.Context) error {
+	w.Mornings++
+	seen, err := must(ctx, w.process, ledgerWork, "look at the practice", watches.LookAtPractice,
+		activities.LookInput{Scope: w.scope(), Policy: w.policy})
+	if err != nil {
+		return err
+	}
+	w.phase = seen.Phase
+	if seen.OpenErrors != w.OpenErrors {
+		w.OpenErrors = seen.OpenErrors
+		if err := workflow.UpsertTypedSearchAttributes(ctx, searchattr.OpenErrors.ValueSet(int64(seen.OpenErrors))); err != nil {
+			return err
+		}
+	}
+	for _, i := range seen.Opened {
+		if err := w.notice(ctx, activities.SendNoticeInput{
+			Kind: activities.NoticeWatch, IncidentID: i.ID, Words: i.Words, Event: "incident/" + i.ID,
+		}); err != nil {
+			return err
+		}
+	}
+	for _, i := range seen.Closed {
+		if err := w.notice(ctx, activities.SendNoticeInput{
+			Kind: activities.NoticeResolved, IncidentID: i.ID, Words: i.Words, Event: "incident/" + i.ID + "/over",
+		}); err != nil {
+			return err
+		}
+	}
+	if err := w.sayWhatWasSeen(ctx, seen); err != nil {
+		return err
+	}
+	return w.release(ctx)
+}
+
+func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult) error {
+	line := activities.Progress{
+		Stage: fmt.Sprintf("%s, submission %s", seen.Phase.Words(), seen.Submission),
+		Next:  "nothing", Whose: "nobody",
+	}
+	if seen.OpenErrors > 0 {
+		line.Next, line.Whose = fmt.Sprintf("settle %d open errors", seen.OpenErrors), "you"
+		line.Move = "starter errors list --practice " + w.practice
+	}
+	if len(seen.Current) > 0 {
+		line.Next, line.Whose, line.Attention = seen.Current[0].Words, "you", true
+		line.Move = "starter status " + w.practice
+	}
+	w.notes = w.notes[:0]
+	if seen.DaysSince >= 0 && seen.Phase == registry.PhaseProduction {
+		w.notes = append(w.notes, fmt.Sprintf("last verified delivery %d days ago; %d days left to the 30-day floor",
+			seen.DaysSince, w.policy.FloorDays-seen.DaysSince))
+	}
+	for _, i := range seen.Current {
+		w.notes = append(w.notes, i.Words)
+	}
+	return w.say(ctx, line)
+}
+
+// release lets go of bytes that retention no longer needs.
+func (w *watch) release(ctx workflow.Context) error {
+	if w.Mornings%releaseEvery != 0 {
+		return nil
+	}
+	_, err := must(ctx, w.process, fileWork, "retention", files.ReleaseFiles,
+		activities.ReleaseFilesInput{Scope: w.scope(), AfterDays: w.policy.RetentionDays})
+	return err
+}
+
+func (w *watch) checkAct(a Act) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	if a.Reason == "" {
+		return errors.New("why? a reason is needed")
+	}
+	if w.withdrawn {
+		return errors.New("the practice is withdrawn")
+	}
+	return nil
+}
+
+// actKey makes the n-th act of this watch repeatable under one name.
+func (w *watch) actKey(ctx workflow.Context, kind string) string {
+	w.Acts++
+	return w.key(ctx, fmt.Sprintf("%s/%d", kind, w.Acts))
+}
+
+func (w *watch) pause(ctx workflow.Context, a Act) (Answer, error) {
+	return w.switchSubmission(ctx, a, registry.SubmissionPaused, "submission is paused; reports are still collected")
+}
+
+func (w *watch) resume(ctx workflow.Context, a Act) (Answer, error) {
+	return w.switchSubmission(ctx, a, registry.SubmissionOn, "submission goes on")
+}
+
+func (w *watch) switchSubmission(ctx workflow.Context, a Act, to registry.SubmissionState, words string) (Answer, error) {
+	if _, err := must(ctx, w.process, ledgerWork, "switch submission: "+string(to), practices.SetSubmission,
+		activities.SetSubmissionInput{
+			Scope: w.scope(), State: to, By: actor(a.By), Reason: a.Reason, Key: w.actKey(ctx, string(to)),
+		}); err != nil {
+		return Answer{}, err
+	}
+	facts, err := must(ctx, w.process, ledgerWork, "read the practice", practices.LoadPractice,
+		activities.LoadPracticeInput{Scope: w.scope()})
+	if err != nil {
+		return Answer{}, err
+	}
+	if _, err := must(ctx, w.process, ledgerWork, "show it on the schedule", schedules.EnsureSchedules,
+		activities.EnsureSchedulesInput{
+			Scope: w.scope(), Connection: facts.Connection, Zone: facts.Zone, CadenceDays: w.policy.CadenceDays,
+			Paused: to == registry.SubmissionPaused, Policy: w.policy,
+		}); err != nil {
+		return Answer{}, err
+	}
+	return Answer{Words: words, Phase: w.phase}, nil
+}
+
+func (w *watch) attest(ctx workflow.Context, a Attest) (Answer, error) {
+	_, err := must(ctx, w.process, ledgerWork, "write the attestation", practices.RecordAct, activities.RecordActInput{
+		Scope: w.scope(), Kind: "attested-nothing-to-send", By: actor(a.By), Reason: a.Reason, Site: a.Site,
+		Key: w.actKey(ctx, "attest"),
+	})
+	return Answer{Words: "noted; the 30-day count starts anew today", Phase: w.phase}, err
+}
+
+// withdraw ends everything that runs for the practice. What was sent and said
+// stays on record.
+func (w *watch) withdraw(ctx workflow.Context, a Act) (Answer, error) {
+	moved, err := must(ctx, w.process, ledgerWork, "withdraw the practice", practices.MovePhase, activities.MovePhaseInput{
+		Scope: w.scope(), Event: registry.EventWithdrawn, By: actor(a.By), Reason: a.Reason, Key: w.key(ctx, "withdrawn"),
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	w.phase = moved.Phase
+	if _, err := must(ctx, w.process, ledgerWork, "take the schedules away", schedules.EnsureSchedules,
+		activities.EnsureSchedulesInput{Scope: w.scope(), Remove: true, Policy: w.policy}); err != nil {
+		return Answer{}, err
+	}
+	for _, id := range []string{OnboardingID(w.practice), HistoryID(w.practice)} {
+		if err := tell(ctx, id, SignalWithdrawn, Withdrawn{By: a.By}); err != nil {
+			return Answer{}, err
+		}
+	}
+	if err := w.say(ctx, activities.Progress{Stage: "withdrawn", Whose: "nobody", Ended: true}); err != nil {
+		return Answer{}, err
+	}
+	w.withdrawn = true
+	return Answer{Words: "the practice is withdrawn; nothing more is sent", Phase: w.phase}, nil
+}
