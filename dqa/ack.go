@@ -1,0 +1,247 @@
+package dqa
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+
+	"immtrail/hl7"
+	"immtrail/registry"
+)
+
+// ackLimits bound one acknowledgement. Some registries answer a whole file
+// with pairs of MSA and ERR in a single message.
+var ackLimits = hl7.Limits{Segment: lineMax, Message: 16 << 20, Segments: 200_000}
+
+// batch keeps count of an envelope.
+type batch struct {
+	fileOpen, batchOpen bool
+	messages, batches   int
+	file                string
+}
+
+func (s *sink) readACK(src io.Reader) error {
+	r := hl7.NewReader(src, ackLimits)
+	var b batch
+	for {
+		u, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return sourceError(err)
+		}
+		if err := s.unit(u, &b); err != nil {
+			return err
+		}
+	}
+	if b.batchOpen {
+		s.fault("the end of a batch (BTS) is missing")
+	}
+	if b.fileOpen {
+		s.fault("the end of the file (FTS) is missing")
+	}
+	return nil
+}
+
+func (s *sink) unit(u *hl7.Unit, b *batch) error {
+	head := &u.Segments[0]
+	switch u.Kind {
+	case hl7.KindFileHeader:
+		if b.fileOpen {
+			s.fault("the end of the file (FTS) is missing")
+		}
+		// FHS-12 refers to the file that is answered; FHS-9 is a name, perhaps it.
+		*b = batch{fileOpen: true, file: text(head.Field(12))}
+		if b.file == "" {
+			b.file = text(head.Field(9))
+		}
+	case hl7.KindBatchHeader:
+		if b.batchOpen {
+			s.fault("the end of a batch (BTS) is missing")
+		}
+		b.batchOpen, b.messages = true, 0
+		b.batches++
+	case hl7.KindBatchTrailer:
+		s.compare("batch", head.Field(1), b.messages)
+		b.batchOpen, b.messages = false, 0
+	case hl7.KindFileTrailer:
+		s.compare("file", head.Field(1), b.batches)
+		*b = batch{}
+	case hl7.KindStray:
+		return s.loose(text(head.Bytes()))
+	case hl7.KindMessage:
+		b.messages++
+		return s.message(u, b.file)
+	}
+	return nil
+}
+
+// compare holds a trailer's count, where it has one, against what came.
+func (s *sink) compare(what string, said []byte, got int) {
+	n, err := strconv.Atoi(strings.TrimSpace(string(said)))
+	if err == nil && n != got && !(what == "file" && got == 0) {
+		s.fault(fmt.Sprintf("the %s says that it holds %d and holds %d", what, n, got))
+	}
+}
+
+// fault notes that a report is not whole, at most twenty times.
+func (s *sink) fault(words string) {
+	if len(s.sum.Faults) < 20 {
+		s.sum.Faults = append(s.sum.Faults, words)
+	}
+}
+
+// message reads one ACK with its pairs of MSA and ERR.
+func (s *sink) message(u *hl7.Unit, file string) error {
+	answered := false
+	for i := range u.Segments {
+		seg := &u.Segments[i]
+		var err error
+		switch string(seg.Name()) {
+		case "MSH", "SFT", "UAC", "DSC":
+		case "MSA":
+			answered = true
+			err = s.begin(text(seg.Field(2)), strings.ToUpper(text(seg.Field(1))), file)
+			if err == nil {
+				err = s.msaText(text(hl7.Unescape(seg.Field(3), u.Delims)))
+			}
+		case "ERR":
+			if s.rec == nil {
+				err = s.begin("", "", file)
+			}
+			answered = true
+			if err == nil {
+				err = s.errSegment(seg, u.Delims)
+			}
+		default:
+			err = s.loose(text(seg.Bytes()))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !answered {
+		return s.stray(text(u.Segments[0].Bytes()))
+	}
+	return s.end()
+}
+
+// msaText reads MSA-3, where older systems put their sentence.
+func (s *sink) msaText(t string) error {
+	if t == "" {
+		return nil
+	}
+	if codes := splitCodes(t); len(codes) > 0 {
+		return s.told(codes, claim{})
+	}
+	if out := rejectingWords(t); out != "" {
+		return s.claim(claim{text: t})
+	}
+	return nil
+}
+
+// errSegment reads one ERR of HL7 2.5 or, where only ERR-1 is valued, of 2.3.
+func (s *sink) errSegment(seg *hl7.Segment, d hl7.Delims) error {
+	c := claim{
+		severity:  severityWord(text(seg.Field(4))),
+		condition: text(seg.Component(3, 1)),
+	}
+	for _, rep := range seg.Reps(2) {
+		if c.location = errLocation(rep); c.location != "" {
+			break
+		}
+	}
+	if c.location == "" {
+		c.location = errLocation(seg.Rep(1))
+	}
+	// A sentence with an unescaped separator spills over: the whole line is last.
+	for _, field := range [][]byte{
+		seg.Field(8), seg.Field(7), seg.Field(5), seg.Field(3), seg.Field(1), seg.Bytes(),
+	} {
+		t := text(hl7.Unescape(field, d))
+		if codes := splitCodes(t); len(codes) > 0 {
+			return s.told(codes, c)
+		}
+		if c.text == "" {
+			c.text = t
+		}
+	}
+	return s.claim(c)
+}
+
+// told makes one claim of each code. Where several are clumped in one place,
+// one severity is given for all of them, and a sentence that says "Warning."
+// of itself is believed.
+func (s *sink) told(codes []told, c claim) error {
+	given := c.severity
+	for _, t := range codes {
+		c.code, c.text, c.severity = t.code, t.text, given
+		if len(codes) > 1 && given == registry.SeverityError && rejectsBeside(codes, t.code) {
+			c.severity = orSeverity(severityOfText(t.text), given)
+		}
+		if err := s.claim(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rejectsBeside reports whether a code other than code explains the severity E.
+func rejectsBeside(codes []told, code string) bool {
+	for _, t := range codes {
+		if t.code != code && registry.FamilyOf(t.code).Outcome().Bad() {
+			return true
+		}
+	}
+	return false
+}
+
+// loose reads a line that is no segment of an acknowledgement: it may still
+// hold a code, and then it belongs to the open record.
+func (s *sink) loose(line string) error {
+	codes := splitCodes(line)
+	if len(codes) == 0 {
+		if blank(line) {
+			return nil
+		}
+		return s.stray(line)
+	}
+	if s.rec != nil {
+		return s.told(codes, claim{})
+	}
+	if err := s.begin("", "", ""); err != nil {
+		return err
+	}
+	if err := s.told(codes, claim{}); err != nil {
+		return err
+	}
+	return s.end()
+}
+
+// text is b as UTF-8; what is not valid as such is taken for Windows-1252.
+func text(b []byte) string {
+	if utf8.Valid(b) {
+		return strings.TrimSpace(string(b))
+	}
+	out, err := charmap.Windows1252.NewDecoder().Bytes(b)
+	if err != nil {
+		return strings.TrimSpace(strings.ToValidUTF8(string(b), "\uFFFD"))
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// blank reports whether a line holds no letter and no digit: a ruler.
+func blank(line string) bool {
+	for i := range len(line) {
+		if isAlnum(line[i]) || line[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
