@@ -104,9 +104,10 @@ func (a *ackBatch) line(fields ...string) error {
 
 func (a *ackBatch) begin(info answerInfo) error {
 	a.info = info
+	// FHS-9 names the file that is answered, FHS-12 its control ID.
 	head := func(id string) error {
 		return a.line(id, `^~\&`, "ImmTrac24.16", "TEXIIS", "", info.orgCode, stamp(info.at), "",
-			info.reportID, info.name, info.reportID, info.controlID)
+			info.name, info.reportID, info.reportID, info.controlID)
 	}
 	return errors.Join(head("FHS"), head("BHS"))
 }

@@ -25,7 +25,7 @@ func TestACKBatch(t *testing.T) {
 	t.Run("is framed and counted, and names the file it answers", func(t *testing.T) {
 		fhs := strings.Split(segments[0], "|")
 		require.Equal(t, "FHS", fhs[0])
-		require.Equal(t, rec.Name, fhs[9])
+		require.Equal(t, rec.Name, fhs[8])
 		require.Equal(t, "FC1", fhs[11])
 		require.True(t, strings.HasPrefix(segments[1], "BHS|"))
 		require.Equal(t, []string{"BTS|3", "FTS|1"}, segments[len(segments)-2:])

@@ -35,12 +35,21 @@ type Misbehaviour struct {
 	LoseRenameReply bool `json:"lose_rename_reply,omitempty"`
 	// CutDownloadAt closes the connection when a download reaches this byte.
 	CutDownloadAt int64 `json:"cut_download_at,omitempty"`
+	// CloseFolder refuses everything in this folder ("inbound/test").
+	CloseFolder string `json:"close_folder,omitempty"`
+	// MaxSessions closes connections beyond this many; 0 is no limit.
+	MaxSessions int `json:"max_sessions,omitempty"`
+	// NoPosixRename and NoStatVFS withdraw the extension; RenameReplaces lets
+	// a plain rename replace an existing file without a word.
+	NoPosixRename  bool `json:"no_posix_rename,omitempty"`
+	NoStatVFS      bool `json:"no_statvfs,omitempty"`
+	RenameReplaces bool `json:"rename_replaces,omitempty"`
 	// NoReports keeps every answer back; they come when it ends.
 	NoReports bool `json:"no_reports,omitempty"`
 	// Asleep leaves every file where it is.
 	Asleep bool `json:"asleep,omitempty"`
 	// Once ends what concerns connections and files after it struck once.
-	// Logins, host key, NoReports and Asleep are not counted.
+	// Logins, host key, extensions, NoReports and Asleep do not count.
 	Once bool `json:"once,omitempty"`
 }
 
@@ -57,6 +66,8 @@ func (m Misbehaviour) faults(otherKey func() (sftptest.Faults, error)) (sftptest
 	f.DenyWrite, f.DenyRename = m.RefuseUploads, m.RefuseRename
 	f.DiskFullAt, f.CutUploadAt, f.StallUploadAt = m.DiskFullAt, m.CutUploadAt, m.StallUploadAt
 	f.CutBeforeRename, f.LoseRenameReply, f.CutDownloadAt = m.CutBeforeRename, m.LoseRenameReply, m.CutDownloadAt
+	f.DenyFolder, f.MaxSessions = m.CloseFolder, m.MaxSessions
+	f.NoPosixRename, f.NoStatVFS, f.RenameReplaces = m.NoPosixRename, m.NoStatVFS, m.RenameReplaces
 	f.Once = m.Once
 	return f, nil
 }
@@ -117,7 +128,7 @@ func (p *program) obey() error {
 	}
 	p.server.SetFaults(faults)
 	p.registry.setSilent(order.Misbehaviour.NoReports)
-	p.asleep = order.Misbehaviour.Asleep
+	p.asleep.Store(order.Misbehaviour.Asleep)
 	p.obeyed = order.Serial
 	return writeJSON(filepath.Join(p.opts.Dir, appliedFile), order)
 }

@@ -34,7 +34,7 @@ func (r *Registry) judgeAll(user string, l registry.Lane) error {
 // receive judges one file and writes answer, doses and, last, the line in the
 // ledger, which settles it.
 func (r *Registry) receive(p spooled) error {
-	a := r.accounts[p.user]
+	a, _ := r.account(p.user)
 	rec, err := r.firstPass(p, &a)
 	if err != nil {
 		return err

@@ -180,4 +180,3 @@ func TestSeveralDosesAreJudgedOneByOne(t *testing.T) {
 	require.Equal(t, map[string]int{"IMR-100": 1}, rec.Codes)
 	require.Contains(t, report, "ERR||RXA^2^15|101^")
 }
-

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"immtrail/internal/sftptest"
@@ -143,7 +144,7 @@ type program struct {
 	registry *Registry
 	server   *sftptest.Server
 	obeyed   string
-	asleep   bool
+	asleep   atomic.Bool
 	accounts time.Time // of the accounts file when it was read last
 }
 
@@ -234,6 +235,9 @@ func (p *program) ready() error {
 }
 
 func (p *program) renamed(user, name string) {
+	if p.asleep.Load() {
+		return
+	}
 	if err := p.registry.Renamed(user, name, p.opts.Now()); err != nil {
 		p.opts.Log.Error("fake registry: pick up at once", "err", err)
 	}
@@ -251,7 +255,7 @@ func (p *program) run(ctx context.Context) {
 		case <-orders.C:
 			err = errors.Join(p.readAccounts(), p.obey())
 		case <-looks.C:
-			if !p.asleep {
+			if !p.asleep.Load() {
 				err = p.registry.Step(p.opts.Now())
 			}
 		}

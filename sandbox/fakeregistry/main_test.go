@@ -218,6 +218,8 @@ func TestMisbehaviour(t *testing.T) {
 		"cut before the rename": {CutBeforeRename: true},
 		"logins refused":        {RefuseLogins: true},
 		"another host key":      {NewHostKey: true},
+		"the folder closed":     {CloseFolder: "inbound/test"},
+		"no rename extension":   {NoPosixRename: true},
 	}
 	for name, m := range failing {
 		t.Run(name+": the file does not arrive, and does afterwards", func(t *testing.T) {
@@ -254,6 +256,11 @@ func TestMisbehaviour(t *testing.T) {
 		c.order(fakeregistry.Misbehaviour{Asleep: true})
 		file, err := send()
 		require.NoError(t, err)
+		client, err := c.dial("sunrise")
+		require.NoError(t, err)
+		defer client.Close()
+		_, err = client.Stat("inbound/test/" + file)
+		require.NoError(t, err, "also of an account that is swept at once")
 		require.False(t, arrived(file))
 		c.order(fakeregistry.Misbehaviour{})
 		c.eventually("it is received", func() bool { return arrived(file) })

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -22,9 +23,12 @@ type Registry struct {
 	calendar registry.Calendar
 	message  registry.MessageSettings
 
-	mu       sync.Mutex
-	accounts map[string]Account
-	ledger   *ledger
+	// accountsMu is apart from mu: a rename must not wait for a long judgement.
+	accountsMu sync.RWMutex
+	accounts   map[string]Account
+
+	mu     sync.Mutex
+	ledger *ledger
 	// seen remembers how often a file was looked at unchanged.
 	seen map[string]sighting
 	// known are the doses on file, by account and world (test or real).
@@ -111,8 +115,6 @@ func (r *Registry) Close() error {
 
 // SetAccounts adds accounts or replaces them, and makes their folders.
 func (r *Registry) SetAccounts(accounts []Account) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	for _, a := range accounts {
 		if err := a.fault(); err != nil {
 			return fmt.Errorf("account %s: %w", a.User, err)
@@ -120,9 +122,25 @@ func (r *Registry) SetAccounts(accounts []Account) error {
 		if err := r.store.room(a.User); err != nil {
 			return err
 		}
+		r.accountsMu.Lock()
 		r.accounts[a.User] = a
+		r.accountsMu.Unlock()
 	}
 	return nil
+}
+
+func (r *Registry) account(user string) (Account, bool) {
+	r.accountsMu.RLock()
+	defer r.accountsMu.RUnlock()
+	a, ok := r.accounts[user]
+	return a, ok
+}
+
+// users are the logins, sorted.
+func (r *Registry) users() []string {
+	r.accountsMu.RLock()
+	defer r.accountsMu.RUnlock()
+	return slices.Sorted(maps.Keys(r.accounts))
 }
 
 // setSilent keeps answers back while it is set.
@@ -136,9 +154,7 @@ func (r *Registry) setSilent(silent bool) {
 // that are swept at once lose it on the spot. The path is relative to the
 // account's home, with slashes.
 func (r *Registry) Renamed(user, name string, now time.Time) error {
-	r.mu.Lock()
-	a, ok := r.accounts[user]
-	r.mu.Unlock()
+	a, ok := r.account(user)
 	if !ok || !a.Behaviour.SweepAtOnce {
 		return nil
 	}
@@ -156,13 +172,8 @@ func (r *Registry) Renamed(user, name string, now time.Time) error {
 func (r *Registry) Step(now time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	users := make([]string, 0, len(r.accounts))
-	for u := range r.accounts {
-		users = append(users, u)
-	}
-	slices.Sort(users)
 	var errs []error
-	for _, u := range users {
+	for _, u := range r.users() {
 		for _, l := range registry.Lanes() {
 			errs = append(errs, r.look(u, l, now), r.judgeAll(u, l))
 		}
@@ -183,7 +194,7 @@ func (r *Registry) look(user string, l registry.Lane, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("look into a folder: %w", err)
 	}
-	b := r.accounts[user].Behaviour
+	a, _ := r.account(user)
 	var errs []error
 	for _, e := range entries {
 		info, err := e.Info()
@@ -201,7 +212,7 @@ func (r *Registry) look(user string, l registry.Lane, now time.Time) error {
 		}
 		s.looks++
 		r.seen[key] = s
-		if s.looks <= b.linger() {
+		if s.looks <= a.Behaviour.linger() {
 			continue
 		}
 		delete(r.seen, key)
