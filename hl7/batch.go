@@ -55,6 +55,9 @@ func (b *BatchWriter) WriteMessage(raw []byte) error {
 // Messages is how many were written so far.
 func (b *BatchWriter) Messages() int { return b.messages }
 
+// Flush hands what was written so far to the underlying writer.
+func (b *BatchWriter) Flush() error { return b.w.Flush() }
+
 // Close writes the trailers and flushes. It does not close the underlying
 // writer. A second call does nothing.
 func (b *BatchWriter) Close() error {
