@@ -12,6 +12,7 @@ create table reports (
     state          text not null default 'fetched' check (state in ('fetched', 'imported', 'quarantined')),
     fetched_at     timestamptz not null,
     imported_at    timestamptz,
+    reason         text not null default '', -- why it is quarantined
     recorded_at    timestamptz not null default now(),
     -- What the import came to, so that importing again answers the same.
     items          integer not null default 0 check (items >= 0),
@@ -24,7 +25,8 @@ create table reports (
     new_codes      text[] not null default '{}',
     unique (connection, digest),
     check ((state = 'fetched') = (imported_at is null)),
-    check (reconciled_at is null or state <> 'fetched')
+    check (state <> 'quarantined' or reason <> ''),
+    check (reconciled_at is null or state = 'imported')
 );
 
 -- Which remote names were fetched, so that a listing shows only what is new.
