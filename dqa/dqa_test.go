@@ -20,20 +20,20 @@ type report struct {
 	err      error
 }
 
-func options(t testing.TB) dqa.Options {
-	t.Helper()
+func options(tb testing.TB) dqa.Options {
+	tb.Helper()
 	l, err := texas.Load()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return dqa.Options{Catalogue: l.Catalogue, Mappings: l.Mappings}
 }
 
-func read(t testing.TB, text string) report {
-	t.Helper()
-	return readWith(t, text, options(t))
+func read(tb testing.TB, text string) report {
+	tb.Helper()
+	return readWith(tb, text, options(tb))
 }
 
-func readWith(t testing.TB, text string, opts dqa.Options) report {
-	t.Helper()
+func readWith(tb testing.TB, text string, opts dqa.Options) report {
+	tb.Helper()
 	var r report
 	opts.Verdict = func(v dqa.Verdict) error {
 		r.verdicts = append(r.verdicts, v)

@@ -126,7 +126,7 @@ func TestRecordsAndItemsAddUp(t *testing.T) {
 	r := read(t, ack("1", "AA")+"stray\r"+ack("2", "AE", errSeg("", "W", "IEE-519::x"), errSeg("", "E", "CLR-100::x"))+ack("3", "AE"))
 	require.NoError(t, r.err)
 	require.Equal(t, r.sum.Records, r.sum.Accepted+r.sum.Warned+r.sum.Rejected+r.sum.Unknown)
-	require.Equal(t, r.sum.Items, len(r.items))
+	require.Len(t, r.items, r.sum.Items)
 	for i, it := range r.items {
 		require.Equal(t, i+1, it.Ordinal)
 	}

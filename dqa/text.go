@@ -30,11 +30,8 @@ func (s *sink) readText(src io.Reader, head []byte) error {
 		if !ok {
 			break
 		}
-		fields, err := t.record(lines, line)
-		if err == nil {
-			err = t.row(fields.line, fields.cells)
-		}
-		if err != nil {
+		line, cells := t.record(lines, line)
+		if err := t.row(line, cells); err != nil {
 			return err
 		}
 	}
@@ -87,22 +84,17 @@ func (l *lines) next() (string, bool) {
 	return "", false
 }
 
-// parsed is a record of the table with the text it was read from.
-type parsed struct {
-	line  string
-	cells []string
-}
-
 // record reads the cells of line, going on over further lines while a quoted
 // field is open. Where it is never closed, the quote is taken for a plain
-// character and the lines are read one by one.
-func (t *table) record(l *lines, line string) (parsed, error) {
+// character and the lines are read one by one. It returns all that it read.
+func (t *table) record(l *lines, line string) (joined string, cells []string) {
 	cells, open := splitCells(line, t.sep, t.cells[:0])
 	if !open {
 		t.cells = cells
-		return parsed{line, cells}, nil
+		return line, cells
 	}
-	joined, taken := line, []string(nil)
+	joined = line
+	var taken []string
 	for open && len(taken) < spanMax && len(joined) < lineMax {
 		more, ok := l.next()
 		if !ok {
@@ -118,7 +110,7 @@ func (t *table) record(l *lines, line string) (parsed, error) {
 		cells = strings.Split(line, string(t.sep))
 	}
 	t.cells = cells
-	return parsed{joined, cells}, nil
+	return joined, cells
 }
 
 // splitCells splits a line at sep. A field that begins with a quote goes to
