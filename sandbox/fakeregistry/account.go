@@ -35,8 +35,10 @@ type Account struct {
 	// OrgCode is the organization in the registry's answers, such as BURL6343.
 	OrgCode string `json:"org_code"`
 	// Prescribers are the numbers on the site agreements; empty: not checked.
-	Prescribers []string  `json:"prescribers,omitempty"`
-	Behaviour   Behaviour `json:"behaviour"`
+	Prescribers []string `json:"prescribers,omitempty"`
+	// Facilities are what MSH-4 may say; empty: not checked.
+	Facilities []string  `json:"facilities,omitempty"`
+	Behaviour  Behaviour `json:"behaviour"`
 }
 
 // Behaviour is how the registry treats an account's files.

@@ -83,6 +83,7 @@ type desk struct {
 func account(b fakeregistry.Behaviour) fakeregistry.Account {
 	return fakeregistry.Account{
 		User: "sunrise", Password: "pw", OrgCode: "SUNR0001", Behaviour: b, Prescribers: []string{"1234567893"},
+		Facilities: []string{"SUNR0001", "SUNR0002"},
 	}
 }
 
@@ -175,4 +176,12 @@ func lines(report, id string) []string {
 var lanes = map[registry.Lane]string{
 	registry.LaneTest: "inbound/test", registry.LaneProduction: "inbound/production",
 	registry.LaneHistorical: "inbound/historical",
+}
+
+// nowhereIn fails when a file of the registry holds the text.
+func (d *desk) nowhereIn(text, file string) {
+	d.t.Helper()
+	data, err := os.ReadFile(filepath.Join(d.dir, file))
+	require.NoError(d.t, err)
+	require.NotContains(d.t, string(data), text)
 }

@@ -50,6 +50,9 @@ func TestMessages(t *testing.T) {
 		"no date of the dose":          {func(v *vxu) { v.given = "" }, "IMR-901", registry.OutcomeDoseRejected, "AE"},
 		"a dose tomorrow":              {func(v *vxu) { v.given = "20260311" }, "IMR-902", registry.OutcomeDoseRejected, "AE"},
 		"a dose before birth":          {func(v *vxu) { v.given = "20190703" }, "IMR-902", registry.OutcomeDoseRejected, "AE"},
+		"a vaccine nobody assigned":    {func(v *vxu) { v.cvx = "777" }, "IMR-904", registry.OutcomeDoseRejected, "AE"},
+		"a dose marked as known":       {func(v *vxu) { v.chart = "M0001DU" }, "IMR-109", registry.OutcomeWarned, "AE"},
+		"another clinic's message":     {func(v *vxu) { v.facility = "QQQQ0000" }, "MER-911", registry.OutcomeMessageRejected, "AR"},
 		"no vaccine":                   {func(v *vxu) { v.cvx = "" }, "IMR-903", registry.OutcomeDoseRejected, "AE"},
 	}
 	for name, c := range cases {

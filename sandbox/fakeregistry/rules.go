@@ -1,6 +1,7 @@
 package fakeregistry
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,8 @@ type judge struct {
 	lane   registry.Lane
 	// today is the calendar's day on which the file came, as YYYYMMDD.
 	today       string
-	prescribers map[string]bool
+	prescribers []string
+	facilities  []string
 	// known tells whether a dose was brought in by an earlier file.
 	known func(doseKey) bool
 
@@ -24,17 +26,22 @@ type judge struct {
 }
 
 func newJudge(a *Account, lane registry.Lane, wanted string, today time.Time, known func(doseKey) bool) *judge {
-	j := &judge{
+	return &judge{
 		wanted: wanted, lane: lane, today: today.Format(dayForm), known: known,
-		controlIDs: map[string]bool{}, inFile: map[doseKey]bool{}, prescribers: map[string]bool{},
+		prescribers: a.Prescribers, facilities: a.Facilities,
+		controlIDs: map[string]bool{}, inFile: map[doseKey]bool{},
 	}
-	for _, p := range a.Prescribers {
-		j.prescribers[p] = true
-	}
-	return j
 }
 
 const dayForm = "20060102"
+
+// Marks at the end of a chart number (PID-3.1) stand for what only a registry
+// can know: that there is no consent, and that the dose is there already. The
+// generator of sample messages sets them.
+const (
+	noConsentMark     = "NC"
+	duplicateDoseMark = "DU"
+)
 
 // judgeMessage applies every rule to one message and remembers the doses that
 // it brings in.
@@ -93,6 +100,9 @@ func (j *judge) header(msh segment) []complaint {
 	if j.wanted != "" && msh.part(11, 1) != j.wanted {
 		cs = append(cs, fail("MER-903", "MSH", 11, "Message rejected. This processing ID is not allowed in this folder."))
 	}
+	if len(j.facilities) > 0 && !slices.Contains(j.facilities, msh.part(4, 1)) {
+		cs = append(cs, fail("MER-911", "MSH", 4, "Message rejected. The sending facility is none of this organization's."))
+	}
 	if msh.part(9, 1) != "VXU" || msh.part(9, 2) != "V04" {
 		cs = append(cs, fail("MER-904", "MSH", 9, "Message rejected. Only VXU^V04 is taken."))
 	}
@@ -133,9 +143,7 @@ func (j *judge) person(pid segment) []complaint {
 	case !isOneOf(sex, "F", "M", "U"):
 		cs = append(cs, fail("CLR-905", "PID", 8, "Client rejected. The code for sex is not known."))
 	}
-	// A chart number that ends in NC stands for a patient without consent. It
-	// is how a rehearsal plants what only the registry can know.
-	if strings.HasSuffix(chart, "NC") {
+	if strings.HasSuffix(chart, noConsentMark) {
 		cs = append(cs, fail("CLR-100", "PID", 3, "Client Rejected. No existing consent on file for "+
 			patient{Last: last, First: first}.full()+". Check that the client is one with a record here."))
 	}

@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
+	"strconv"
+	"strings"
 
 	"immtrail/registry"
 )
@@ -50,7 +53,7 @@ func (j *judge) dose(d dose, p patient) []complaint {
 		c := fail("IMR-110", "RXA", 5, "Immunization rejected. The same dose stands in this file twice.")
 		c.Occurrence = d.ordinal
 		return append(cs, c)
-	case j.known(key):
+	case j.known(key), strings.HasSuffix(p.Chart, duplicateDoseMark):
 		c := fail("IMR-109", "RXA", 5, "Immunization rejected. Duplicate: this dose is on file already.")
 		c.Occurrence = d.ordinal
 		return append(cs, c)
@@ -71,8 +74,11 @@ func (j *judge) doseItself(d dose, p patient) []complaint {
 	case !ok || given > j.today || given < born:
 		cs = append(cs, fail("IMR-902", "RXA", 3, "Immunization rejected. The date is not a date, a Future Date, or before the birth date."))
 	}
-	if rxa.part(5, 1) == "" {
+	switch cvx := rxa.part(5, 1); {
+	case cvx == "":
 		cs = append(cs, missing("IMR-903", "RXA", 5, "Immunization rejected. There is no vaccine code."))
+	case !assigned(cvx):
+		cs = append(cs, fail("IMR-904", "RXA", 5, "Immunization rejected. Nobody assigned this vaccine code."))
 	}
 	if !administered(rxa) {
 		return cs
@@ -86,6 +92,13 @@ func (j *judge) doseItself(d dose, p patient) []complaint {
 	return cs
 }
 
+// assigned is a coarse test of a CVX code: CDC counts up from 01, gives foreign
+// vaccines numbers from 500 on, and has a few special ones.
+func assigned(cvx string) bool {
+	n, err := strconv.Atoi(cvx)
+	return err == nil && (n >= 1 && n < 400 || n >= 500 && n < 600 || n == 801 || n == 998 || n == 999)
+}
+
 // unknownPrescriber tells a prescriber who is on no site agreement. An account
 // without a list of prescribers is not checked.
 func (j *judge) unknownPrescriber(orc segment) bool {
@@ -95,7 +108,7 @@ func (j *judge) unknownPrescriber(orc segment) bool {
 	if orc == nil {
 		return true
 	}
-	return !j.prescribers[orc.part(12, 1)]
+	return !slices.Contains(j.prescribers, orc.part(12, 1))
 }
 
 // completed tells a dose that was given from one that was refused or not given.
