@@ -78,7 +78,7 @@ type Database struct {
 
 // Vault is the file store.
 type Vault struct {
-	URL        string   `key:"url" doc:"where encrypted files lie: file:///path or s3://bucket"`
+	URL        string   `key:"url" doc:"where encrypted files lie: file:///path"`
 	Recipients []string `key:"recipients" doc:"age recipients that new files are encrypted to"`
 	Identities []Secret `key:"identities" doc:"references to the age identities that read them"`
 }
@@ -113,7 +113,7 @@ type Notify struct {
 type SMTP struct {
 	Host     string `key:"host" doc:"mail server"`
 	Port     int    `key:"port" doc:"its port"`
-	TLS      string `key:"tls" doc:"starttls, tls or none (none on loopback only)"`
+	TLS      string `key:"tls" doc:"starttls, implicit (port 465) or none (a relay on this machine)"`
 	User     string `key:"user" doc:"login, where the server wants one"`
 	Password Secret `key:"password" doc:"reference to its password"`
 }

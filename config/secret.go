@@ -93,3 +93,11 @@ func (s Secret) under(dir string) Secret {
 	}
 	return Secret(fileScheme + filepath.Join(dir, path))
 }
+
+// File is the path of a file reference, and empty for any other.
+func (s Secret) File() string {
+	if path, ok := strings.CutPrefix(string(s), fileScheme); ok {
+		return path
+	}
+	return ""
+}

@@ -58,6 +58,9 @@ func (k *checker) temporal() {
 	if (t.TLS.Cert == "") != !t.TLS.Key.Set() {
 		k.add("temporal.tls.cert", "certificate and key belong together: set both or none")
 	}
+	if t.TLS.Key.Set() && t.TLS.Key.File() == "" {
+		k.add("temporal.tls.key", "is a file: file:/path/of/the/key")
+	}
 	if !t.TLS.Enabled && (t.TLS.Cert != "" || t.TLS.CA != "" || t.TLS.Key.Set()) {
 		k.add("temporal.tls.enabled", "is false while certificates are set")
 	}
@@ -123,8 +126,8 @@ func (k *checker) stores() {
 		}
 	}
 	if v := k.c.Vault.URL; v != "" {
-		if u, err := url.Parse(v); err != nil || !slices.Contains([]string{"file", "s3", "mem"}, u.Scheme) {
-			k.add("vault.url", "is file:///path/of/a/folder or s3://bucket")
+		if u, err := url.Parse(v); err != nil || u.Scheme != "file" || u.Host != "" {
+			k.add("vault.url", "is file:///path/of/a/folder, with three slashes")
 		}
 		if len(k.c.Vault.Recipients) == 0 {
 			k.add("vault.recipients", "is empty; make an identity with `starter keys new --kind identity`")
@@ -157,11 +160,11 @@ func (k *checker) notify() {
 	if n.ReplyTo != "" {
 		k.mailbox("notify.reply_to", n.ReplyTo)
 	}
-	if !slices.Contains([]string{"starttls", "tls", "none"}, n.SMTP.TLS) {
-		k.add("notify.smtp.tls", "is starttls, tls or none")
+	if !slices.Contains([]string{"starttls", "implicit", "none"}, n.SMTP.TLS) {
+		k.add("notify.smtp.tls", "is starttls, implicit or none")
 	}
 	if n.SMTP.TLS == "none" && n.SMTP.User != "" {
-		k.add("notify.smtp.tls", "a password would travel in clear: use starttls or tls")
+		k.add("notify.smtp.tls", "a password would travel in clear: use starttls or implicit")
 	}
 	if n.SMTP.Port < 1 || n.SMTP.Port > 65535 {
 		k.add("notify.smtp.port", "is a port: 1 to 65535")

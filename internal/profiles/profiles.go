@@ -1,0 +1,86 @@
+// Package profiles loads the registry's profile with the files that lie above
+// it, the same way for worker and starter: <dir>/texas.yaml for everybody,
+// <dir>/practices/<practice>.yaml for one practice, and <dir>/letters/*.txt.
+//
+// It must not hold values of its own: those are data of registry/texas.
+package profiles
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"immtrail/registry"
+	"immtrail/registry/texas"
+)
+
+// File is the name of the file of overrides for every practice.
+const File = "texas.yaml"
+
+// Dir is the folder of overrides; empty means the built-in profile only.
+type Dir string
+
+// Load returns the profile for practice, or the one for all where practice is
+// empty. Files are read anew each time, so that a changed value counts from
+// the next step on. A folder that is set and not there is an error of kind
+// Missing; a file that is not there overrides nothing.
+func (d Dir) Load(practice string) (*texas.Loaded, error) {
+	if d == "" {
+		return texas.Load()
+	}
+	if _, err := os.Stat(string(d)); err != nil {
+		return nil, registry.Errorf(registry.Missing, "profile", "the folder %s cannot be read (profile.dir)", string(d))
+	}
+	names := []string{File}
+	if practice != "" {
+		if err := registry.CheckID("practice", practice); err != nil {
+			return nil, err
+		}
+		names = append(names, filepath.Join("practices", practice+".yaml"))
+	}
+	var overlays []texas.Overlay
+	for _, name := range names {
+		data, err := os.ReadFile(filepath.Join(string(d), name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, &registry.Error{Kind: registry.Busy, Op: "profile", Err: err}
+		}
+		overlays = append(overlays, texas.Overlay{Name: filepath.ToSlash(name), Data: data})
+	}
+	return texas.Load(overlays...)
+}
+
+// Profile is [Dir.Load] without the sources.
+func (d Dir) Profile(practice string) (*registry.Profile, error) {
+	loaded, err := d.Load(practice)
+	if err != nil {
+		return nil, err
+	}
+	return &loaded.Profile, nil
+}
+
+// Letters returns the letters with those of <dir>/letters in their place.
+func (d Dir) Letters() (*texas.Letters, error) {
+	var overlays []texas.Overlay
+	if d != "" {
+		entries, err := os.ReadDir(filepath.Join(string(d), "letters"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, &registry.Error{Kind: registry.Busy, Op: "letters", Err: err}
+		}
+		for _, e := range entries {
+			if e.IsDir() || !strings.HasSuffix(e.Name(), ".txt") {
+				continue
+			}
+			data, err := os.ReadFile(filepath.Join(string(d), "letters", e.Name()))
+			if err != nil {
+				return nil, &registry.Error{Kind: registry.Busy, Op: "letters", Err: err}
+			}
+			overlays = append(overlays, texas.Overlay{Name: "letters/" + e.Name(), Data: data})
+		}
+	}
+	return texas.LoadLetters(overlays...)
+}

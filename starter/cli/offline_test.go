@@ -1,0 +1,267 @@
+package cli_test
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	// cleanMessage is one invented dose for one invented patient; every field
+	// that has a rule of grade error holds what it should.
+	cleanMessage = "MSH|^~\\&|EHR|BURL6343|IIS|TEXIIS|20260330080000-0600||VXU^V04^VXU_V04|m-1|T|2.5.1|||ER|AL|||||Z22^CDCPHINVS\r" +
+		"PID|1||4711^^^CLINIC^MR||Quarrow^Zebedine^^^^^L|Mallow^Tess^^^^^M|20200115|F||2106-3^White^CDCREC|12 Elm St^^Plano^TX^75023^USA^H||^PRN^PH^^^972^2348765|||||||||2186-5^Not Hispanic^CDCREC\r" +
+		"NK1|1|Quarrow^Tess^^^^^L|MTH^Mother^HL70063|12 Elm St^^Plano^TX^75023^USA^H|^PRN^PH^^^972^2348765\r" +
+		"ORC|RE||d-1^EHR|||||||||1234567893^Grey^Ann^^^^^^CMS^^^^NPI\r" +
+		"RXA|0|1|20260329||140^Influenza, seasonal, injectable, preservative free^CVX|0.5|mL^milliliter^UCUM||00^New immunization record^NIP001|1234567893^Grey^Ann|^^^CLINIC||||L1234|20270101|PMC^Sanofi Pasteur^MVX|||CP|A\r" +
+		"RXR|C28161^Intramuscular^NCIT|LD^Left Deltoid^HL70163\r" +
+		"OBX|1|CE|64994-7^Vaccine funding program eligibility category^LN|1|V01^Not VFC eligible^HL70064||||||F|||20260329|||VXC40^Eligibility captured at the immunization level^CDCPHINVS\r" +
+		"OBX|2|CE|69764-9^Document type^LN|2|253088698300012711210806^Influenza, inactivated^cdcgs1vis||||||F|||20260329\r" +
+		"OBX|3|TS|29769-7^Date vaccine information statement presented^LN|2|20260329||||||F|||20260329\r"
+	practiceFile = `
+id: sunrise-plano
+name: Sunrise Pediatrics of Plano
+org_code: BURL6343
+iis_id: "0001112000"
+connection: dshs
+sites:
+  - id: plano
+    name: Sunrise Plano
+    facilities: [BURL6343]
+contacts:
+  - {role: ehr-vendor, name: EHR Desk, email: desk@ehr.example}
+  - {role: practice, name: Ann Grey, email: ann@sunrise.example}
+`
+)
+
+func TestHelp(t *testing.T) {
+	h := newHarness(t)
+	t.Run("teaches by example", func(t *testing.T) {
+		h.run(t, "--help").exits(0).fits().shows("Examples:", "starter check batch.hl7", "Exit codes:")
+	})
+	t.Run("without a command shows the same", func(t *testing.T) {
+		h.run(t).exits(0).shows("Examples:")
+		h.run(t, "keys").exits(0).shows("starter keys rotate")
+	})
+	t.Run("every command has an example", func(t *testing.T) {
+		for _, args := range [][]string{{"check"}, {"config", "check"}, {"keys", "new"}, {"profile", "show"}, {"version"}} {
+			h.run(t, append(args, "--help")...).exits(0).shows("Examples:")
+		}
+	})
+}
+
+func TestUsage(t *testing.T) {
+	h := newHarness(t)
+	for name, args := range map[string][]string{
+		"an unknown command":     {"bogus"},
+		"an unknown subcommand":  {"keys", "bogus"},
+		"an unknown flag":        {"check", "--bogus"},
+		"a missing argument":     {"check"},
+		"too many arguments":     {"version", "now"},
+		"an unknown output":      {"version", "--output", "xml"},
+		"csv where there is none": {"version", "--output", "csv"},
+		"an unknown lane":        {"check", "x.hl7", "--for", "fun"},
+		"a missing flag":         {"keys", "new"},
+	} {
+		t.Run(name+" exits with 2", func(t *testing.T) {
+			h.run(t, args...).exits(2).complains("Error:", "--help")
+		})
+	}
+	t.Run("errors are JSON where JSON was asked for", func(t *testing.T) {
+		r := h.run(t, "check", "no.hl7", "--output", "json").exits(3)
+		require.Contains(t, r.stderr, `"exit":3`)
+		require.Empty(t, r.stdout)
+	})
+}
+
+func TestCheck(t *testing.T) {
+	h := newHarness(t)
+	clean := h.file(t, "clean.hl7", cleanMessage)
+	bad := h.file(t, "bad.hl7", strings.Replace(cleanMessage, "|20200115|F", "|20990115|F", 1))
+
+	t.Run("an error-free file exits with 0", func(t *testing.T) {
+		h.run(t, "check", clean).exits(0).fits().shows("1 message with 1 dose: 0 errors", "It is error-free.")
+	})
+	t.Run("errors exit with 1 and say place and remedy, never a value", func(t *testing.T) {
+		r := h.run(t, "check", bad).exits(1).fits().shows("error P-06", "What to do:", "message 1, line 2: PID-7", "not error-free")
+		require.NotContains(t, r.stdout, "Quarrow")
+		require.NotContains(t, r.stdout, "20990115")
+	})
+	t.Run("json carries the same facts", func(t *testing.T) {
+		var got struct {
+			File    string
+			For     string
+			Profile []string
+			Summary struct{ Messages, Errors int }
+			Rules   []struct {
+				Rule, Says, Remedy string
+				Places             []struct{ Path string }
+			}
+		}
+		h.run(t, "check", bad, "--output", "json").exits(1).json(&got)
+		require.Equal(t, "bad.hl7", got.File)
+		require.Equal(t, "test", got.For)
+		require.Equal(t, 1, got.Summary.Messages)
+		require.Equal(t, []string{"built in"}, got.Profile)
+		require.NotEmpty(t, got.Rules[0].Remedy)
+		require.Equal(t, "PID-7", got.Rules[0].Places[0].Path)
+	})
+	t.Run("csv has one row for each finding", func(t *testing.T) {
+		r := h.run(t, "check", bad, "--output", "csv").exits(1)
+		rows, err := csv.NewReader(strings.NewReader(r.stdout)).ReadAll()
+		require.NoError(t, err)
+		require.Equal(t, []string{"severity", "rule", "message", "control_id", "place", "line", "offset", "says", "remedy"}, rows[0])
+		require.Equal(t, "error", rows[1][0])
+	})
+	t.Run("a control ID that looks like a formula is no formula in a spreadsheet", func(t *testing.T) {
+		path := h.file(t, "formula.hl7", strings.Replace(cleanMessage, "|m-1|T", "|=1+1|P", 1))
+		require.Contains(t, h.run(t, "check", path, "--output", "csv").stdout, "'=1+1")
+	})
+	t.Run("standard input is a file too", func(t *testing.T) {
+		h.runIn(t, cleanMessage, "check", "-").exits(0).shows("standard input: 1 message")
+	})
+	t.Run("--for production asks for production's processing ID", func(t *testing.T) {
+		h.run(t, "check", clean, "--for", "production").exits(1).shows("MSH-11")
+	})
+	t.Run("--practice counts messages per site", func(t *testing.T) {
+		var got struct{ Sites map[string]int }
+		h.run(t, "check", clean, "--practice", h.file(t, "p.yaml", practiceFile), "-o", "json").json(&got)
+		require.Equal(t, 1, got.Sites["plano"])
+	})
+	t.Run("--profile changes a rule's grade", func(t *testing.T) {
+		profile := h.file(t, "mine.yaml", "rules.grades: {P-06: warning, R-03: warning}\n")
+		h.run(t, "check", bad, "--profile", profile).exits(0).shows("warning P-06")
+	})
+	t.Run("a profile that cannot be used is refused by its name", func(t *testing.T) {
+		h.run(t, "check", clean, "--profile", h.file(t, "odd.yaml", "policy.fun: 3")).exits(1).complains("odd.yaml", "policy.fun")
+	})
+	t.Run("a folder and a missing file exit with 3", func(t *testing.T) {
+		h.run(t, "check", h.dir).exits(3).complains("is a folder")
+		h.run(t, "check", "none.hl7").exits(3).complains("none.hl7")
+	})
+	t.Run("broken settings do not stop it", func(t *testing.T) {
+		h.file(t, "immtrail.yaml", "temporal: nonsense")
+		defer func() { _ = os.Remove("immtrail.yaml") }()
+		h.run(t, "check", clean).exits(0)
+	})
+}
+
+func TestConfigCheck(t *testing.T) {
+	h := newHarness(t)
+	t.Run("without a file says so", func(t *testing.T) {
+		h.run(t, "config", "check").exits(0).shows("no file of settings")
+	})
+	t.Run("reports every fault at once and exits with 1", func(t *testing.T) {
+		h.file(t, "immtrail.yaml", "temporal: {adress: x}\nlog: {level: loud}\nnotify: {smtp: {user: u, password: 'env:NOPE'}}")
+		h.run(t, "config", "check").exits(1).fits().
+			shows("temporal.adress (immtrail.yaml:1)", "log.level (immtrail.yaml:2)", "NOPE is not set", "3 faults")
+		var got struct {
+			OK     bool
+			Faults []struct{ Key, Place, Words string }
+		}
+		h.run(t, "config", "check", "-o", "json").exits(1).json(&got)
+		require.False(t, got.OK)
+		require.Len(t, got.Faults, 3)
+	})
+	t.Run("print shows what is in force without secrets", func(t *testing.T) {
+		h.file(t, "immtrail.yaml", "database: {url: 'postgres://u@h/d', password: hunter2}")
+		r := h.run(t, "config", "print").exits(1).fits().line("database.url", "postgres://u@h/d", "immtrail.yaml:1")
+		require.NotContains(t, r.stdout+r.stderr, "hunter2")
+	})
+}
+
+func TestKeys(t *testing.T) {
+	h := newHarness(t)
+	t.Run("an identity is a private file, and its recipient is shown", func(t *testing.T) {
+		var got struct{ File, Recipient, Settings string }
+		h.run(t, "keys", "new", "--kind", "identity", "-o", "json").exits(0).json(&got)
+		info, err := os.Stat(got.File)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		text, err := os.ReadFile(got.File)
+		require.NoError(t, err)
+		identity, err := age.ParseX25519Identity(strings.TrimSpace(string(text)))
+		require.NoError(t, err)
+		require.Equal(t, identity.Recipient().String(), got.Recipient)
+		require.NotContains(t, got.Settings, identity.String())
+	})
+	t.Run("no key is ever overwritten", func(t *testing.T) {
+		before, err := os.ReadFile("keys/identity.key")
+		require.NoError(t, err)
+		h.run(t, "keys", "new", "--kind", "identity").exits(1).complains("not overwritten")
+		after, err := os.ReadFile("keys/identity.key")
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	})
+	t.Run("what is printed makes settings that are in order", func(t *testing.T) {
+		var all strings.Builder
+		for _, kind := range []string{"codec", "sealing", "digest"} {
+			var got struct{ Settings string }
+			h.run(t, "keys", "new", "--kind", kind, "--id", "a", "--dir", "k", "-o", "json").exits(0).json(&got)
+			if kind == "digest" { // belongs into the same group as the sealing keys
+				got.Settings = strings.TrimPrefix(got.Settings, "sealing:\n")
+			}
+			all.WriteString(got.Settings + "\n")
+		}
+		h.file(t, "immtrail.yaml", all.String())
+		h.run(t, "config", "check").exits(0)
+		h.run(t, "keys", "list").exits(0).fits().line("codec", "a", "in use", "readable").line("digest")
+	})
+	t.Run("rotating puts the new key first and keeps the old one", func(t *testing.T) {
+		r := h.run(t, "keys", "rotate", "--kind", "sealing", "--id", "b", "--dir", "k").exits(0)
+		require.Less(t, strings.Index(r.stdout, `id: "b"`), strings.Index(r.stdout, `id: "a"`))
+		require.FileExists(t, filepath.Join("k", "sealing-b.key"))
+		h.run(t, "keys", "rotate", "--kind", "sealing", "--id", "a").exits(1).complains("already")
+	})
+	t.Run("the digest key is never rotated", func(t *testing.T) {
+		h.run(t, "keys", "rotate", "--kind", "digest").exits(1).complains("never changed")
+	})
+	t.Run("a key that others can read is shown as faulty", func(t *testing.T) {
+		require.NoError(t, os.Chmod("k/digest.key", 0o644))
+		h.run(t, "keys", "list").exits(1).shows("chmod 600")
+	})
+	t.Run("an ID cannot climb out of the folder", func(t *testing.T) {
+		h.run(t, "keys", "new", "--kind", "codec", "--id", "../x").exits(2)
+	})
+}
+
+func TestProfileShow(t *testing.T) {
+	h := newHarness(t)
+	t.Run("names sources and what nobody has confirmed", func(t *testing.T) {
+		h.run(t, "profile", "show").exits(0).fits().
+			line("policy.test_files_min", "3").shows("nobody has confirmed with DSHS", "folders.test")
+	})
+	t.Run("shows your override as such, for one practice only", func(t *testing.T) {
+		h.file(t, "immtrail.yaml", "profile: {dir: p}")
+		h.file(t, "p/practices/sunrise-plano.yaml", "policy.test_files_min: 4\nconfirmed: {folders.test: 'call with DSHS, 2026-03-02'}")
+		h.run(t, "profile", "show", "--practice", "sunrise-plano").exits(0).
+			line("policy.test_files_min", "4", "your override").line("folders.test", "yes")
+		h.run(t, "profile", "show").exits(0).line("policy.test_files_min", "3")
+	})
+	t.Run("--unconfirmed lists only those", func(t *testing.T) {
+		var values []struct {
+			Key       string
+			Confirmed bool
+		}
+		h.run(t, "profile", "show", "--unconfirmed", "-o", "json").exits(0).json(&values)
+		require.NotEmpty(t, values)
+		for _, v := range values {
+			require.False(t, v.Confirmed, v.Key)
+		}
+	})
+	t.Run("a folder that is not there is said", func(t *testing.T) {
+		h.file(t, "immtrail.yaml", "profile: {dir: gone}")
+		h.run(t, "profile", "show").exits(3).complains("profile.dir")
+	})
+}
+
+func TestVersion(t *testing.T) {
+	var got struct{ Build, Go, Platform string }
+	newHarness(t).run(t, "version", "-o", "json").exits(0).json(&got)
+	require.NotEmpty(t, got.Build)
+}

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+	"charm.land/lipgloss/v2/table"
+)
+
+// screenWidth is what everything printed for people fits in.
+const screenWidth = 100
+
+// show prints v as JSON, or lets text print it for people.
+func (a *app) show(v any, text func(s *screen)) error {
+	if a.output == outputJSON {
+		enc := json.NewEncoder(a.env.Stdout)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(v); err != nil {
+			return couldNot("write the answer: %w", err)
+		}
+		return nil
+	}
+	s := a.screen()
+	text(s)
+	return nil
+}
+
+func (a *app) screen() *screen { return &screen{w: a.env.Stdout, color: a.env.IsTerminal} }
+
+// note tells people something that is not the answer.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintf(a.env.Stderr, format+"\n", args...)
+}
+
+// screen prints for people: at most 100 columns, colours on terminals only.
+type screen struct {
+	w     io.Writer
+	color bool
+}
+
+var (
+	headStyle = lipgloss.NewStyle().Bold(true)
+	goodStyle = lipgloss.NewStyle().Foreground(lipgloss.Green)
+	badStyle  = lipgloss.NewStyle().Foreground(lipgloss.Red)
+	warnStyle = lipgloss.NewStyle().Foreground(lipgloss.Yellow)
+)
+
+func (s *screen) paint(style lipgloss.Style, text string) string {
+	if !s.color {
+		return text
+	}
+	return style.Render(text)
+}
+
+func (s *screen) line(format string, args ...any) {
+	for _, l := range wrap(fmt.Sprintf(format, args...), screenWidth) {
+		fmt.Fprintln(s.w, l)
+	}
+}
+
+// raw prints a line as it is: commands to be copied are never broken.
+func (s *screen) raw(format string, args ...any) { fmt.Fprintf(s.w, format+"\n", args...) }
+
+func (s *screen) title(text string) { fmt.Fprintln(s.w, s.paint(headStyle, text)) }
+
+// pairs prints names and values under each other; empty values are left out.
+func (s *screen) pairs(pairs ...[2]string) {
+	width := 0
+	for _, p := range pairs {
+		if p[1] != "" {
+			width = max(width, len(p[0]))
+		}
+	}
+	for _, p := range pairs {
+		if p[1] == "" {
+			continue
+		}
+		for i, l := range wrap(p[1], screenWidth-width-2) {
+			name := p[0]
+			if i > 0 {
+				name = ""
+			}
+			fmt.Fprintf(s.w, "%s  %s\n", s.paint(headStyle, fmt.Sprintf("%-*s", width, name)), l)
+		}
+	}
+}
+
+// table prints rows under headers; cells wrap where the row is too wide.
+func (s *screen) table(headers []string, rows [][]string) {
+	t := table.New().Headers(headers...).Rows(rows...).
+		Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).
+		BorderRight(false).BorderHeader(false).BorderColumn(false).Wrap(true).
+		StyleFunc(func(row, col int) lipgloss.Style {
+			style := lipgloss.NewStyle()
+			if col < len(headers)-1 {
+				style = style.PaddingRight(2)
+			}
+			if row == table.HeaderRow && s.color {
+				style = style.Bold(true)
+			}
+			return style
+		})
+	if naturalWidth(headers, rows) > screenWidth {
+		t = t.Width(screenWidth)
+	}
+	for line := range strings.SplitSeq(t.String(), "\n") {
+		fmt.Fprintln(s.w, strings.TrimRight(line, " "))
+	}
+}
+
+func naturalWidth(headers []string, rows [][]string) int {
+	total := 2 * (len(headers) - 1)
+	for col, h := range headers {
+		width := lipgloss.Width(h)
+		for _, row := range rows {
+			if col < len(row) {
+				width = max(width, lipgloss.Width(row[col]))
+			}
+		}
+		total += width
+	}
+	return total
+}
+
+// wrap breaks text at blanks; a word longer than width stays whole.
+func wrap(text string, width int) []string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		indent := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
+		line := ""
+		for _, word := range strings.Fields(paragraph) {
+			switch {
+			case line == "":
+				line = indent + word
+			case lipgloss.Width(line)+1+lipgloss.Width(word) <= width:
+				line += " " + word
+			default:
+				lines = append(lines, line)
+				line = indent + word
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// plural is "1 file" or "3 files".
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
