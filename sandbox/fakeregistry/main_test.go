@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -194,22 +195,24 @@ func TestEndsWithItsParent(t *testing.T) {
 	}
 }
 
-func TestMisbehaviour(t *testing.T) {
-	c := spawn(t, t.TempDir(), account(fakeregistry.Behaviour{SweepAtOnce: true}))
-	n := 0
-	send := func() (string, error) {
-		n++
-		name := fmt.Sprintf("inbound/test/M%02d.HL7", n)
-		return path.Base(name), c.upload(name, batch(good(n)))
-	}
-	arrived := func(name string) bool {
-		for _, r := range c.ledger() {
-			if r.Name == name {
-				return true
-			}
-		}
-		return false
-	}
+// sender sends one small file after another.
+type sender struct {
+	*child
+	n int
+}
+
+func (s *sender) send() (name string, err error) {
+	s.n++
+	name = fmt.Sprintf("M%02d.HL7", s.n)
+	return name, s.upload("inbound/test/"+name, batch(good(s.n)))
+}
+
+func (s *sender) arrived(name string) bool {
+	return slices.ContainsFunc(s.ledger(), func(r fakeregistry.Received) bool { return r.Name == name })
+}
+
+func TestUploadsFailOnDemand(t *testing.T) {
+	c := &sender{child: spawn(t, t.TempDir(), account(fakeregistry.Behaviour{SweepAtOnce: true}))}
 	failing := map[string]fakeregistry.Misbehaviour{
 		"uploads refused":       {RefuseUploads: true},
 		"renames refused":       {RefuseRename: true},
@@ -224,46 +227,50 @@ func TestMisbehaviour(t *testing.T) {
 	for name, m := range failing {
 		t.Run(name+": the file does not arrive, and does afterwards", func(t *testing.T) {
 			c.order(m)
-			file, err := send()
+			file, err := c.send()
 			require.Error(t, err)
 			c.order(fakeregistry.Misbehaviour{})
-			after, err := send()
+			after, err := c.send()
 			require.NoError(t, err)
-			c.eventually("the next file is received", func() bool { return arrived(after) })
-			require.False(t, arrived(file))
+			c.eventually("the next file is received", func() bool { return c.arrived(after) })
+			require.False(t, c.arrived(file))
 		})
 	}
+}
+
+func TestMisbehaviourOfARegistryThatTakesFiles(t *testing.T) {
+	c := &sender{child: spawn(t, t.TempDir(), account(fakeregistry.Behaviour{SweepAtOnce: true}))}
 	t.Run("a lost answer to the rename: the file arrived all the same", func(t *testing.T) {
 		c.order(fakeregistry.Misbehaviour{LoseRenameReply: true, Once: true})
-		file, err := send()
+		file, err := c.send()
 		require.Error(t, err)
-		c.eventually("it is received", func() bool { return arrived(file) })
-		_, err = send()
+		c.eventually("it is received", func() bool { return c.arrived(file) })
+		_, err = c.send()
 		require.NoError(t, err, "once means once")
 	})
 	t.Run("no reports until it ends", func(t *testing.T) {
 		c.order(fakeregistry.Misbehaviour{NoReports: true})
 		c.eventually("what was due came", func() bool { return len(c.reports()) > 0 })
 		before := len(c.reports())
-		file, err := send()
+		file, err := c.send()
 		require.NoError(t, err)
-		c.eventually("it is received", func() bool { return arrived(file) })
+		c.eventually("it is received", func() bool { return c.arrived(file) })
 		require.Len(t, c.reports(), before)
 		c.order(fakeregistry.Misbehaviour{})
 		c.eventually("its report comes", func() bool { return len(c.reports()) > before })
 	})
 	t.Run("asleep: files stay where they are", func(t *testing.T) {
 		c.order(fakeregistry.Misbehaviour{Asleep: true})
-		file, err := send()
+		file, err := c.send()
 		require.NoError(t, err)
 		client, err := c.dial("sunrise")
 		require.NoError(t, err)
 		defer client.Close()
 		_, err = client.Stat("inbound/test/" + file)
 		require.NoError(t, err, "also of an account that is swept at once")
-		require.False(t, arrived(file))
+		require.False(t, c.arrived(file))
 		c.order(fakeregistry.Misbehaviour{})
-		c.eventually("it is received", func() bool { return arrived(file) })
+		c.eventually("it is received", func() bool { return c.arrived(file) })
 	})
 }
 
