@@ -1,0 +1,162 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"immtrail/registry"
+)
+
+// BeginUpload looks at the phase once more and records that bytes are about to
+// travel. It returns the delivery as it was before: in state prepared nothing
+// was sent ever, in state uploaded or unknown the file may be at the registry,
+// in state renamed or confirmed nothing is left to do.
+//
+// Kind NotAllowed when the lane is not open any more or the delivery was given
+// up.
+func (s *Store) BeginUpload(ctx context.Context, practice, id string) (before Delivery, err error) {
+	const op = "begin upload"
+	err = s.tx(ctx, op, func(tx pgx.Tx) error {
+		if before, err = deliveryWhere(ctx, tx, practice, id, "for update"); err != nil {
+			return err
+		}
+		switch before.State {
+		case DeliveryRenamed, DeliveryConfirmed:
+			return nil
+		case DeliveryAbandoned:
+			return registry.Errorf(registry.NotAllowed, op, "%s was given up", id)
+		default:
+		}
+		if err := laneIsOpen(ctx, tx, practice, before.Lane); err != nil {
+			return err
+		}
+		if before.State != DeliveryPrepared {
+			return nil
+		}
+		return setDelivery(ctx, tx, id, DeliveryUploading)
+	})
+	return before, err
+}
+
+// setDelivery moves a delivery; the schema refuses moves that do not exist.
+func setDelivery(ctx context.Context, tx pgx.Tx, id string, to DeliveryState) error {
+	_, err := tx.Exec(ctx, `update deliveries set state = @to where id = @id`, pgx.NamedArgs{"id": id, "to": to})
+	return err
+}
+
+// advance moves a delivery from one of the given states; from any other it
+// changes nothing, since a repeat comes late.
+func (s *Store) advance(ctx context.Context, op, practice, id string, to DeliveryState, from ...DeliveryState) error {
+	return s.tx(ctx, op, func(tx pgx.Tx) error {
+		d, err := deliveryWhere(ctx, tx, practice, id, "for update")
+		if err != nil {
+			return err
+		}
+		for _, f := range from {
+			if d.State == f {
+				return setDelivery(ctx, tx, id, to)
+			}
+		}
+		return nil
+	})
+}
+
+// AboutToPublish records that the whole file lies under its temporary name, so
+// that from now on it may be at the registry.
+func (s *Store) AboutToPublish(ctx context.Context, practice, id string) error {
+	return s.advance(ctx, "about to publish", practice, id, DeliveryUploaded, DeliveryUploading)
+}
+
+// NotPublished takes AboutToPublish back: the server refused the last step for
+// certain.
+func (s *Store) NotPublished(ctx context.Context, practice, id string) error {
+	return s.advance(ctx, "not published", practice, id, DeliveryUploading, DeliveryUploaded)
+}
+
+// DeliveryLost records that nobody can tell whether the file arrived.
+func (s *Store) DeliveryLost(ctx context.Context, practice, id string) error {
+	return s.advance(ctx, "delivery unknown", practice, id, DeliveryUnknown,
+		DeliveryUploading, DeliveryUploaded, DeliveryRenamed)
+}
+
+// Published records that the server acknowledged the file under its own name.
+func (s *Store) Published(ctx context.Context, practice, id string, at time.Time) error {
+	return s.tx(ctx, "published", func(tx pgx.Tx) error {
+		d, err := deliveryWhere(ctx, tx, practice, id, "for update")
+		if err != nil || d.State == DeliveryRenamed || d.State == DeliveryConfirmed {
+			return err
+		}
+		_, err = tx.Exec(ctx, `update deliveries set state = 'renamed', sent_at = @at where id = @id`,
+			pgx.NamedArgs{"id": id, "at": at})
+		return err
+	})
+}
+
+// Confirm records that the file is at the registry: how it was seen, and by
+// whom. It returns the delivery as it is then; what was confirmed first stays.
+// First is set on the practice's first confirmed production file, for ever.
+func (s *Store) Confirm(
+	ctx context.Context, practice, id string, how registry.Confirmation, by registry.Actor, at time.Time,
+) (d Delivery, err error) {
+	err = s.tx(ctx, "confirm delivery", func(tx pgx.Tx) error {
+		// Of two first files that are confirmed at once, one is first.
+		if err := lockPractice(ctx, tx, practice); err != nil {
+			return err
+		}
+		if d, err = deliveryWhere(ctx, tx, practice, id, "for update"); err != nil || d.State == DeliveryConfirmed {
+			return err
+		}
+		d, err = one[Delivery](ctx, tx, `
+			update deliveries set state = 'confirmed', confirmed_how = @how, confirmed_by = @by, confirmed_at = @at,
+				sent_at = case when @how = 'person' then sent_at else coalesce(sent_at, @at) end,
+				first = lane = 'production' and not exists (
+					select 1 from deliveries o where o.practice = @practice and o.first)
+			where id = @id returning `+deliveryColumns,
+			pgx.NamedArgs{"id": id, "practice": practice, "how": how, "by": by.Name, "at": at})
+		if err != nil {
+			return err
+		}
+		_, err = record(ctx, tx, event{
+			practice: practice, kind: "delivery-confirmed", to: string(how),
+			act:    Act{Key: "delivery-confirmed/" + id, By: by, At: at},
+			detail: map[string]any{"delivery": id, "file": d.FileID, "lane": d.Lane, "first": d.First},
+		})
+		return err
+	})
+	return d, err
+}
+
+// Abandon gives a delivery up, so that another attempt may be prepared. Kind
+// NotAllowed when it was confirmed in the meantime: what arrived cannot be
+// taken back.
+func (s *Store) Abandon(ctx context.Context, practice, id string, action registry.HoldAction, act Act) error {
+	const op = "abandon delivery"
+	return s.tx(ctx, op, func(tx pgx.Tx) error {
+		d, err := deliveryWhere(ctx, tx, practice, id, "for update")
+		switch {
+		case err != nil || d.State == DeliveryAbandoned:
+			return err
+		case d.State == DeliveryConfirmed:
+			return registry.Errorf(registry.NotAllowed, op, "%s was confirmed", id)
+		}
+		if err := setDelivery(ctx, tx, id, DeliveryAbandoned); err != nil {
+			return err
+		}
+		act.Key = "delivery-abandoned/" + id
+		_, err = record(ctx, tx, event{
+			practice: practice, kind: "delivery-abandoned", from: string(d.State), to: string(action), act: act,
+			detail: map[string]any{"delivery": id, "file": d.FileID},
+		})
+		return err
+	})
+}
+
+// FirstProduction reports whether a production file of the practice was ever
+// confirmed.
+func (s *Store) FirstProduction(ctx context.Context, practice string) (bool, error) {
+	first, err := value[bool](ctx, s.pool, `select exists (select 1 from deliveries where practice = @id and first)`,
+		pgx.NamedArgs{"id": practice})
+	return first, fault("first production file", err)
+}
