@@ -1,0 +1,163 @@
+package workflows_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+
+	"immtrail/activities"
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+// submitFile runs one file's submission and returns what became of it.
+func submitFile(t *testing.T, w *world, script func(env *testsuite.TestWorkflowEnvironment)) (*testsuite.TestWorkflowEnvironment, workflows.FileSubmissionResult) {
+	t.Helper()
+	env := w.env()
+	env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(nil).Maybe()
+	if script != nil {
+		script(env)
+	}
+	env.ExecuteWorkflow(workflows.FileSubmission, workflows.FileSubmissionInput{
+		Version: 1, Practice: practice, File: registry.FileRef{ID: "f-1", Digest: "d", Size: 10},
+		Lane: registry.LaneTest, Policy: w.facts.Policy, Tell: workflows.OnboardingID(practice),
+	})
+	var result workflows.FileSubmissionResult
+	if env.GetWorkflowError() == nil {
+		require.NoError(t, env.GetWorkflowResult(&result))
+	}
+	return env, result
+}
+
+// decide settles the one hold that is open.
+func decide(t *testing.T, env *testsuite.TestWorkflowEnvironment, action registry.HoldAction) *reply {
+	t.Helper()
+	s := statusOf(t, env)
+	require.Len(t, s.Holds, 1)
+	return send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: s.Holds[0].ID, Action: action, By: ana})
+}
+
+func TestFileSubmission(t *testing.T) {
+	t.Parallel()
+
+	t.Run("checked, sent, seen, answered", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		env, result := submitFile(t, w, nil)
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Equal(t, []activities.FileState{activities.FileDelivered, activities.FileAnswered}, w.settled)
+		require.Empty(t, w.holds)
+	})
+
+	t.Run("a file with errors is a result: nothing is sent and the vendor is told", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.check = registry.CheckSummary{Outcome: registry.OutcomeMessageRejected, HoldFile: true, Errors: 3}
+		env, result := submitFile(t, w, nil)
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileRefused, result.State)
+		require.Zero(t, w.calls["UploadFile"])
+		require.Equal(t, 1, w.count(activities.NoticeFileRefused))
+	})
+
+	t.Run("waits for the report however long it takes", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.answers = activities.AnswerResult{Messages: 2, Unanswered: 2}
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(80), func() {
+				w.answers = activities.AnswerResult{Messages: 2, Accepted: 1, Rejected: 1}
+				env.SignalWorkflow(workflows.SignalReportImported.Name, workflows.ReportImported{ReportID: "r-1"})
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Equal(t, 1, result.Answer.Rejected)
+	})
+
+	t.Run("the same content delivered before is not sent again", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.prepared.Already = true
+		_, result := submitFile(t, w, nil)
+		require.Equal(t, activities.FileDropped, result.State)
+		require.Zero(t, w.calls["UploadFile"])
+	})
+
+	t.Run("a refused login holds at once, reminds, and goes on when a person says so", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["UploadFile"] = once(failure(registry.Unauthorised))
+		var wrong, stale *reply
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(9), func() {
+				require.Equal(t, 1, w.calls["UploadFile"], "accounts get locked")
+				wrong = decide(t, env, registry.ActionArrived)
+				stale = send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: "h-old", Action: registry.ActionRetry, By: ana})
+				decide(t, env, registry.ActionRetry)
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.ErrorContains(t, wrong.refused, "retry|drop")
+		require.ErrorContains(t, stale.refused, "starter hold list")
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Equal(t, 1, w.count(activities.NoticeHold))
+		require.Equal(t, 2, w.count(activities.NoticeReminder), "after 1 and 4 days")
+	})
+
+	t.Run("weather that does not clear holds after the time allowed", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["UploadFile"] = func(int) error { return nil }
+		tries := 0
+		w.fail["ConfirmDelivery"] = func(int) error {
+			tries++
+			if len(w.holds) == 0 {
+				return errTransient
+			}
+			return nil
+		}
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(2), func() { decide(t, env, registry.ActionRetry) })
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Greater(t, tries, 5, "the machine tries before it asks")
+		require.Equal(t, activities.FileDelivered, w.settled[0])
+		require.Equal(t, activities.FileAnswered, result.State)
+	})
+
+	for action, want := range map[registry.HoldAction]activities.FileState{
+		registry.ActionArrived: activities.FileAnswered,
+		registry.ActionResend:  activities.FileAnswered,
+		registry.ActionDrop:    activities.FileDropped,
+	} {
+		t.Run("an unknown delivery is never sent again by itself; a person says "+string(action), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.fail["ConfirmDelivery"] = once(failure(registry.DeliveryUnknown))
+			env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+				at(env, days(1), func() {
+					require.Equal(t, 1, w.calls["UploadFile"])
+					decide(t, env, action)
+				})
+			})
+			require.NoError(t, env.GetWorkflowError())
+			require.Equal(t, want, result.State)
+			require.Equal(t, []registry.HoldAction{action}, w.decided)
+			if action == registry.ActionResend {
+				require.Equal(t, []int{1, 2}, w.attempts, "another attempt has another name")
+			}
+		})
+	}
+
+	t.Run("kind invalid is a bug and fails the workflow", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["PrepareDelivery"] = once(failure(registry.Invalid))
+		env, _ := submitFile(t, w, nil)
+		require.Error(t, env.GetWorkflowError())
+	})
+}

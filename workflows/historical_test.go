@@ -1,0 +1,174 @@
+package workflows_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+func loadHistory(t *testing.T, w *world, script func(env *testsuite.TestWorkflowEnvironment)) (*testsuite.TestWorkflowEnvironment, workflows.HistoricalLoadResult) {
+	t.Helper()
+	env := w.env()
+	w.facts.Phase = registry.PhaseProduction
+	env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(nil).Maybe()
+	// A part's submission tells the load how far it is, as the real one does.
+	env.OnWorkflow("FileSubmission", mock.Anything, mock.Anything).Return(
+		func(_ workflow.Context, in workflows.FileSubmissionInput) (workflows.FileSubmissionResult, error) {
+			env.SignalWorkflow(workflows.SignalFileSettled.Name, workflows.FileSettled{
+				FileID: in.File.ID, Lane: in.Lane, State: activities.FileDelivered,
+			})
+			return workflows.FileSubmissionResult{State: activities.FileAnswered}, nil
+		}).Maybe()
+	script(env)
+	env.ExecuteWorkflow(workflows.HistoricalLoad, workflows.HistoricalLoadInput{Version: 1, Practice: practice, Policy: w.facts.Policy})
+	var result workflows.HistoricalLoadResult
+	if env.IsWorkflowCompleted() && env.GetWorkflowError() == nil {
+		require.NoError(t, env.GetWorkflowResult(&result))
+	}
+	return env, result
+}
+
+func yes(env *testsuite.TestWorkflowEnvironment) *reply {
+	return send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{
+		HistoryAnswer: activities.HistoryAnswer{Can: true, Since: "2015-01-01"}, By: ana,
+	})
+}
+
+func withParts(w *world, n int) {
+	w.plan = activities.HistoryPlan{Digest: "plan-one", Messages: 10 * n, Parts: n}
+	for i := 1; i <= n; i++ {
+		w.parts = append(w.parts, activities.Part{Ordinal: i, File: registry.FileRef{ID: fmt.Sprintf("f-%d", 100+i)}})
+	}
+	w.counts = activities.HistoryCounts{Parts: n, Delivered: n, Messages: 10 * n, Sent: 10 * n, Accepted: 10 * n}
+}
+
+func approvePlan(env *testsuite.TestWorkflowEnvironment, digest string) *reply {
+	return send(env, workflows.UpdateApproveHistorical, workflows.ApproveHistorical{Digest: digest, By: ana})
+}
+
+func TestHistoricalLoad(t *testing.T) {
+	t.Parallel()
+
+	t.Run("no is an answer", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(20), func() {
+				send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{By: ana})
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, registry.HistoryNone, result.State)
+		require.Equal(t, 1, w.count(activities.NoticeHistoryQuestions))
+		require.Equal(t, 2, w.count(activities.NoticeReminder), "after 7 and 14 days")
+		require.Zero(t, w.calls["PlanHistory"])
+	})
+
+	t.Run("asked, planned, approved, sent in windows, reconciled, locked", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		withParts(w, 5)
+		var wrong, approved, again *reply
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { yes(env) })
+			at(env, days(3), func() {
+				require.Zero(t, w.calls["ListParts"], "nothing moves before the approval")
+				wrong = approvePlan(env, "another-plan")
+			})
+			at(env, days(4), func() { approved = approvePlan(env, "plan-one") })
+			at(env, days(4)+1, func() { again = approvePlan(env, "plan-one") })
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.ErrorContains(t, wrong.refused, "the plan has changed")
+		require.NoError(t, approved.refused)
+		require.NotNil(t, again)
+		require.Equal(t, registry.HistoryClosed, result.State)
+		require.Equal(t, registry.HistoryClosed, w.facts.History)
+		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 5)
+	})
+
+	t.Run("a changed plan needs a new approval", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		withParts(w, 1)
+		var stale *reply
+		_, _ = loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { yes(env) })
+			at(env, days(2), func() { w.plan.Digest = "plan-two" })
+			at(env, days(4), func() { stale = approvePlan(env, "plan-one") })
+			at(env, days(5), env.CancelWorkflow)
+		})
+		require.ErrorContains(t, stale.refused, "the plan has changed")
+		require.Zero(t, w.calls["ApproveHistory"])
+	})
+
+	t.Run("stops itself when too much is refused, and goes on when a person looked", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		withParts(w, 6)
+		w.counts.Accepted, w.counts.Rejected = 50, 10
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { yes(env) })
+			at(env, days(2), func() { approvePlan(env, "plan-one") })
+			at(env, days(6), func() {
+				s := statusOf(t, env)
+				require.Len(t, s.Holds, 1)
+				require.Equal(t, registry.HoldErrorRate, s.Holds[0].Reason)
+				decide(t, env, registry.ActionContinue)
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, registry.HistoryClosed, result.State)
+		require.Len(t, w.holds, 1, "the same rate does not stop it twice")
+	})
+
+	t.Run("records that nothing explains are a question to a person", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		withParts(w, 1)
+		w.counts.Difference = 3
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { yes(env) })
+			at(env, days(2), func() { approvePlan(env, "plan-one") })
+			at(env, days(5), func() {
+				w.counts.Difference = 0
+				decide(t, env, registry.ActionRetry)
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, registry.HistoryClosed, result.State)
+	})
+
+	t.Run("a load that is closed is never begun again", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		withParts(w, 2)
+		w.facts.History = registry.HistoryClosed
+		env, result := loadHistory(t, w, func(*testsuite.TestWorkflowEnvironment) {})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, registry.HistoryClosed, result.State)
+		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 0)
+	})
+
+	t.Run("continues as new between two windows and picks up at the next part", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		withParts(w, 5)
+		w.facts.History = registry.HistoryLoading
+		env, _ := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) { env.SetContinueAsNewSuggested(true) })
+		var next *workflow.ContinueAsNewError
+		require.ErrorAs(t, env.GetWorkflowError(), &next)
+		var in workflows.HistoricalLoadInput
+		require.NoError(t, converterOf(next, &in))
+		require.Equal(t, 2, in.State.Next)
+		require.Equal(t, 2, in.State.Sent)
+	})
+}

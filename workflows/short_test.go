@@ -1,0 +1,283 @@
+package workflows_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+func TestSubmissionCycle(t *testing.T) {
+	t.Parallel()
+	run := func(t *testing.T, w *world) (*testsuite.TestWorkflowEnvironment, workflows.SubmissionCycleResult) {
+		t.Helper()
+		env := w.env()
+		env.OnWorkflow("FileSubmission", mock.Anything, mock.Anything).Return(workflows.FileSubmissionResult{}, nil).Maybe()
+		env.ExecuteWorkflow(workflows.SubmissionCycle, activities.CycleInput{Version: 1, Practice: practice})
+		require.NoError(t, env.GetWorkflowError())
+		var r workflows.SubmissionCycleResult
+		require.NoError(t, env.GetWorkflowResult(&r))
+		return env, r
+	}
+	ready := func(t *testing.T, phase registry.Phase) *world {
+		t.Helper()
+		w := newWorld(t)
+		w.facts.Phase, w.facts.Submission = phase, registry.SubmissionOn
+		w.outbox.Files = []activities.OutboxFile{{Name: "n-1"}, {Name: "n-2"}}
+		w.staged["n-1"] = activities.StageFileResult{File: registry.FileRef{ID: "f-1"}}
+		w.staged["n-2"] = activities.StageFileResult{File: registry.FileRef{ID: "f-2"}, Known: true}
+		return w
+	}
+
+	for phase, lane := range map[registry.Phase]registry.Lane{
+		registry.PhaseTesting: registry.LaneTest, registry.PhaseInReview: registry.LaneTest,
+		registry.PhaseProduction: registry.LaneProduction,
+	} {
+		t.Run("in "+phase.Words()+" it empties the outbox for "+string(lane), func(t *testing.T) {
+			t.Parallel()
+			w := ready(t, phase)
+			env, r := run(t, w)
+			require.Equal(t, lane, r.Lane)
+			require.Equal(t, 1, r.Started)
+			require.Equal(t, 1, r.Known)
+			env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 2)
+		})
+	}
+	for _, phase := range []registry.Phase{registry.PhaseRegistered, registry.PhaseWithdrawn} {
+		t.Run("nothing leaves while "+phase.Words(), func(t *testing.T) {
+			t.Parallel()
+			w := ready(t, phase)
+			_, r := run(t, w)
+			require.NotEmpty(t, r.Why)
+			require.Zero(t, w.calls["ScanOutbox"])
+		})
+	}
+	t.Run("a pause is respected even when the schedule is triggered by hand", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		w.facts.Submission = registry.SubmissionPaused
+		_, r := run(t, w)
+		require.Contains(t, r.Why, "paused")
+		require.Zero(t, w.calls["ScanOutbox"])
+	})
+	t.Run("an outbox that is not there is a question, never an empty day", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		w.fail["ScanOutbox"] = once(failure(registry.Missing))
+		env := w.env()
+		env.OnWorkflow("FileSubmission", mock.Anything, mock.Anything).Return(workflows.FileSubmissionResult{}, nil)
+		at(env, days(1), func() {
+			require.Equal(t, registry.HoldSystem, statusless(t, w))
+			for id := range w.holds {
+				send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: id, Action: registry.ActionRetry, By: ana})
+			}
+		})
+		env.ExecuteWorkflow(workflows.SubmissionCycle, activities.CycleInput{Version: 1, Practice: practice})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, 2, w.calls["ScanOutbox"])
+	})
+}
+
+// statusless is the reason of the one hold in the world, for workflows without
+// a status query.
+func statusless(t *testing.T, w *world) registry.HoldReason {
+	t.Helper()
+	require.Len(t, w.holds, 1)
+	for _, reason := range w.holds {
+		return registry.HoldReason(reason)
+	}
+	return ""
+}
+
+func TestReportCollection(t *testing.T) {
+	t.Parallel()
+	run := func(t *testing.T, w *world, script func(*testsuite.TestWorkflowEnvironment)) workflows.ReportCollectionResult {
+		t.Helper()
+		env := w.env()
+		script(env)
+		env.ExecuteWorkflow(workflows.ReportCollection, activities.CollectionInput{Version: 1, Connection: "dshs", Policy: w.facts.Policy})
+		require.NoError(t, env.GetWorkflowError())
+		var r workflows.ReportCollectionResult
+		require.NoError(t, env.GetWorkflowResult(&r))
+		return r
+	}
+
+	t.Run("imports, settles errors, and tells the files, also those that have ended", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.reports = []activities.RemoteReport{{Name: "DQA_1.txt"}}
+		w.imported = activities.ImportReportResult{Items: 7, Files: []activities.AnsweredFile{{FileID: "f-1"}, {FileID: "f-2"}}}
+		told := []string{}
+		r := run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(
+				func(_, id, _, _ string, _ any) error {
+					told = append(told, id)
+					if id == "file/f-2" {
+						return errors.New("no such workflow")
+					}
+					return nil
+				})
+		})
+		require.Equal(t, workflows.ReportCollectionResult{Imported: 1, Items: 7, Opened: 1}, r)
+		require.Equal(t, []string{"file/f-1", "file/f-2"}, told)
+	})
+
+	t.Run("a report that nothing understands is kept and waits for a person", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.reports = []activities.RemoteReport{{Name: "DQA_1.txt"}}
+		w.imported = activities.ImportReportResult{Unreadable: true}
+		r := run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() {
+				for id := range w.holds {
+					send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: id, Action: registry.ActionDrop, By: ana})
+				}
+			})
+		})
+		require.Equal(t, 1, r.Quarantined)
+		require.Zero(t, w.calls["ReconcileErrors"])
+	})
+}
+
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	run := func(t *testing.T, w *world, script func(*testsuite.TestWorkflowEnvironment)) *testsuite.TestWorkflowEnvironment {
+		t.Helper()
+		env := w.env()
+		env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(nil).Maybe()
+		w.facts.Phase, w.facts.Submission = registry.PhaseProduction, registry.SubmissionOn
+		script(env)
+		env.ExecuteWorkflow(workflows.Watch, workflows.WatchInput{Version: 1, Practice: practice, Policy: w.facts.Policy})
+		return env
+	}
+	reason := workflows.Act{By: ana, Reason: "the clinic is closed"}
+
+	t.Run("looks every morning; one alert per incident and one all-clear", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		incident := activities.Incident{ID: "i-1", Kind: "quiet-site", Site: "plano", Words: "nothing from plano for 5 days"}
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(2), func() {
+				w.look.Opened, w.look.Current = []activities.Incident{incident}, []activities.Incident{incident}
+				w.look.OpenErrors = 4
+			})
+			at(env, days(4), func() {
+				require.True(t, statusOf(t, env).Progress.Attention)
+				w.look.Closed, w.look.Current = []activities.Incident{incident}, nil
+			})
+			at(env, days(10), env.CancelWorkflow)
+		})
+		require.InDelta(t, 10, w.calls["LookAtPractice"], 1)
+		require.Equal(t, 1, w.count(activities.NoticeWatch))
+		require.Equal(t, 1, w.count(activities.NoticeResolved))
+		require.Equal(t, 1, w.calls["ReleaseFiles"], "once a week")
+	})
+
+	t.Run("pause and resume need a reason, stand on the schedule, and are a person's", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		var bare, paused, resumed *reply
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() {
+				bare = send(env, workflows.UpdatePause, workflows.Act{By: ana})
+				paused = send(env, workflows.UpdatePause, reason)
+			})
+			at(env, days(2), func() {
+				require.Equal(t, registry.SubmissionPaused, w.facts.Submission)
+				resumed = send(env, workflows.UpdateResume, reason)
+			})
+			at(env, days(3), env.CancelWorkflow)
+		})
+		require.ErrorContains(t, bare.refused, "reason")
+		require.NoError(t, paused.err)
+		require.NoError(t, resumed.err)
+		require.Equal(t, registry.SubmissionOn, w.facts.Submission)
+		require.Len(t, w.ensured, 2)
+		require.True(t, w.ensured[0].Paused)
+		require.False(t, w.ensured[1].Paused)
+	})
+
+	t.Run("withdrawal takes the schedules away and ends the watch", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		var r *reply
+		env := run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { r = send(env, workflows.UpdateWithdraw, reason) })
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, registry.PhaseWithdrawn, r.answer.Phase)
+		require.Equal(t, []string{"production>withdrawn"}, w.moves)
+		require.True(t, w.ensured[0].Remove)
+	})
+
+	t.Run("an attestation is on record with its person", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { send(env, workflows.UpdateAttestNothing, workflows.Attest{Act: reason, Site: "plano"}) })
+			at(env, days(2), env.CancelWorkflow)
+		})
+		require.Equal(t, []string{"attested-nothing-to-send"}, w.acts)
+	})
+
+	t.Run("lives for years: continues as new with its state", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		env := run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(3), func() { env.SetContinueAsNewSuggested(true) })
+		})
+		var next *workflow.ContinueAsNewError
+		require.ErrorAs(t, env.GetWorkflowError(), &next)
+		var in workflows.WatchInput
+		require.NoError(t, converterOf(next, &in))
+		require.InDelta(t, 4, in.State.Mornings, 1)
+	})
+
+	t.Run("a calendar that moved is not a month of silence", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			// The rehearsal stood still for 20 days: the calendar goes back by them.
+			at(env, days(1)+12*time.Hour, func() {
+				env.SignalWorkflow(workflows.SignalCalendarMoved.Name,
+					registry.Calendar{Epoch: epoch, Anchor: epoch.Add(days(20)), Day: 24 * time.Hour})
+			})
+			at(env, days(15), env.CancelWorkflow)
+		})
+		require.Equal(t, 2, w.calls["LookAtPractice"], "the third morning comes on day 22 of the wall clock")
+	})
+}
+
+func TestHoldOfAnOversizeInput(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	env := w.env()
+	w.facts.Phase = registry.PhaseProduction
+	env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(nil).Maybe()
+	long := make([]byte, 20_000)
+	for i := range long {
+		long[i] = 'x'
+	}
+	var r *reply
+	at(env, days(1), func() {
+		r = send(env, workflows.UpdateAttestNothing, workflows.Attest{Act: workflows.Act{By: ana, Reason: string(long)}})
+	})
+	at(env, days(2), func() {
+		s := statusOf(t, env)
+		require.Len(t, s.Holds, 1, "it waits for a person instead of failing for ever")
+		require.Equal(t, registry.HoldPayload, s.Holds[0].Reason)
+		env.CancelWorkflow()
+	})
+	env.ExecuteWorkflow(workflows.Watch, workflows.WatchInput{Version: 1, Practice: practice, Policy: w.facts.Policy})
+	require.NotNil(t, r)
+	require.True(t, temporal.IsCanceledError(env.GetWorkflowError()))
+}

@@ -1,0 +1,369 @@
+package workflows_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+const practice = "sunrise-plano"
+
+var (
+	epoch = time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC) // a Monday
+	ana   = registry.Actor{Name: "Ana Example", Via: "cli"}
+)
+
+// world is everything outside of the workflows, in memory: it keeps the rules
+// that the database keeps (phase diagram, letters once per event), so that a
+// workflow that breaks one is caught here.
+type world struct {
+	t  *testing.T
+	mu sync.Mutex
+
+	facts   activities.PracticeFacts
+	gate    activities.GateResult
+	moves   []string // "from>to"
+	acts    []string // kinds of audit events
+	letters map[string]activities.NoticeKind
+	order   []string // letters in order, by event
+	holds   map[string]string
+	lines   []activities.Progress
+	settled []activities.FileState
+
+	check    registry.CheckSummary
+	prepared activities.PreparedDelivery
+	receipt  activities.Receipt
+	answers  activities.AnswerResult
+	outbox   activities.ScanOutboxResult
+	staged   map[string]activities.StageFileResult
+	plan     activities.HistoryPlan
+	parts    []activities.Part
+	counts   activities.HistoryCounts
+	look     activities.LookResult
+	reports  []activities.RemoteReport
+	imported activities.ImportReportResult
+	decided  []registry.HoldAction
+	attempts []int // attempts that were prepared
+	ensured  []activities.EnsureSchedulesInput
+
+	// fail makes the named activity fail: the error is returned as long as the
+	// function gives one.
+	fail map[string]func(n int) error
+	// calls counts calls by activity name.
+	calls map[string]int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return &world{
+		t: t,
+		facts: activities.PracticeFacts{
+			Practice: practice, Name: "Sunrise Pediatrics", Registry: "texas", Connection: "dshs", Sites: 1,
+			Phase: registry.PhaseRegistered, History: registry.HistoryNotAsked, Submission: registry.SubmissionOff,
+			Call: "800-348-9158, option 3",
+			Policy: registry.Policy{
+				TestFilesMin: 3, TestFilesMax: 5, ReviewReminders: []int{5, 10, 20}, EvidenceReminders: []int{3, 7},
+				HistoryReminders: []int{7}, HoldReminders: []int{1, 3, 7}, FloorDays: 30, FloorWarnings: []int{20, 25, 28},
+				CadenceDays: 1, FilesPerCycle: 20, HistoryWindow: 2, HistoryPartMessages: 100, HistoryStopPercent: 5,
+				RetentionDays: 90, Patience: 1,
+			},
+		},
+		letters: map[string]activities.NoticeKind{}, holds: map[string]string{},
+		staged: map[string]activities.StageFileResult{}, fail: map[string]func(int) error{}, calls: map[string]int{},
+		check:    registry.CheckSummary{Outcome: registry.OutcomeAccepted, ErrorFree: true, Messages: 2, Doses: 3},
+		prepared: activities.PreparedDelivery{DeliveryID: "d-1", RemoteName: "BURL6343_TEST_1.HL7", Size: 10, Messages: 2},
+		receipt:  activities.Receipt{How: registry.ConfirmedByStat, Size: 10},
+		answers:  activities.AnswerResult{Messages: 2, Accepted: 2, ErrorFree: true},
+	}
+}
+
+// called counts a call and returns the planted failure, if any.
+func (w *world) called(name string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls[name]++
+	if f := w.fail[name]; f != nil {
+		return f(w.calls[name])
+	}
+	return nil
+}
+
+// failure is an activity error as activities/errors.go makes it.
+func failure(kind registry.Kind) error {
+	return temporal.NewNonRetryableApplicationError("the server said no", string(kind), nil)
+}
+
+func once(err error) func(int) error {
+	return func(n int) error {
+		if n == 1 {
+			return err
+		}
+		return nil
+	}
+}
+
+func (w *world) LoadPractice(_ context.Context, _ activities.LoadPracticeInput) (activities.PracticeFacts, error) {
+	if err := w.called("LoadPractice"); err != nil {
+		return activities.PracticeFacts{}, err
+	}
+	return w.facts, nil
+}
+
+func (w *world) MovePhase(_ context.Context, in activities.MovePhaseInput) (activities.MovePhaseResult, error) {
+	if err := w.called("MovePhase"); err != nil {
+		return activities.MovePhaseResult{}, err
+	}
+	to, err := registry.Next(w.facts.Phase, in.Event)
+	if err != nil {
+		return activities.MovePhaseResult{}, failure(registry.NotAllowed)
+	}
+	w.moves = append(w.moves, string(w.facts.Phase)+">"+string(to))
+	w.facts.Phase = to
+	return activities.MovePhaseResult{Phase: to}, nil
+}
+
+func (w *world) RecordEvidence(_ context.Context, in activities.RecordEvidenceInput) (activities.Done, error) {
+	w.acts = append(w.acts, "evidence:"+in.Approval.MessageID)
+	return activities.Done{}, w.called("RecordEvidence")
+}
+
+func (w *world) SetHistory(_ context.Context, in activities.SetHistoryInput) (activities.Done, error) {
+	require.True(w.t, w.facts.History.CanFollow(in.State), "%s cannot follow %s", in.State, w.facts.History)
+	w.facts.History = in.State
+	return activities.Done{}, w.called("SetHistory")
+}
+
+func (w *world) SetSubmission(_ context.Context, in activities.SetSubmissionInput) (activities.Done, error) {
+	w.facts.Submission = in.State
+	return activities.Done{}, w.called("SetSubmission")
+}
+
+func (w *world) RecordProgress(_ context.Context, in activities.RecordProgressInput) (activities.Done, error) {
+	w.mu.Lock()
+	w.lines = append(w.lines, in.Progress)
+	w.mu.Unlock()
+	return activities.Done{}, w.called("RecordProgress")
+}
+
+func (w *world) OpenHold(_ context.Context, in activities.OpenHoldInput) (activities.Done, error) {
+	w.holds[in.ID] = string(in.Reason)
+	return activities.Done{}, w.called("OpenHold")
+}
+
+func (w *world) CloseHold(_ context.Context, in activities.CloseHoldInput) (activities.Done, error) {
+	w.holds[in.ID] = "closed by " + in.By.Name + ": " + string(in.Action)
+	return activities.Done{}, w.called("CloseHold")
+}
+
+func (w *world) RecordAct(_ context.Context, in activities.RecordActInput) (activities.Done, error) {
+	w.acts = append(w.acts, in.Kind)
+	return activities.Done{}, w.called("RecordAct")
+}
+
+func (w *world) SendNotice(_ context.Context, in activities.SendNoticeInput) (activities.SendNoticeResult, error) {
+	if err := w.called("SendNotice"); err != nil {
+		return activities.SendNoticeResult{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	require.NotEmpty(w.t, in.Event)
+	if _, sent := w.letters[in.Event]; !sent {
+		w.letters[in.Event] = in.Kind
+		w.order = append(w.order, in.Event)
+	}
+	return activities.SendNoticeResult{MessageID: in.Event}, nil
+}
+
+func (w *world) JudgeGate(_ context.Context, _ activities.GateInput) (activities.GateResult, error) {
+	return w.gate, w.called("JudgeGate")
+}
+
+func (w *world) ScanOutbox(_ context.Context, _ activities.ScanOutboxInput) (activities.ScanOutboxResult, error) {
+	return w.outbox, w.called("ScanOutbox")
+}
+
+func (w *world) StageFile(_ context.Context, in activities.StageFileInput) (activities.StageFileResult, error) {
+	return w.staged[in.Name], w.called("StageFile")
+}
+
+func (w *world) CheckFile(_ context.Context, _ activities.CheckFileInput) (activities.CheckFileResult, error) {
+	return activities.CheckFileResult{Summary: w.check}, w.called("CheckFile")
+}
+
+func (w *world) SettleFile(_ context.Context, in activities.SettleFileInput) (activities.Done, error) {
+	w.settled = append(w.settled, in.State)
+	return activities.Done{}, w.called("SettleFile")
+}
+
+func (w *world) ReleaseFiles(_ context.Context, _ activities.ReleaseFilesInput) (activities.ReleaseFilesResult, error) {
+	return activities.ReleaseFilesResult{}, w.called("ReleaseFiles")
+}
+
+func (w *world) PrepareDelivery(_ context.Context, in activities.PrepareDeliveryInput) (activities.PreparedDelivery, error) {
+	w.attempts = append(w.attempts, in.Attempt)
+	d := w.prepared
+	d.DeliveryID = fmt.Sprintf("d-%d", in.Attempt)
+	return d, w.called("PrepareDelivery")
+}
+
+func (w *world) UploadFile(_ context.Context, _ activities.UploadFileInput) (activities.UploadFileResult, error) {
+	return activities.UploadFileResult{Bytes: w.prepared.Size}, w.called("UploadFile")
+}
+
+func (w *world) ConfirmDelivery(_ context.Context, _ activities.ConfirmDeliveryInput) (activities.Receipt, error) {
+	return w.receipt, w.called("ConfirmDelivery")
+}
+
+func (w *world) DecideDelivery(_ context.Context, in activities.DecideDeliveryInput) (activities.Done, error) {
+	require.NotEmpty(w.t, in.By.Name)
+	w.decided = append(w.decided, in.Action)
+	return activities.Done{}, w.called("DecideDelivery")
+}
+
+func (w *world) Answer(_ context.Context, _ activities.AnswerInput) (activities.AnswerResult, error) {
+	err := w.called("Answer")
+	return w.answers, err
+}
+
+func (w *world) ListReports(_ context.Context, _ activities.ListReportsInput) (activities.ListReportsResult, error) {
+	return activities.ListReportsResult{Reports: w.reports}, w.called("ListReports")
+}
+
+func (w *world) FetchReport(_ context.Context, in activities.FetchReportInput) (activities.FetchReportResult, error) {
+	return activities.FetchReportResult{ReportID: "r-" + in.Name}, w.called("FetchReport")
+}
+
+func (w *world) ImportReport(_ context.Context, _ activities.ImportReportInput) (activities.ImportReportResult, error) {
+	return w.imported, w.called("ImportReport")
+}
+
+func (w *world) ReconcileErrors(_ context.Context, _ activities.ReconcileErrorsInput) (activities.ReconcileErrorsResult, error) {
+	return activities.ReconcileErrorsResult{Opened: 1}, w.called("ReconcileErrors")
+}
+
+func (w *world) LookAtPractice(_ context.Context, _ activities.LookInput) (activities.LookResult, error) {
+	err := w.called("LookAtPractice")
+	look := w.look
+	look.Phase, look.Submission = w.facts.Phase, w.facts.Submission
+	w.look.Opened, w.look.Closed = nil, nil
+	return look, err
+}
+
+func (w *world) PlanHistory(_ context.Context, _ activities.PlanHistoryInput) (activities.HistoryPlan, error) {
+	return w.plan, w.called("PlanHistory")
+}
+
+func (w *world) ApproveHistory(_ context.Context, in activities.ApproveHistoryInput) (activities.Done, error) {
+	if in.Digest != w.plan.Digest {
+		return activities.Done{}, failure(registry.NotAllowed)
+	}
+	w.facts.History = registry.HistoryLoading
+	return activities.Done{}, w.called("ApproveHistory")
+}
+
+func (w *world) ListParts(_ context.Context, in activities.ListPartsInput) (activities.ListPartsResult, error) {
+	var page activities.ListPartsResult
+	for _, p := range w.parts {
+		if p.Ordinal > in.After && len(page.Parts) < in.Max {
+			page.Parts = append(page.Parts, p)
+		}
+	}
+	return page, w.called("ListParts")
+}
+
+func (w *world) ReconcileHistory(_ context.Context, _ activities.ReconcileHistoryInput) (activities.HistoryCounts, error) {
+	return w.counts, w.called("ReconcileHistory")
+}
+
+func (w *world) EnsureSchedules(_ context.Context, in activities.EnsureSchedulesInput) (activities.Done, error) {
+	w.ensured = append(w.ensured, in)
+	return activities.Done{}, w.called("EnsureSchedules")
+}
+
+// count is how many letters of a kind went out.
+func (w *world) count(kind activities.NoticeKind) int {
+	n := 0
+	for _, k := range w.letters {
+		if k == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// env is a time-skipping environment in which the world's activities run and
+// children are only noted, unless they are registered by the test.
+func (w *world) env() *testsuite.TestWorkflowEnvironment {
+	var s testsuite.WorkflowTestSuite
+	s.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := s.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(20 * time.Second)
+	env.SetStartTime(epoch)
+	env.RegisterActivity(w)
+	for name, wf := range workflows.Types() {
+		env.RegisterWorkflowWithOptions(wf, workflow.RegisterOptions{Name: name})
+	}
+	return env
+}
+
+// send sends an update and returns what came back.
+func send[T any](env *testsuite.TestWorkflowEnvironment, m workflows.Message[T], v T) *reply {
+	r := &reply{}
+	env.UpdateWorkflow(m.Name, fmt.Sprintf("u-%p", r), r, v)
+	return r
+}
+
+// reply collects the course of an update.
+type reply struct {
+	refused error
+	answer  workflows.Answer
+	err     error
+	done    bool
+}
+
+func (r *reply) Accept()          {}
+func (r *reply) Reject(err error) { r.refused = err }
+func (r *reply) Complete(v any, err error) {
+	r.done, r.err = true, err
+	if a, ok := v.(workflows.Answer); ok {
+		r.answer = a
+	}
+}
+
+// at runs f when d has passed since the start.
+func at(env *testsuite.TestWorkflowEnvironment, d time.Duration, f func()) {
+	env.RegisterDelayedCallback(f, d)
+}
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
+func statusOf(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.Status {
+	t.Helper()
+	v, err := env.QueryWorkflow(workflows.QueryStatus.Name)
+	require.NoError(t, err)
+	var s workflows.Status
+	require.NoError(t, v.Get(&s))
+	return s
+}
+
+// errTransient is what weather looks like: retryable.
+var errTransient = temporal.NewApplicationError("connection reset", string(registry.Transient))
+
+// converterOf reads the input of the run that follows.
+func converterOf(next *workflow.ContinueAsNewError, in any) error {
+	return converter.GetDefaultDataConverter().FromPayloads(next.Input, in)
+}
