@@ -77,6 +77,9 @@ var productText string
 //go:embed codes/ndc.txt
 var ndcText string
 
+//go:embed codes/cpt.txt
+var cptText string
+
 //go:embed codes/vis.txt
 var visText string
 
@@ -86,6 +89,7 @@ type vaccine struct {
 	status      byte // 'a' active, 'i' inactive, 'n' never active, 'f' not of the USA
 	unspecified bool
 	makers      codeSet // MVX codes of its products; nil where none is known
+	marketed    bool    // one of its products is
 }
 
 // tables are CDC's code tables; see codes/gen for their making.
@@ -93,13 +97,15 @@ type tables struct {
 	cvx map[string]*vaccine
 	mvx map[string]byte   // code to 'a' or 'i'
 	ndc map[string]string // 5-4-2 and eleven digits to CVX
+	cpt map[string]map[string]bool // CPT to the CVX codes that it may mean
 	vis map[string]hl7.Date
 }
 
 // codeTables parses the embedded tables once, at the first check.
 var codeTables = sync.OnceValue(func() *tables {
 	t := &tables{
-		cvx: map[string]*vaccine{}, mvx: map[string]byte{}, ndc: map[string]string{}, vis: map[string]hl7.Date{},
+		cvx: map[string]*vaccine{}, mvx: map[string]byte{}, ndc: map[string]string{},
+		cpt: map[string]map[string]bool{}, vis: map[string]hl7.Date{},
 	}
 	for row := range rows(cvxText) {
 		t.cvx[row[0]] = &vaccine{code: row[0], status: row[1][0], unspecified: row[2] == "u"}
@@ -113,11 +119,18 @@ var codeTables = sync.OnceValue(func() *tables {
 				v.makers = codeSet{}
 			}
 			v.makers[row[1]] = struct{}{}
+			v.marketed = v.marketed || row[2] == "a"
 		}
 	}
 	for row := range rows(ndcText) {
 		t.ndc[row[0]] = row[1]
 		t.ndc[strings.ReplaceAll(row[0], "-", "")] = row[1]
+	}
+	for row := range rows(cptText) {
+		if t.cpt[row[0]] == nil {
+			t.cpt[row[0]] = map[string]bool{}
+		}
+		t.cpt[row[0]][row[1]] = true
 	}
 	for row := range rows(visText) {
 		t.vis[row[0]], _ = hl7.ParseDate([]byte(row[1]))

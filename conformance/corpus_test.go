@@ -59,13 +59,26 @@ func TestNIST2015MessagesAreErrorFree(t *testing.T) {
 func TestRecallOnPlantedDefects(t *testing.T) {
 	labels, err := csv.NewReader(corpus(t, "labels.csv")).ReadAll()
 	require.NoError(t, err)
-	found := map[string][]string{}
+	type hit struct{ rule, path string }
+	all, common := map[string][]hit{}, map[hit]int{}
 	in := corpusInput()
 	in.OnFinding = func(f registry.Finding) {
-		found[f.ControlID] = append(found[f.ControlID], flat(f.Path))
+		h := hit{f.Rule, flat(f.Path)}
+		all[f.ControlID] = append(all[f.ControlID], h)
+		common[h]++
 	}
-	_, err = conformance.Check(t.Context(), corpus(t, "DQMQE_124_messages.hl7.txt"), in)
+	res, err := conformance.Check(t.Context(), corpus(t, "DQMQE_124_messages.hl7.txt"), in)
 	require.NoError(t, err)
+	// What most messages have is background (an empty RXA-20, an old route
+	// code) and finds no planted defect.
+	found := map[string][]string{}
+	for id, hits := range all {
+		for _, h := range hits {
+			if common[h]*2 < res.Summary.Messages {
+				found[id] = append(found[id], h.path)
+			}
+		}
+	}
 	total, hits, errorTotal, errorHits := 0, 0, 0, 0
 	for _, row := range labels[1:] {
 		if row[0] != "dqmqe_124" {

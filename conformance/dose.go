@@ -190,16 +190,19 @@ func (c *checker) checkSource(s *segment, d *dose) {
 		if !sources.has(source) {
 			c.hit(ruleSource, s, 9)
 		}
+	} else if hl7.Empty(d.completion) {
+		c.hit(ruleSourceNone, s, 9)
 	}
 	if !d.present || d.given == 0 || hl7.Empty(source) {
 		return
 	}
 	lot, maker := !hl7.Empty(s.Field(15)), !hl7.Empty(s.Field(17))
 	recent := d.given.AddDays(30) >= c.today
+	amount := !hl7.Empty(s.Field(6)) && !same(s.Field(6), "999")
 	switch {
-	case d.administered && !lot && !maker && !recent:
+	case d.administered && !lot && !maker && !(recent && amount):
 		c.hit(ruleLooksHistoric, s, 9)
-	case !d.administered && lot && recent && !same(s.Field(6), "999"):
+	case !d.administered && lot && recent && amount:
 		c.hit(ruleLooksGiven, s, 9)
 	}
 }
@@ -239,8 +242,10 @@ func (c *checker) checkLot(s *segment, d *dose) {
 	}
 	switch {
 	case !hl7.Empty(expiry):
-		if e, ok := day(expiry); !ok || (d.given != 0 && d.given > e) {
+		if e, ok := day(expiry); !ok {
 			c.hit(ruleExpiry, s, 16)
+		} else if d.given > e {
+			c.hit(ruleExpired, s, 3)
 		}
 	case !hl7.Empty(lot) && d.administered:
 		c.hit(ruleExpiry, s, 16)

@@ -33,16 +33,25 @@ func (c *checker) checkVaccine(s *segment, d *dose) {
 	}
 	d.code = d.vaccine.code
 	c.checkSecondCode(f, s, d)
+	v := d.vaccine
 	switch {
-	case d.code == "999" || d.code == "99" || d.vaccine.status == 'n':
+	case d.code == "999" || d.code == "99" || v.status == 'n':
 		c.hit(ruleVaccineUnknown, s, 5, 1)
-	case !d.administered || d.code == "998":
-	case d.vaccine.unspecified:
+	case !d.administered:
+	case d.code == "998":
+		c.hit(ruleVaccineNone, s, 5, 1)
+	case v.unspecified:
 		c.hit(ruleVaccineVague, s, 5, 1)
-	case d.vaccine.status == 'f', d.vaccine.status == 'i' && d.vaccine.makers == nil:
-		// An inactive code with a product was licensed once; an old dose may bear it.
+	case v.status == 'f', v.status == 'i' && !v.marketed && c.recent(s):
+		// An old dose may well bear a code that was retired since.
 		c.hit(ruleVaccineOld, s, 5, 1)
 	}
+}
+
+// recent reports whether the dose was given within the last year.
+func (c *checker) recent(s *segment) bool {
+	given, ok := day(s.Field(3))
+	return ok && given > c.today.AddDays(-365)
 }
 
 // checkSecondCode compares RXA-5.4 with RXA-5.1 where both are known.
@@ -51,16 +60,20 @@ func (c *checker) checkSecondCode(f hl7.Rep, s *segment, d *dose) {
 	if hl7.Empty(code) {
 		return
 	}
-	other := ""
+	t := codeTables()
+	differs := false
 	switch string(f.Component(6)) {
 	case "CVX":
-		if v := codeTables().cvx[string(code)]; v != nil {
-			other = v.code
-		}
+		v := t.cvx[string(code)]
+		differs = v != nil && v != d.vaccine
 	case "NDC":
-		other = codeTables().ndc[string(code)]
+		cvx, known := t.ndc[string(code)]
+		differs = known && cvx != d.code
+	case "C4", "CPT", "CPT4":
+		means := t.cpt[string(code)]
+		differs = means != nil && !means[d.code]
 	}
-	if other != "" && other != d.code {
+	if differs {
 		c.hit(ruleVaccinePair, s, 5)
 	}
 }

@@ -145,9 +145,15 @@ func orElse(a, b *Rule) *Rule {
 	return b
 }
 
-// wordy reports whether a city's name can be one: two letters at least and no
-// digit.
+var junkCities = set("ANYTOWN ANYCITY ANYWHERE UNKNOWN NONE CITY TOWN TEST NOCITY XXX")
+
+// wordy reports whether a city's name can be one: two letters at least, no
+// digit, no placeholder.
 func wordy(city []byte) bool {
+	var buf [24]byte
+	if junkCities.has(squeeze(&buf, city)) {
+		return false
+	}
 	letters := 0
 	for _, b := range city {
 		if b >= '0' && b <= '9' {

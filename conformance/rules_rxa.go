@@ -105,11 +105,17 @@ var (
 		Remedy: "Enter the product that was given; 'unspecified' is for doses from a card.",
 		Source: "CDC CVX notes",
 	})
+	ruleVaccineNone = declare(Rule{
+		ID: "R-05.none", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "A dose is said to be given here, but its code says that no vaccine was administered (998).",
+		Remedy: "Enter which vaccine was given.",
+		Source: "CVX 998",
+	})
 	ruleVaccinePair = declare(Rule{
 		ID: "R-05.pair", Where: "RXA-5", Severity: isWarning, Code: 102, Detail: 3,
-		Says:   "The two codes of the vaccine (CVX and NDC) are of different vaccines.",
+		Says:   "The two codes of the vaccine are of different vaccines.",
 		Remedy: "Ask the EHR vendor to renew the code tables.",
-		Source: "CDC NDC crosswalk, December 2025",
+		Source: "CDC NDC and CPT crosswalks, December 2025",
 	})
 	ruleVaccineNDCForm = declare(Rule{
 		ID: "R-05.form", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 4,
@@ -153,6 +159,12 @@ var (
 		Remedy: "Ask the EHR vendor to fill RXA-9 from table NIP001.",
 		Source: "IZ-31",
 	})
+	ruleSourceNone = declare(Rule{
+		ID: "R-08.none", Where: "RXA-9", Severity: isWarning, Code: 101,
+		Says:   "Neither the completion status nor the source of a vaccination is given.",
+		Remedy: "Ask the EHR vendor to fill RXA-9 and RXA-20.",
+		Source: "Z22 RXA-9 C, RXA-20 RE",
+	})
 	ruleSourceExtra = declare(Rule{
 		ID: "R-08.extra", Where: "RXA-9", Severity: isError, Drops: DropsDose, Code: 102, Detail: 3,
 		Says:   "RXA-9 has a value although nothing is said to have been given (RXA-20 is not CP or PA).",
@@ -161,7 +173,7 @@ var (
 	})
 	ruleLooksHistoric = declare(Rule{
 		ID: "R-08.historic", Where: "RXA-9", Severity: isWarning, Code: 102, Detail: 3,
-		Says:   "A dose is said to be given here, but looks like history: old, and without lot and maker.",
+		Says:   "A dose is said to be given here, but looks like history: no lot, no maker, and old or without amount.",
 		Remedy: "Mark doses from a card or another provider as history.",
 		Source: "Doses given here have a lot",
 	})
@@ -209,9 +221,15 @@ var (
 	})
 	ruleExpiry = declare(Rule{
 		ID: "R-11", Where: "RXA-16", Severity: isWarning, Code: 102, Detail: 1,
-		Says:   "The expiry date is missing beside a lot, not a date, or before the day of the dose.",
-		Remedy: "Correct lot and expiry date; if the vaccine was expired, tell the clinic.",
+		Says:   "The expiry date is missing beside a lot, or not a date.",
+		Remedy: "Enter the expiry date from the vial.",
 		Source: "Z22 RXA-16 C",
+	})
+	ruleExpired = declare(Rule{
+		ID: "R-11.expired", Where: "RXA-3", Severity: isWarning, Code: 102, Detail: 1,
+		Says:   "The dose was given after its lot expired.",
+		Remedy: "Correct lot, expiry date or date; if the vaccine was expired, tell the clinic.",
+		Source: "No expired dose counts",
 	})
 	ruleMaker = declare(Rule{
 		ID: "R-12", Where: "RXA-17", Severity: isError, Drops: DropsDose, Code: 101,

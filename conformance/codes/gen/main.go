@@ -2,8 +2,8 @@
 //
 //	go run ./conformance/codes/gen -out conformance/codes DIR
 //
-// DIR holds CDC's cvx.xml, mvx.xml, tradename.xml, vis.xml, NDC_Unit_use.txt
-// and NDC_Unit_sale.txt (www2a.cdc.gov/vaccines/iis/iisstandards/). Only facts
+// DIR holds CDC's cvx.xml, mvx.xml, tradename.xml, vis.xml, cpt.xml,
+// NDC_Unit_use.txt and NDC_Unit_sale.txt (www2a.cdc.gov/vaccines/iis/iisstandards/). Only facts
 // are taken: codes, statuses, dates and which code goes with which. The tables
 // are sorted, so that a new edition shows as a readable difference.
 package main
@@ -12,6 +12,7 @@ import (
 	"encoding/xml"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"maps"
 	"os"
@@ -19,8 +20,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"io"
 )
 
 func main() {
@@ -32,7 +31,7 @@ func main() {
 	}
 	in := flag.Arg(0)
 	for name, table := range map[string]func(dir string) ([]string, error){
-		"cvx.txt": cvx, "mvx.txt": mvx, "product.txt": product, "vis.txt": vis, "ndc.txt": ndc,
+		"cvx.txt": cvx, "mvx.txt": mvx, "product.txt": product, "vis.txt": vis, "ndc.txt": ndc, "cpt.txt": cpt,
 	} {
 		rows, err := table(in)
 		if err == nil {
@@ -93,6 +92,14 @@ func status(s string) string {
 		return "a"
 	}
 	return "i"
+}
+
+// cpt rows are CPT|CVX; codes of no vaccine are left out.
+func cpt(dir string) ([]string, error) {
+	rows, err := pairs(filepath.Join(dir, "cpt.xml"), func(f map[string]string) string {
+		return f["CPT Code"] + "|" + f["CVX Code"]
+	})
+	return slices.DeleteFunc(rows, func(row string) bool { return strings.HasSuffix(row, "|") }), err
 }
 
 // vis rows are barcode|edition date of the vaccine information statements.
