@@ -142,12 +142,12 @@ func (v *Vault) whole(ctx context.Context, o Object) (bool, error) {
 	}
 	r, err := v.bucket.NewReader(ctx, o.Key, nil)
 	if err != nil {
-		return false, nil //nolint:nilerr // deleted in this moment, or unreadable: it is replaced
+		return false, nil // deleted in this moment, or unreadable: it is replaced
 	}
 	defer func() { _ = r.Close() }() // only read from
 	header, err := age.ExtractHeader(r)
 	if err != nil {
-		return false, nil //nolint:nilerr // damaged: it is replaced
+		return false, nil // damaged: it is replaced
 	}
 	return r.Size() == int64(len(header))+sealedSize(o.Size), nil
 }

@@ -64,7 +64,7 @@ func dial(ctx context.Context, c transfer.Connection) (*session, error) {
 	}
 	s := &session{conn: conn, ssh: client, c: c, hostKey: check.proven}
 	if err := s.openSFTP(ctx, c.DialTimeout()); err != nil {
-		_ = s.Close() // the first error is the one to tell
+		_ = s.Close() //nolint:contextcheck // left properly even when the caller's time is up
 		return nil, err
 	}
 	return s, nil
@@ -119,7 +119,7 @@ func (s *session) openSFTP(ctx context.Context, limit time.Duration) error {
 	if err != nil {
 		return fail(opDial, kindOf(err), "start of file transfer", err)
 	}
-	s.keepalive()
+	s.keepalive() //nolint:contextcheck // lives as long as the session, not as the dial
 	return nil
 }
 

@@ -181,10 +181,12 @@ func kindOf(err error) registry.Kind {
 // disk and for most other troubles: Busy is retried for long and then held;
 // [session.whyFailure] finds out more where it can.
 func statusKind(status *sftp.StatusError) registry.Kind {
-	switch status.FxCode() {
-	case sftp.ErrSSHFxFailure:
+	code := status.FxCode()
+	switch {
+	case errors.Is(code, sftp.ErrSSHFxFailure):
 		return registry.Busy
-	case sftp.ErrSSHFxOpUnsupported, sftp.ErrSSHFxPermissionDenied, sftp.ErrSSHFxNoSuchFile:
+	case errors.Is(code, sftp.ErrSSHFxOpUnsupported), errors.Is(code, sftp.ErrSSHFxPermissionDenied),
+		errors.Is(code, sftp.ErrSSHFxNoSuchFile):
 		return registry.Refused
 	}
 	return registry.Transient

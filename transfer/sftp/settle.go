@@ -131,7 +131,7 @@ func (u *upload) settle(ctx context.Context, cause error) error {
 		if err != nil {
 			return u.unclear(errors.Join(cause, err))
 		}
-		defer func() { _ = fresh.Close() }() // only looked with it
+		defer func() { _ = fresh.Close() }() //nolint:contextcheck // only looked with it; left properly even when time is up
 		s = fresh
 	}
 	found, err := u.look(ctx, s)
