@@ -121,7 +121,9 @@ func (s SMTP) Send(ctx context.Context, r Rendered, messageID string) (Receipt, 
 	if err != nil {
 		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%w", err)
 	}
-	client, err := s.client(ctx)
+	line := &dialled{}
+	defer line.hangUp()
+	client, err := s.client(ctx, line)
 	if err != nil {
 		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%w", err)
 	}
@@ -168,7 +170,7 @@ func (s SMTP) message(r Rendered, messageID string) (*mail.Msg, error) {
 
 // client has one deadline for everything, the context's if that is nearer: the
 // library does not look at the context once it is connected.
-func (s SMTP) client(ctx context.Context) (*mail.Client, error) {
+func (s SMTP) client(ctx context.Context, line *dialled) (*mail.Client, error) {
 	timeout := s.Timeout
 	if timeout == 0 {
 		timeout = 30 * time.Second
@@ -188,6 +190,9 @@ func (s SMTP) client(ctx context.Context) (*mail.Client, error) {
 	default:
 		opts = append(opts, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
+	if s.TLS != ImplicitTLS { // there a dialler of ours would hide that TLS is on
+		opts = append(opts, mail.WithDialContextFunc(line.dial))
+	}
 	if s.Port != 0 {
 		port = s.Port
 	}
@@ -203,6 +208,23 @@ func (s SMTP) client(ctx context.Context) (*mail.Client, error) {
 		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(s.User), mail.WithPassword(s.Password))
 	}
 	return mail.NewClient(s.Host, opts...)
+}
+
+// dialled remembers the connection: after a failed login, or an odd answer to
+// QUIT, the library does not close it.
+type dialled struct{ conn net.Conn }
+
+func (d *dialled) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, network, address)
+	d.conn = conn
+	return conn, err
+}
+
+func (d *dialled) hangUp() {
+	if d.conn != nil {
+		_ = d.conn.Close()
+	}
 }
 
 // dialError grades what went wrong before the letter was on its way.
