@@ -48,6 +48,8 @@ type Faults struct {
 	// SFTPGo and pkg/sftp's own server do.
 	RenameReplaces bool
 
+	// DenyRead refuses to open any file for reading: a write-only drop folder.
+	DenyRead bool
 	// DenyFolder refuses everything in this folder ("test/in"; "." is the home).
 	DenyFolder string
 	// LieAboutSize is added to every size that stat tells.
@@ -58,6 +60,8 @@ type Faults struct {
 	CutDownloadAt int64
 	// StallOnList never answers a listing.
 	StallOnList bool
+	// EndlessList answers a listing with names for ever.
+	EndlessList bool
 
 	// NoPosixRename and NoStatVFS hide and refuse the extension.
 	NoPosixRename bool
@@ -87,21 +91,33 @@ func (s *Server) Faults() Faults {
 // they were to strike once.
 func (s *Server) strike(applies func(Faults) bool) bool {
 	s.mu.Lock()
+	struck, hook := applies(s.faults), s.onStrike
+	if struck {
+		s.stats.Strikes++
+		if s.faults.Once {
+			s.faults = Faults{}
+		}
+	}
+	s.mu.Unlock()
+	if struck && hook != nil {
+		hook()
+	}
+	return struck
+}
+
+// OnStrike has f called at each strike, before the fault shows.
+func (s *Server) OnStrike(f func()) {
+	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !applies(s.faults) {
-		return false
-	}
-	s.stats.Strikes++
-	if s.faults.Once {
-		s.faults = Faults{}
-	}
-	return true
+	s.onStrike = f
 }
 
 // Stats counts what the server saw since its start.
 type Stats struct {
 	// Connections were accepted; Logins succeeded; Refused did not.
 	Connections, Logins, Refused int
+	// Attempts are passwords and keys that were offered.
+	Attempts int
 	// Sessions are open now.
 	Sessions int
 	// Opens of files for writing, Renames done, bytes written.

@@ -52,6 +52,8 @@ type Server struct {
 	users  map[string]User
 	faults Faults
 	stats  Stats
+
+	onStrike func()
 	conns  map[net.Conn]struct{}
 	fresh  map[string]struct{} // "user\x00path" renamed and not looked at since
 }
@@ -193,29 +195,47 @@ func (s *Server) sshConfig(f Faults) *ssh.ServerConfig {
 	}
 	cfg := &ssh.ServerConfig{
 		PasswordCallback: func(c ssh.ConnMetadata, pass []byte) (*ssh.Permissions, error) {
-			u, ok := s.user(c.User())
-			if !ok || u.Password == "" || subtle.ConstantTimeCompare([]byte(u.Password), pass) != 1 {
+			return s.password(c.User(), pass)
+		},
+		// Servers with PAM take the same password this way too.
+		KeyboardInteractiveCallback: func(c ssh.ConnMetadata, ask ssh.KeyboardInteractiveChallenge) (*ssh.Permissions, error) {
+			answers, err := ask("", "", []string{"Password: "}, []bool{false})
+			if err != nil || len(answers) != 1 {
 				return nil, errLogin
 			}
-			return &ssh.Permissions{}, nil
+			return s.password(c.User(), []byte(answers[0]))
 		},
 		PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			u, _ := s.user(c.User())
-			for _, k := range u.Keys {
-				if string(k.Marshal()) == string(key.Marshal()) {
-					return &ssh.Permissions{}, nil
-				}
-			}
-			return nil, errLogin
+			return s.publicKey(c.User(), key)
 		},
 	}
 	cfg.AddHostKey(key)
 	return cfg
 }
 
+func (s *Server) password(name string, pass []byte) (*ssh.Permissions, error) {
+	u, ok := s.user(name)
+	if !ok || u.Password == "" || subtle.ConstantTimeCompare([]byte(u.Password), pass) != 1 {
+		return nil, errLogin
+	}
+	return &ssh.Permissions{}, nil
+}
+
+func (s *Server) publicKey(name string, key ssh.PublicKey) (*ssh.Permissions, error) {
+	u, _ := s.user(name)
+	for _, k := range u.Keys {
+		if string(k.Marshal()) == string(key.Marshal()) {
+			return &ssh.Permissions{}, nil
+		}
+	}
+	return nil, errLogin
+}
+
+// user counts an attempt and finds the account.
 func (s *Server) user(name string) (User, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.stats.Attempts++
 	if s.faults.RefuseAuth {
 		return User{}, false
 	}

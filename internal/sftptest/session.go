@@ -145,7 +145,7 @@ func (u *upload) Close() error {
 // Fileread opens a file for reading.
 func (h *session) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 	p := rel(r.Filepath)
-	if h.denied(p) {
+	if h.denied(p) || h.srv.strike(func(f Faults) bool { return f.DenyRead }) {
 		return nil, sftp.ErrSSHFxPermissionDenied
 	}
 	f, err := h.root.Open(p)
@@ -186,6 +186,16 @@ func (l listing) ListAt(out []os.FileInfo, off int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// endless hands out the same entry for ever.
+type endless struct{ fi os.FileInfo }
+
+func (e endless) ListAt(out []os.FileInfo, _ int64) (int, error) {
+	for i := range out {
+		out[i] = e.fi
+	}
+	return len(out), nil
 }
 
 // Filelist answers List and Stat.
@@ -232,6 +242,10 @@ func (h *session) sweepOnLook(p string) {
 func (h *session) list(p string) (sftp.ListerAt, error) {
 	if h.srv.strike(func(f Faults) bool { return f.StallOnList }) {
 		return nil, h.stall()
+	}
+	if h.srv.strike(func(f Faults) bool { return f.EndlessList }) {
+		fi, err := h.root.Stat(".")
+		return endless{fi}, err
 	}
 	dir, err := h.root.Open(p)
 	if err != nil {
