@@ -28,15 +28,21 @@ func (c *checker) checkVaccine(s *segment, d *dose) {
 		return
 	}
 	if d.vaccine == nil {
-		c.hit(ruleVaccineCode, s, 5, 1)
+		unknown := ruleVaccineCode
+		if same(table, "NDC") && hyphens542(code) {
+			unknown = ruleVaccineNDC
+		}
+		c.hit(unknown, s, 5, 1)
 		return
 	}
 	d.code = d.vaccine.code
 	c.checkSecondCode(f, s, d)
 	v := d.vaccine
 	switch {
-	case d.code == "999" || d.code == "99" || v.status == 'n':
+	case d.code == "999" || d.code == "99":
 		c.hit(ruleVaccineUnknown, s, 5, 1)
+	case v.status == 'n':
+		c.hit(ruleVaccineOld, s, 5, 1)
 	case !d.administered:
 	case d.code == "998":
 		c.hit(ruleVaccineNone, s, 5, 1)
@@ -79,7 +85,7 @@ func (c *checker) checkSecondCode(f hl7.Rep, s *segment, d *dose) {
 }
 
 func hyphens542(b []byte) bool {
-	return len(b) == 13 && b[5] == '-' && b[10] == '-'
+	return len(b) == 13 && b[5] == '-' && b[10] == '-' && digits(b[:5]) && digits(b[6:10]) && digits(b[11:])
 }
 
 func (c *checker) checkMaker(s *segment, d *dose) {

@@ -93,11 +93,17 @@ var (
 		Remedy: "Choose the vaccine again in the EHR; ask its vendor to renew the code tables.",
 		Source: "CDC CVX and NDC tables, December 2025",
 	})
+	ruleVaccineNDC = declare(Rule{
+		ID: "R-05.ndc", Where: "RXA-5.1", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The NDC is not in CDC's tables, which do not have every package.",
+		Remedy: "Ask the EHR vendor to send the CVX code, or the NDC of CDC's table.",
+		Source: "CDC NDC tables, December 2025",
+	})
 	ruleVaccineUnknown = declare(Rule{
 		ID: "R-05.unknown", Where: "RXA-5.1", Severity: isError, Drops: DropsDose, Code: 102, Detail: 3,
-		Says:   "The vaccine is given as 'unknown' or as a code that was never in use.",
+		Says:   "The vaccine is given as 'unknown'.",
 		Remedy: "Enter which vaccine was given.",
-		Source: "CVX 999; CDC CVX status Never Active",
+		Source: "CVX 999 and 99",
 	})
 	ruleVaccineVague = declare(Rule{
 		ID: "R-05.unspecified", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 3,
@@ -125,7 +131,7 @@ var (
 	})
 	ruleVaccineOld = declare(Rule{
 		ID: "R-06", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 3,
-		Says:   "An administered dose has the code of a vaccine that is no longer, or was never, in use in the USA.",
+		Says:   "The code is of a vaccine that is no longer, or was never, in use in the USA.",
 		Remedy: "Choose the product that was given.",
 		Source: "CDC CVX status, December 2025",
 	})
