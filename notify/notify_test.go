@@ -80,7 +80,8 @@ func TestLostAnswerRepeatsTheSameMessageID(t *testing.T) {
 }
 
 func TestMessageIDBelongsToItsEvent(t *testing.T) {
-	require.Equal(t, notify.MessageID("a", "x.org"), notify.MessageID("a", "x.org"))
+	again := notify.MessageID(letter().Event, "clinics.example.org")
+	require.Equal(t, id, again, "the same after a restart")
 	require.NotEqual(t, notify.MessageID("a", "x.org"), notify.MessageID("b", "x.org"))
 	_, err := mail.ParseAddress("<" + notify.MessageID("patient of mine\r\nBcc: x", "x.org") + ">")
 	require.NoError(t, err, "whatever the event is called")
