@@ -1,0 +1,65 @@
+package sftp_test
+
+import (
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"immtrail/internal/sftptest"
+	"immtrail/registry"
+	"immtrail/transfer"
+	"immtrail/transfer/remotetest"
+	"immtrail/transfer/sftp"
+)
+
+// openSSH starts one server and gives a fresh folder of it to each fixture.
+func openSSH(t *testing.T) func(t *testing.T) remotetest.Fixture {
+	t.Helper()
+	me, err := user.Current()
+	require.NoError(t, err)
+	key, pub, err := sftptest.NewClientKey()
+	require.NoError(t, err)
+	stranger, _, err := sftptest.NewClientKey()
+	require.NoError(t, err)
+	hostKeyFile := filepath.Join(t.TempDir(), "hostkey")
+	hostKey, err := sftptest.LoadOrCreateHostKey(hostKeyFile)
+	require.NoError(t, err)
+	line := func(k ssh.PublicKey) string { return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k))) }
+	srv := remotetest.StartSSHD(t, line(pub), hostKeyFile, line(hostKey.PublicKey()))
+	return func(t *testing.T) remotetest.Fixture {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "in")
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		c := transfer.Connection{
+			Name: "openssh", Protocol: sftp.Protocol, Host: "127.0.0.1", Port: srv.Port, User: me.Username,
+			Key: key, HostKeys: []string{srv.HostKeyLine},
+			Settings: registry.TransferSettings{DialTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second},
+		}
+		wrong := c
+		wrong.Key = stranger
+		return remotetest.Fixture{
+			Dialer: sftp.Dialer{}, Connection: c, WrongLogin: wrong,
+			Folder: dir, Disk: dir, OtherKey: hostKeyLine(t),
+		}
+	}
+}
+
+func TestAgainstOpenSSH(t *testing.T) {
+	setup := openSSH(t)
+	remotetest.Run(t, setup)
+	t.Run("its extensions are seen and used", func(t *testing.T) {
+		f := setup(t)
+		r, err := f.Dialer.Dial(t.Context(), f.Connection)
+		require.NoError(t, err)
+		defer r.Close()
+		caps := r.Capabilities()
+		require.True(t, caps.PosixRename && caps.FSync && caps.StatVFS)
+		require.Contains(t, caps.Server, "OpenSSH")
+	})
+}
