@@ -50,6 +50,8 @@ type Faults struct {
 
 	// DenyRead refuses to open any file for reading: a write-only drop folder.
 	DenyRead bool
+	// DenyStat refuses to look at a single name.
+	DenyStat bool
 	// DenyFolder refuses everything in this folder ("test/in"; "." is the home).
 	DenyFolder string
 	// LieAboutSize is added to every size that stat tells.
@@ -123,6 +125,8 @@ type Stats struct {
 	// Opens of files for writing, Renames done, bytes written.
 	Opens, Renames int
 	Bytes          int64
+	// Keepalives were asked for by clients.
+	Keepalives int
 	// Strikes is how often a fault struck.
 	Strikes int
 }

@@ -258,7 +258,7 @@ func (s *Server) serve(conn net.Conn) {
 	s.count(func(st *Stats) { st.Logins++ })
 	gone := make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() { ssh.DiscardRequests(reqs) })
+	wg.Go(func() { s.requests(reqs) })
 	wg.Go(func() {
 		_ = sc.Wait() // ends with the connection, whatever the reason
 		close(gone)
@@ -267,6 +267,19 @@ func (s *Server) serve(conn net.Conn) {
 		wg.Go(func() { s.channel(conn, gone, sc.User(), nc) })
 	}
 	wg.Wait()
+}
+
+// requests answers what is asked of the connection as a whole: nothing but
+// keepalives, which want any answer at all.
+func (s *Server) requests(reqs <-chan *ssh.Request) {
+	for req := range reqs {
+		if req.Type == "keepalive@openssh.com" {
+			s.count(func(st *Stats) { st.Keepalives++ })
+		}
+		if req.WantReply {
+			_ = req.Reply(false, nil) // a broken connection ends the loop
+		}
+	}
 }
 
 // mute swallows what comes until the peer or the server gives up.

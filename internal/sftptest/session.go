@@ -221,6 +221,9 @@ func (h *session) Lstat(r *sftp.Request) (sftp.ListerAt, error) {
 
 func (h *session) look(p string, stat func(string) (os.FileInfo, error)) (sftp.ListerAt, error) {
 	h.sweepOnLook(p)
+	if h.srv.strike(func(f Faults) bool { return f.DenyStat }) {
+		return nil, sftp.ErrSSHFxPermissionDenied
+	}
 	fi, err := stat(p)
 	if err != nil {
 		return nil, err

@@ -280,6 +280,29 @@ func TestSilentServer(t *testing.T) {
 		f := impatient(t, sftptest.Faults{MuteHandshake: true})
 		within(t, func() error { _, err := sftp.ScanHostKey(t.Context(), f.Addr(), wait); return err })
 	})
+	for _, trickle := range []bool{false, true} {
+		t.Run("a network that goes silent or trickles ends an upload", func(t *testing.T) {
+			f := impatient(t, sftptest.Faults{})
+			net := startProxy(t, f.Addr())
+			f.Connection.Port = net.port
+			f.Connection.Settings.DialTimeout = 5 * time.Second
+			r := f.dial(t)
+			req := remotetest.Request(f.Folder, name, body)
+			req.Progress = func(sent int64) {
+				if sent > 100_000 {
+					net.worsen(trickle)
+				}
+			}
+			within(t, func() error { _, err := r.Upload(t.Context(), req); return err })
+		})
+	}
+	t.Run("a session whose caller is busy is kept alive", func(t *testing.T) {
+		f := impatient(t, sftptest.Faults{})
+		r := f.dial(t)
+		require.Eventually(t, func() bool { return f.Stats().Keepalives > 2 }, 10*time.Second, time.Millisecond)
+		_, err := r.List(t.Context(), f.Folder)
+		require.NoError(t, err)
+	})
 	t.Run("a cancelled context frees a stalled upload at once", func(t *testing.T) {
 		f := startFake(t)
 		f.SetFaults(sftptest.Faults{StallUploadAt: 100_000})

@@ -32,9 +32,9 @@ const (
 	statVFS     = "statvfs@openssh.com"
 )
 
-// keepaliveEvery keeps firewalls from forgetting a session whose caller is
-// busy elsewhere.
-const keepaliveEvery = 15 * time.Second
+// keepalives per idle time keep firewalls from forgetting a session whose
+// caller is busy elsewhere: every 15 s with the usual settings.
+const keepalives = 4
 
 // closeLimit bounds the polite end of a session.
 const closeLimit = 5 * time.Second
@@ -93,7 +93,7 @@ func (s *session) keepalive() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		tick := time.NewTicker(keepaliveEvery)
+		tick := time.NewTicker(max(s.c.IdleTimeout()/keepalives, time.Millisecond))
 		defer tick.Stop()
 		for {
 			select {
