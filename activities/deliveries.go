@@ -4,12 +4,23 @@ import (
 	"context"
 	"time"
 
+	"immtrail/db"
 	"immtrail/registry"
+	"immtrail/transfer"
+	"immtrail/vault"
 )
 
 // Deliveries brings files to the registry: prepare, act, confirm, each its own
 // activity and each safe to repeat.
-type Deliveries struct{}
+type Deliveries struct {
+	DB    *db.Store
+	Vault *vault.Vault
+	// Dialer opens sessions at the registry; Connections says where.
+	Dialer      transfer.Dialer
+	Connections Connections
+	Profiles    ProfileSource
+	Clock       Clock
+}
 
 // PrepareDeliveryInput asks for the delivery of a checked file.
 type PrepareDeliveryInput struct {
@@ -40,7 +51,9 @@ type PreparedDelivery struct {
 // Kind NotAllowed when the lane is not open in the practice's phase: no
 // production or historical file before the Production email.
 func (a *Deliveries) PrepareDelivery(ctx context.Context, in PrepareDeliveryInput) (PreparedDelivery, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	prepared, err := a.prepare(ctx, in)
+	return prepared, fail(ctx, err)
 }
 
 // UploadFileInput names the delivery to be sent.
@@ -57,7 +70,8 @@ type UploadFileResult struct {
 // UploadFile looks before it writes, sends, and records each step before it
 // is taken. It checks lane and phase once more. It heartbeats.
 func (a *Deliveries) UploadFile(ctx context.Context, in UploadFileInput) (UploadFileResult, error) {
-	panic("todo")
+	sent, err := a.upload(ctx, in)
+	return UploadFileResult{Bytes: sent}, fail(ctx, err)
 }
 
 // ConfirmDeliveryInput names the delivery to be seen.
@@ -79,7 +93,9 @@ type Receipt struct {
 // after an acknowledged rename was swept; anything else that is not there is
 // kind DeliveryUnknown.
 func (a *Deliveries) ConfirmDelivery(ctx context.Context, in ConfirmDeliveryInput) (Receipt, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	receipt, err := a.confirm(ctx, in)
+	return receipt, fail(ctx, err)
 }
 
 // DecideDeliveryInput is a person's word on a delivery that nobody can tell of.
@@ -93,5 +109,5 @@ type DecideDeliveryInput struct {
 // DecideDelivery records the decision on the delivery: confirmed by a person,
 // or given up (so that another attempt may be prepared).
 func (a *Deliveries) DecideDelivery(ctx context.Context, in DecideDeliveryInput) (Done, error) {
-	panic("todo")
+	return Done{}, fail(ctx, a.decide(ctx, in))
 }

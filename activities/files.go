@@ -2,13 +2,26 @@ package activities
 
 import (
 	"context"
+	"time"
 
+	"immtrail/db"
 	"immtrail/registry"
+	"immtrail/vault"
 )
 
 // Files takes files in from the outbox, keeps them in the vault and judges
 // them.
-type Files struct{}
+type Files struct {
+	DB    *db.Store
+	Vault *vault.Vault
+	// Outbox is the folder that holds <practice>/{test,production,historical}.
+	Outbox   string
+	Profiles ProfileSource
+	Clock    Clock
+	// Stable is how long, on the wall clock, a file must not have changed
+	// before it is taken.
+	Stable time.Duration
+}
 
 // ScanOutboxInput asks what lies ready in a practice's outbox.
 type ScanOutboxInput struct {
@@ -21,7 +34,8 @@ type ScanOutboxInput struct {
 // OutboxFile is a file that is complete: its size and time did not change
 // between two looks.
 type OutboxFile struct {
-	// Name is the name the EHR gave, base name only.
+	// Name stands for the file in the outbox. It is not what the EHR called it,
+	// since that may name a patient, but a keyed digest of name, size and time.
 	Name string `json:"name"`
 	Size int64  `json:"size"`
 }
@@ -38,14 +52,17 @@ type ScanOutboxResult struct {
 // ScanOutbox looks into the outbox of one lane. Kind Missing when the folder
 // (or its marker file) is not there: an unmounted share is never an empty day.
 func (a *Files) ScanOutbox(ctx context.Context, in ScanOutboxInput) (ScanOutboxResult, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	found, err := a.scan(ctx, in)
+	return found, fail(ctx, err)
 }
 
 // StageFileInput takes one file out of the outbox.
 type StageFileInput struct {
 	Scope
 	Lane registry.Lane `json:"lane"`
-	Name string        `json:"name"`
+	// Name is that of ScanOutbox.
+	Name string `json:"name"`
 }
 
 // StageFileResult is the file as the process knows it from here on.
@@ -63,7 +80,9 @@ type StageFileResult struct {
 // to taken/ (or deletes it, as the profile says). The same bytes again give
 // the same ID.
 func (a *Files) StageFile(ctx context.Context, in StageFileInput) (StageFileResult, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	staged, err := a.stage(ctx, in)
+	return staged, fail(ctx, err)
 }
 
 // CheckFileInput asks for the checker's verdict on a staged file.
@@ -82,7 +101,9 @@ type CheckFileResult struct {
 // messages (with sealed patient references) in one transaction; checking again
 // overwrites them.
 func (a *Files) CheckFile(ctx context.Context, in CheckFileInput) (CheckFileResult, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	summary, err := a.check(ctx, in)
+	return CheckFileResult{Summary: summary}, fail(ctx, err)
 }
 
 // SettleFileInput records what became of a file.
@@ -107,7 +128,7 @@ const (
 // SettleFile records the state. Repeating it changes nothing; a file never
 // goes back from delivered or answered.
 func (a *Files) SettleFile(ctx context.Context, in SettleFileInput) (Done, error) {
-	panic("todo")
+	return Done{}, fail(ctx, a.DB.SettleFile(ctx, in.Practice, in.FileID, in.State, in.date(a.Clock)))
 }
 
 // ReleaseFilesInput asks to shred what retention no longer needs.
@@ -122,10 +143,13 @@ type ReleaseFilesResult struct {
 	Released int `json:"released"`
 }
 
-// ReleaseFiles deletes from the vault the bytes of files that are answered,
-// free of open errors, and old enough; the facts stay.
+// ReleaseFiles deletes from the vault the bytes of files that are answered (or
+// were refused or given up), free of open errors, and old enough; the facts
+// stay, and so do bytes that another file needs.
 func (a *Files) ReleaseFiles(ctx context.Context, in ReleaseFilesInput) (ReleaseFilesResult, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	n, err := a.release(ctx, in)
+	return ReleaseFilesResult{Released: n}, fail(ctx, err)
 }
 
 // GateInput asks how far a practice is at the gate.
@@ -155,5 +179,9 @@ type GateFile struct {
 
 // JudgeGate counts the error-free test files from what is stored.
 func (a *Files) JudgeGate(ctx context.Context, in GateInput) (GateResult, error) {
-	panic("todo")
+	files, err := a.DB.TestFiles(ctx, in.Practice)
+	if err != nil {
+		return GateResult{}, fail(ctx, err)
+	}
+	return judge(files, in.Min), nil
 }

@@ -4,12 +4,17 @@ import (
 	"context"
 	"time"
 
+	"immtrail/db"
 	"immtrail/registry"
 )
 
 // Practices keeps what is known of a practice: where it stands, what was
 // decided, what waits for a person.
-type Practices struct{}
+type Practices struct {
+	DB       *db.Store
+	Profiles ProfileSource
+	Clock    Clock
+}
 
 // LoadPracticeInput asks for the facts about one practice.
 type LoadPracticeInput struct {
@@ -43,7 +48,8 @@ type PracticeFacts struct {
 // LoadPractice reads the facts about a practice. Kind Missing when there is no
 // such practice.
 func (a *Practices) LoadPractice(ctx context.Context, in LoadPracticeInput) (PracticeFacts, error) {
-	panic("todo")
+	facts, err := a.facts(ctx, in.Scope)
+	return facts, fail(ctx, err)
 }
 
 // MovePhaseInput moves a practice along one arrow of the phase diagram.
@@ -68,7 +74,11 @@ type MovePhaseResult struct {
 // transaction. The same key again changes nothing and answers the same. Kind
 // NotAllowed when the diagram has no such arrow from where the practice is.
 func (a *Practices) MovePhase(ctx context.Context, in MovePhaseInput) (MovePhaseResult, error) {
-	panic("todo")
+	phase, err := a.DB.MovePhase(ctx, in.Practice, in.Event, a.act(in.Scope, in.Key, in.By, in.Reason), in.Approval)
+	if err != nil {
+		return MovePhaseResult{}, fail(ctx, err)
+	}
+	return MovePhaseResult{Phase: phase}, nil
 }
 
 // RecordEvidenceInput adds what an approval left open.
@@ -80,7 +90,10 @@ type RecordEvidenceInput struct {
 
 // RecordEvidence completes the stored approval. Repeating it changes nothing.
 func (a *Practices) RecordEvidence(ctx context.Context, in RecordEvidenceInput) (Done, error) {
-	panic("todo")
+	if in.Approval.Practice != in.Practice {
+		return Done{}, fail(ctx, registry.Errorf(registry.NotAllowed, "record evidence", "it names another practice"))
+	}
+	return Done{}, fail(ctx, a.DB.RecordEvidence(ctx, in.Approval, a.act(in.Scope, "", in.By, "")))
 }
 
 // Done is the result of activities that have nothing to tell.
@@ -107,7 +120,14 @@ type HistoryAnswer struct {
 // SetHistory moves the state with its audit event, in one transaction. Kind
 // NotAllowed where the state cannot follow: a closed load stays closed.
 func (a *Practices) SetHistory(ctx context.Context, in SetHistoryInput) (Done, error) {
-	panic("todo")
+	var answer *db.HistoryAnswer
+	if in.Answer != nil {
+		answer = &db.HistoryAnswer{Can: in.Answer.Can, Since: in.Answer.Since}
+		if err := checkAnswer(*in.Answer); err != nil {
+			return Done{}, fail(ctx, err)
+		}
+	}
+	return Done{}, fail(ctx, a.DB.SetHistory(ctx, in.Practice, in.State, answer, a.act(in.Scope, in.Key, in.By, "")))
 }
 
 // SetSubmissionInput switches ongoing submission.
@@ -121,7 +141,7 @@ type SetSubmissionInput struct {
 
 // SetSubmission switches ongoing submission with its audit event.
 func (a *Practices) SetSubmission(ctx context.Context, in SetSubmissionInput) (Done, error) {
-	panic("todo")
+	return Done{}, fail(ctx, a.DB.SetSubmission(ctx, in.Practice, in.State, a.act(in.Scope, in.Key, in.By, in.Reason)))
 }
 
 // Progress is a practice's line in `starter status` and the head of the
@@ -153,7 +173,11 @@ type RecordProgressInput struct {
 
 // RecordProgress replaces the line that the same source wrote before.
 func (a *Practices) RecordProgress(ctx context.Context, in RecordProgressInput) (Done, error) {
-	panic("todo")
+	p := in.Progress
+	return Done{}, fail(ctx, a.DB.RecordProgress(ctx, db.Progress{
+		Practice: in.Practice, Source: p.Source, Stage: p.Stage, Next: p.Next, Whose: p.Whose, Since: p.Since,
+		Move: p.Move, Attention: p.Attention, Due: p.Due, Ended: p.Ended, At: in.date(a.Clock),
+	}))
 }
 
 // OpenHoldInput records that a workflow waits for a person.
@@ -171,7 +195,10 @@ type OpenHoldInput struct {
 
 // OpenHold records the hold. Repeating it changes nothing.
 func (a *Practices) OpenHold(ctx context.Context, in OpenHoldInput) (Done, error) {
-	panic("todo")
+	return Done{}, fail(ctx, a.DB.OpenHold(ctx, db.Hold{
+		ID: in.ID, Practice: in.Practice, WorkflowID: in.WorkflowID, Reason: in.Reason,
+		What: in.What, Words: in.Words, OpenedAt: in.date(a.Clock),
+	}))
 }
 
 // CloseHoldInput records how a hold ended.
@@ -185,7 +212,7 @@ type CloseHoldInput struct {
 
 // CloseHold records who settled the hold, and how. Repeating it changes nothing.
 func (a *Practices) CloseHold(ctx context.Context, in CloseHoldInput) (Done, error) {
-	panic("todo")
+	return Done{}, fail(ctx, a.DB.CloseHold(ctx, in.ID, in.Action, a.act(in.Scope, "", in.By, in.Reason)))
 }
 
 // RecordActInput writes an audit event for an act that changes nothing else:
@@ -202,5 +229,10 @@ type RecordActInput struct {
 
 // RecordAct appends the event once per key.
 func (a *Practices) RecordAct(ctx context.Context, in RecordActInput) (Done, error) {
-	panic("todo")
+	return Done{}, fail(ctx, a.DB.RecordAct(ctx, in.Practice, in.Site, in.Kind, a.act(in.Scope, in.Key, in.By, in.Reason)))
+}
+
+// act is who does it and when by the calendar.
+func (a *Practices) act(scope Scope, key string, by registry.Actor, reason string) db.Act {
+	return db.Act{Key: key, By: by, Reason: reason, At: scope.date(a.Clock)}
 }

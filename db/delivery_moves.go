@@ -69,10 +69,10 @@ func (s *Store) AboutToPublish(ctx context.Context, practice, id string) error {
 	return s.advance(ctx, "about to publish", practice, id, DeliveryUploaded, DeliveryUploading)
 }
 
-// NotPublished takes AboutToPublish back: the server refused the last step for
-// certain.
+// NotPublished takes AboutToPublish back: it is certain that the last step was
+// not done.
 func (s *Store) NotPublished(ctx context.Context, practice, id string) error {
-	return s.advance(ctx, "not published", practice, id, DeliveryUploading, DeliveryUploaded)
+	return s.advance(ctx, "not published", practice, id, DeliveryUploading, DeliveryUploaded, DeliveryUnknown)
 }
 
 // DeliveryLost records that nobody can tell whether the file arrived.

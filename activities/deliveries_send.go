@@ -1,0 +1,151 @@
+package activities
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"immtrail/db"
+	"immtrail/registry"
+	"immtrail/transfer"
+)
+
+// recordingTime is given to writing down what has happened at the registry,
+// even while the activity is being stopped: forgetting it costs a person's time.
+const recordingTime = 15 * time.Second
+
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), recordingTime)
+}
+
+// uploadProgress is what an attempt leaves for the next one.
+type uploadProgress struct {
+	Sent int64 `json:"sent"`
+	// Acknowledged says that the server acknowledged the last step; the
+	// database may not have heard of it.
+	Acknowledged bool `json:"acknowledged,omitempty"`
+}
+
+// upload sends a prepared delivery. Every state is recorded before the act that
+// it names, so that a repeat knows how far the file may have come.
+func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, error) {
+	d, err := a.DB.BeginUpload(ctx, in.Practice, in.DeliveryID)
+	if err != nil {
+		return 0, err
+	}
+	if d.State == db.DeliveryRenamed || d.State == db.DeliveryConfirmed {
+		return d.Size, nil
+	}
+	if acknowledgedBefore(ctx) {
+		return d.Size, a.DB.Published(ctx, d.Practice, d.ID, in.date(a.Clock))
+	}
+	var sent atomic.Int64
+	var acknowledged atomic.Bool
+	progress := func() any { return uploadProgress{Sent: sent.Load(), Acknowledged: acknowledged.Load()} }
+	defer beat(ctx, progress)()
+	remote, err := a.dial(ctx, d)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = remote.Close() }() // the driver has been told that all is well, or not
+	s := &sending{a: a, d: d, sent: &sent}
+	up, err := remote.Upload(ctx, s.request(ctx))
+	if err != nil {
+		s.failed(ctx, err)
+		return 0, err
+	}
+	if up.Bytes != d.Size || up.SHA256 != d.Digest {
+		return 0, registry.Errorf(registry.Corrupt, "upload", "%s: the driver speaks of another file than the one prepared", d.ID)
+	}
+	acknowledged.Store(true)
+	if activity.IsActivity(ctx) {
+		activity.RecordHeartbeat(ctx, progress())
+	}
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	return d.Size, a.DB.Published(ctx, d.Practice, d.ID, in.date(a.Clock))
+}
+
+// acknowledgedBefore reports whether the last attempt was told by the server
+// that the file is under its name, and could not write that down.
+func acknowledgedBefore(ctx context.Context) bool {
+	if !activity.IsActivity(ctx) || !activity.HasHeartbeatDetails(ctx) {
+		return false
+	}
+	var before uploadProgress
+	return activity.GetHeartbeatDetails(ctx, &before) == nil && before.Acknowledged
+}
+
+func (a *Deliveries) dial(ctx context.Context, d db.Delivery) (transfer.Remote, error) {
+	profile, err := a.Profiles.Profile(d.Practice)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := a.Connections.Connection(ctx, d.Connection, profile.Transfer)
+	if err != nil {
+		return nil, err
+	}
+	return a.Dialer.Dial(ctx, conn)
+}
+
+// sending is one attempt to upload.
+type sending struct {
+	a    *Deliveries
+	d    db.Delivery
+	sent *atomic.Int64
+	// again is done when bytes begin to travel.
+	again sync.Once
+	// published is set once the last step was announced in this attempt.
+	published bool
+}
+
+func (s *sending) request(ctx context.Context) transfer.UploadRequest {
+	return transfer.UploadRequest{
+		Folder: s.d.Folder, Name: s.d.RemoteName, Size: s.d.Size, SHA256: s.d.Digest,
+		Source:     func() (io.ReadCloser, error) { return s.a.Vault.Open(ctx, s.d.VaultKey) },
+		MayBeThere: s.d.State == db.DeliveryUploaded || s.d.State == db.DeliveryUnknown,
+		Progress: func(n int64) {
+			s.sent.Store(n)
+			s.again.Do(func() { s.notPublished(ctx) })
+		},
+		BeforePublish: func(ctx context.Context) error {
+			if err := s.a.DB.AboutToPublish(ctx, s.d.Practice, s.d.ID); err != nil {
+				return err
+			}
+			s.published = true
+			return nil
+		},
+	}
+}
+
+// notPublished takes back that the file may be at the registry: the driver has
+// looked and sends it (again), or the server refused the last step for certain.
+// A failure to write it down is harmless: a repeat then asks a person where it
+// need not have.
+func (s *sending) notPublished(ctx context.Context) {
+	if s.d.State == db.DeliveryUploaded || s.d.State == db.DeliveryUnknown || s.published {
+		ctx, cancel := recording(ctx)
+		defer cancel()
+		_ = s.a.DB.NotPublished(ctx, s.d.Practice, s.d.ID)
+	}
+}
+
+// failed records what the error says about where the file is. What cannot be
+// written down here is found out by the next attempt, which looks first.
+func (s *sending) failed(ctx context.Context, err error) {
+	switch registry.KindOf(err) {
+	case registry.DeliveryUnknown:
+		ctx, cancel := recording(ctx)
+		defer cancel()
+		_ = s.a.DB.DeliveryLost(ctx, s.d.Practice, s.d.ID)
+	case registry.Refused, registry.Busy, registry.Corrupt, registry.Conflict:
+		if s.published {
+			s.notPublished(ctx)
+		}
+	default:
+	}
+}

@@ -1,0 +1,129 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"immtrail/conformance"
+	"immtrail/db"
+	"immtrail/registry"
+)
+
+// check judges a file of the file store and keeps what it found.
+func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSummary, error) {
+	const op = "check file"
+	file, err := a.DB.File(ctx, in.File.ID)
+	if err != nil {
+		return registry.CheckSummary{}, err
+	}
+	switch {
+	case file.Practice != in.Practice || file.Lane != in.Lane || file.Digest != in.File.Digest:
+		return registry.CheckSummary{}, registry.Errorf(registry.Invalid, op, "%s is another file than the one asked for", file.ID)
+	case file.ReleasedAt != nil:
+		return registry.CheckSummary{}, registry.Errorf(registry.Missing, op, "the bytes of %s were destroyed after their retention", file.ID)
+	}
+	practice, err := a.DB.Practice(ctx, in.Practice)
+	if err != nil {
+		return registry.CheckSummary{}, err
+	}
+	profile, err := a.Profiles.Profile(in.Practice)
+	if err != nil {
+		return registry.CheckSummary{}, err
+	}
+	rules := conformance.Input{Lane: in.Lane, Now: in.date(a.Clock), Profile: profile, Practice: practice}
+	var summary registry.CheckSummary
+	err = a.DB.SaveCheck(ctx, in.Practice, file.ID, func(w *db.CheckWriter) (db.CheckResult, error) {
+		result, err := a.judge(ctx, file.VaultKey, rules, w)
+		summary = result.Summary
+		return result, err
+	})
+	if err != nil {
+		return registry.CheckSummary{}, err
+	}
+	return summary, nil
+}
+
+// judge streams the file through the checker into w. A writer that cannot go
+// on stops the checker.
+func (a *Files) judge(ctx context.Context, vaultKey string, rules conformance.Input, w *db.CheckWriter) (db.CheckResult, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	src, err := a.Vault.Open(ctx, vaultKey)
+	if err != nil {
+		return db.CheckResult{}, err
+	}
+	defer func() { _ = src.Close() }() // only read from
+	stop := func() {
+		if w.Err() != nil {
+			cancel()
+		}
+	}
+	rules.OnFinding = func(f registry.Finding) {
+		w.Finding(f)
+		stop()
+	}
+	rules.OnMessage = func(m conformance.MessageFact) {
+		w.Message(checkedMessage(m))
+		stop()
+	}
+	result, err := conformance.Check(ctx, src, rules)
+	if err != nil {
+		return db.CheckResult{}, err
+	}
+	return db.CheckResult{Summary: result.Summary, Counts: result.Counts, At: rules.Now}, nil
+}
+
+// checkedMessage is m as the database keeps it; who the patient is goes in to
+// be sealed there.
+func checkedMessage(m conformance.MessageFact) db.CheckedMessage {
+	out := db.CheckedMessage{
+		Ordinal: m.Ordinal, ControlID: m.ControlID, SendingApp: m.SendingApp, SendingFacility: m.SendingFacility,
+		Site: m.Site, Outcome: m.Outcome, Held: m.Held, Offset: m.Offset, Length: m.Length,
+	}
+	if m.Patient != (conformance.PatientRef{}) {
+		out.Patient, _ = json.Marshal(m.Patient) // strings only: it cannot fail
+	}
+	for _, d := range m.Doses {
+		dose := db.CheckedDose{Ordinal: d.Ordinal, RecordKey: string(d.RecordKey)}
+		if len(d.Date) >= 4 {
+			dose.Year, _ = strconv.Atoi(d.Date[:4]) // 0 where it is no year
+		}
+		out.Doses = append(out.Doses, dose)
+	}
+	return out
+}
+
+// releaseAtOnce bounds a page of files to be released.
+const releaseAtOnce = 100
+
+func (a *Files) release(ctx context.Context, in ReleaseFilesInput) (int, error) {
+	if in.AfterDays <= 0 {
+		return 0, registry.Errorf(registry.Invalid, "release files", "after how many days?")
+	}
+	now := in.date(a.Clock)
+	before := now.AddDate(0, 0, -in.AfterDays)
+	total := 0
+	for {
+		ids, err := a.DB.Releasable(ctx, in.Practice, before, releaseAtOnce)
+		if err != nil || len(ids) == 0 {
+			return total, err
+		}
+		done := 0
+		for _, id := range ids {
+			released, err := a.DB.ReleaseFile(ctx, id, before, now, func(key string) error {
+				return a.Vault.Delete(ctx, key)
+			})
+			if err != nil {
+				return total, err
+			}
+			if released {
+				done++
+			}
+		}
+		total += done
+		if done == 0 {
+			return total, nil // another worker was faster
+		}
+	}
+}
