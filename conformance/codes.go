@@ -95,8 +95,8 @@ type vaccine struct {
 // tables are CDC's code tables; see codes/gen for their making.
 type tables struct {
 	cvx map[string]*vaccine
-	mvx map[string]byte   // code to 'a' or 'i'
-	ndc map[string]string // 5-4-2 and eleven digits to CVX
+	mvx map[string]byte            // code to 'a' or 'i'
+	ndc map[string]string          // 5-4-2 and eleven digits to CVX
 	cpt map[string]map[string]bool // CPT to the CVX codes that it may mean
 	vis map[string]hl7.Date
 }

@@ -168,7 +168,7 @@ func (c *checker) checkAmount(s *segment, d *dose) {
 		c.hit(ruleAmount, s, 6)
 	case !unknown && (d.code == "998" || same(d.completion, "RE")):
 		c.hit(ruleAmount, s, 6)
-	case unknown && d.administered:
+	case unknown && d.administered && d.code != "998":
 		c.hit(ruleAmountUnknown, s, 6)
 	}
 	switch code := unit.Component(1); {

@@ -63,9 +63,10 @@ func (c *checker) fact(u *hl7.Unit, outcome registry.Outcome) MessageFact {
 	}
 	if m.pid != nil {
 		name := m.pid.Rep(5)
+		birth, _ := day(m.pid.Field(7))
 		f.Patient = PatientRef{
 			Family: text(name.Unescape(1), 200), Given: text(name.Unescape(2), 200),
-			BirthDate: m.birth.String(), Sex: text(m.pid.Field(8), 20),
+			BirthDate: birth.String(), Sex: text(m.pid.Field(8), 20),
 			ChartNumber: text(m.chart.Unescape(1), 200), ChartAuthority: text(m.chart.Sub(4, 1), 200),
 		}
 	}

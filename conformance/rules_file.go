@@ -177,7 +177,7 @@ func (c *checker) envelope(u *hl7.Unit) {
 		c.atFile(ruleEnvelope, u.Kind.String(), u.Offset, u.Line)
 	}
 	if u.Kind == hl7.KindFileHeader || u.Kind == hl7.KindBatchHeader {
-		if !u.DelimsOK || u.Delims != hl7.StandardDelims {
+		if h := &u.Segments[0]; u.Delims.Field != '|' || !same(h.Field(2), `^~\&`) {
 			c.atFile(ruleDelims, u.Kind.String()+"-2", u.Offset, u.Line)
 		}
 	}

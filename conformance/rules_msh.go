@@ -107,7 +107,7 @@ var (
 
 func (c *checker) checkMSH(s *segment) {
 	m := &c.m
-	if !m.unit.DelimsOK || m.unit.Delims != hl7.StandardDelims {
+	if m.unit.Delims.Field != '|' || !same(s.Field(2), `^~\&`) {
 		c.hit(ruleMessageDelims, s, 2)
 	}
 	c.checkSent(s)

@@ -224,6 +224,7 @@ func (c *checker) checkBirth(s *segment) {
 		return
 	case birth > c.today, c.m.sent != 0 && birth > c.m.sent:
 		c.hit(ruleBirthFuture, s, 7)
+		return // no dose can be compared with it
 	case birth.YearsUntil(c.today) > 120:
 		c.hit(ruleBirthOld, s, 7)
 	}

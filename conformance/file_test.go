@@ -1,0 +1,192 @@
+package conformance_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/conformance"
+	"immtrail/hl7"
+	"immtrail/internal/hl7gen"
+	"immtrail/registry"
+)
+
+func TestFilesThatMustNotGo(t *testing.T) {
+	one := soundWith("c-1")
+	head := "FHS|^~\\&|EHR\rBHS|^~\\&|EHR\r"
+	for name, c := range map[string]struct {
+		file string
+		rule string
+	}{
+		"empty":                      {"", "F-02"},
+		"only an envelope":           {head + "BTS|0\rFTS|1\r", "F-02"},
+		"JSON":                       {`{"resourceType":"Bundle"}`, "F-03.format"},
+		"gzip":                       {"\x1f\x8b\x08\x00", "F-03.format"},
+		"a segment without end":      {head + one + "NTE|1||" + strings.Repeat("x", 2<<20), "F-03.limit"},
+		"no trailers":                {head + one, "F-06"},
+		"no FTS":                     {head + one + "BTS|1\r", "F-06"},
+		"no BTS":                     {head + one + "FTS|1\r", "F-06"},
+		"no headers":                 {one + "BTS|1\rFTS|1\r", "F-06"},
+		"a message after the batch":  {head + one + "BTS|1\r" + soundWith("c-2") + "FTS|1\r", "F-06"},
+		"a message before the batch": {one + strings.TrimPrefix(batch(soundWith("c-2")), "FHS|^~\\&|EHR\r"), "F-06"},
+		"two files in one":           {batch(one) + batch(soundWith("c-2")), "F-06"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, lane := range []func(*conformance.Input){production, func(*conformance.Input) {}} {
+				v := judge(t, c.file, lane)
+				require.Contains(t, v.rules(), c.rule)
+				require.True(t, v.Summary.HoldFile)
+				require.False(t, v.Summary.ErrorFree)
+				require.Equal(t, registry.OutcomeFileRejected, v.Summary.Outcome)
+			}
+		})
+	}
+}
+
+func TestEnvelopesThatAreFine(t *testing.T) {
+	one, two := soundWith("c-1"), soundWith("c-2", set("PID-3.1", "OTHER"))
+	bare := func(s string) string { return strings.TrimSuffix(strings.TrimPrefix(s, "FHS|^~\\&|EHR\r"), "FTS|1\r") }
+	for name, file := range map[string]string{
+		"file of one batch":      batch(one, two),
+		"batch without file":     bare(batch(one, two)),
+		"bare messages":          one + two,
+		"two batches":            "FHS|^~\\&|EHR\r" + bare(batch(one)) + bare(batch(two)) + "FTS|2\r",
+		"trailers without count": strings.NewReplacer("BTS|2", "BTS", "FTS|1", "FTS|").Replace(batch(one, two)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := judge(t, file)
+			require.Empty(t, v.findings)
+			require.Equal(t, 2, v.Summary.Messages)
+		})
+	}
+}
+
+func TestFindingsAboutTheFilesForm(t *testing.T) {
+	one := soundWith("c-1")
+	for name, c := range map[string]struct {
+		file, rule, path string
+	}{
+		"LF ends":            {strings.ReplaceAll(batch(one), "\r", "\n"), "F-03.ends", "file"},
+		"CRLF ends":          {strings.ReplaceAll(batch(one), "\r", "\r\n"), "F-03.ends", "file"},
+		"mixed ends":         {strings.Replace(batch(one), "\r", "\n", 1), "F-03.mixed", "file"},
+		"byte order mark":    {"\xef\xbb\xbf" + batch(one), "F-03.bom", "file"},
+		"MLLP":               {"\x0b" + one + "\x1c\r", "F-03.mllp", "file"},
+		"garbage at the end": {batch(one) + "-- end of file --\r", "F-03.stray", "file"},
+		"odd delimiters":     {strings.Replace(batch(one), "BHS|^~\\&", "BHS|~^\\&", 1), "F-04", "BHS-2"},
+		"wrong BTS":          {strings.Replace(batch(one), "BTS|1", "BTS|2", 1), "F-05", "BTS-1"},
+		"wrong FTS":          {strings.Replace(batch(one), "FTS|1", "FTS|none", 1), "F-05", "FTS-1"},
+		"control ID twice":   {batch(one, soundWith("c-1", set("PID-3.1", "OTHER"))), "F-07", "MSH-10"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := judge(t, c.file)
+			require.Equal(t, []string{c.rule}, v.rules())
+			require.Equal(t, c.path, v.findings[0].Path)
+		})
+	}
+	t.Run("a dose twice", func(t *testing.T) {
+		v := judge(t, batch(one, soundWith("c-2")))
+		require.Equal(t, []string{"F-08"}, v.rules())
+		require.Len(t, v.findings, 2, "both doses of the message")
+		require.Equal(t, "RXA[2]", v.findings[1].Path)
+	})
+	t.Run("too large, too many", func(t *testing.T) {
+		v := judge(t, batch(one, soundWith("c-2", set("PID-3.1", "OTHER"))), func(in *conformance.Input) {
+			in.Profile.File = registry.FileSettings{MaxBytes: 1000, MaxMessages: 1}
+		})
+		require.Equal(t, []string{"F-02.messages", "F-02.size"}, v.rules())
+		require.True(t, v.Summary.HoldFile)
+	})
+}
+
+func TestFindingsPointIntoTheOriginalBytes(t *testing.T) {
+	file := "\xef\xbb\xbf" + strings.ReplaceAll(batch(soundWith("c-1", set("RXA[2]-3", ""))), "\r", "\r\n")
+	v := judge(t, file)
+	for _, f := range v.findings {
+		if f.Rule == "R-03" {
+			require.True(t, strings.HasPrefix(file[f.Offset:], "RXA|0|1||"))
+			require.Equal(t, strings.Count(file[:f.Offset], "\n")+1, f.Line)
+			return
+		}
+	}
+	t.Fatal("not found")
+}
+
+func TestTheSameFindingsWhateverTheChunks(t *testing.T) {
+	var file bytes.Buffer
+	_, err := hl7gen.New(2, hl7gen.Options{OrgCode: "SUNR1234", Now: now}).Batch(&file, hl7gen.BatchOptions{
+		Messages: 40, Defects: hl7gen.Defects(),
+	})
+	require.NoError(t, err)
+	run := func(src io.Reader) (conformance.Result, []registry.Finding) {
+		var findings []registry.Finding
+		res, err := conformance.Check(t.Context(), src, conformance.Input{
+			Lane: registry.LaneProduction, Now: now, Practice: practice,
+			OnFinding: func(f registry.Finding) { findings = append(findings, f) },
+		})
+		require.NoError(t, err)
+		return res, findings
+	}
+	res, findings := run(bytes.NewReader(file.Bytes()))
+	require.NotEmpty(t, findings)
+	for _, src := range []io.Reader{
+		iotest.OneByteReader(bytes.NewReader(file.Bytes())), iotest.HalfReader(bytes.NewReader(file.Bytes())),
+		iotest.DataErrReader(bytes.NewReader(file.Bytes())),
+	} {
+		again, same := run(src)
+		require.Equal(t, res, again)
+		require.Equal(t, findings, same)
+	}
+}
+
+func TestFindingsAreCappedAndCountsAreNot(t *testing.T) {
+	var messages []string
+	for i := range 300 {
+		messages = append(messages, soundWith("c-"+string(rune('A'+i%26))+strings.Repeat("x", i), set("PID-7", "")))
+	}
+	v := judge(t, batch(messages...), func(in *conformance.Input) { in.MaxFindings = 10 })
+	told := map[string]int{}
+	for _, f := range v.findings {
+		told[f.Rule]++
+	}
+	require.Equal(t, 10, told["P-06"])
+	for _, c := range v.Counts {
+		if c.Rule == "P-06" {
+			require.Equal(t, 300, c.Count)
+		}
+	}
+	require.Equal(t, "P-06", v.Summary.Top[0].Rule)
+}
+
+func TestAReadErrorIsAnErrorAndNoVerdict(t *testing.T) {
+	src := io.MultiReader(strings.NewReader(batch(soundWith("c-1"))), iotest.ErrReader(errors.New("disk gone")))
+	_, err := conformance.Check(t.Context(), src, conformance.Input{Lane: registry.LaneTest, Now: now})
+	require.ErrorContains(t, err, "disk gone")
+	require.Equal(t, registry.Transient, registry.KindOf(err))
+
+	busy := registry.Errorf(registry.Missing, "get", "no such object")
+	_, err = conformance.Check(t.Context(), iotest.ErrReader(busy), conformance.Input{Lane: registry.LaneTest, Now: now})
+	require.Equal(t, registry.Missing, registry.KindOf(err))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = conformance.Check(ctx, strings.NewReader(batch(soundWith("c-1"))), conformance.Input{Lane: registry.LaneTest, Now: now})
+	require.ErrorIs(t, err, context.Canceled)
+
+	for _, in := range []conformance.Input{{Lane: registry.LaneTest}, {Now: time.Now()}, {Lane: "side", Now: now}} {
+		_, err = conformance.Check(t.Context(), strings.NewReader(""), in)
+		require.Equal(t, registry.Invalid, registry.KindOf(err))
+	}
+}
+
+func TestLimitsOfTheReaderCanBeSet(t *testing.T) {
+	v := judge(t, batch(soundWith("c-1")), func(in *conformance.Input) { in.Limits = hl7.Limits{Segment: 50} })
+	require.Contains(t, v.rules(), "F-03.limit")
+	require.Positive(t, v.findings[0].Offset)
+}

@@ -1,0 +1,184 @@
+package conformance_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/conformance"
+	"immtrail/registry"
+)
+
+func live(id string, edits ...edit) string {
+	return soundWith(id, append([]edit{set("MSH-11", "P")}, edits...)...)
+}
+
+func chart(n string) edit { return set("PID-3.1", n) }
+
+func TestTestPatientsStayOutOfProduction(t *testing.T) {
+	dummies := []edit{set("PID-3", "K1^^^A^MR~999-99-9999^^^SSA^SS"), set("PID-13.7", "0000000")}
+	for name, edits := range map[string][]edit{
+		"last name":            {set("PID-5.1", "Test")},
+		"last name ZZTEST":     {set("PID-5.1", "zz-test")},
+		"first name":           {set("PID-5.2", "TESTING")},
+		"dummy SSN and phone":  dummies,
+		"all in a test person": {set("PID-5.1", "TESTPATIENT"), set("PID-5.2", "DUMMY")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := judge(t, batch(live("c-1", edits...), live("c-2", chart("OTHER"))), production)
+			require.Contains(t, v.rules(), "F-11")
+			require.Equal(t, 1, v.Summary.Held)
+			require.True(t, v.messages[0].Held)
+			require.False(t, v.messages[1].Held)
+			require.False(t, v.Summary.HoldFile, "the other patient's record goes")
+			tested := judge(t, batch(soundWith("c-1", edits...)))
+			require.NotContains(t, tested.rules(), "F-11")
+		})
+	}
+	t.Run("one dummy alone is a typing habit", func(t *testing.T) {
+		v := judge(t, batch(live("c-1", dummies[0])), production)
+		require.Equal(t, []string{"P-14"}, v.rules())
+	})
+}
+
+func TestInTheTestLaneOneErrorHoldsTheFile(t *testing.T) {
+	file := batch(soundWith("c-1", set("RXA-15", "")), soundWith("c-2", chart("OTHER")))
+	v := judge(t, file)
+	require.Equal(t, []string{"R-10"}, v.rules())
+	require.True(t, v.Summary.HoldFile)
+	require.Zero(t, v.Summary.Held)
+
+	sent := judge(t, batch(live("c-1", set("RXA-15", "")), live("c-2", chart("OTHER"))), production)
+	require.False(t, sent.Summary.HoldFile, "in production the record is the unit")
+	require.False(t, sent.Summary.ErrorFree)
+
+	warned := judge(t, batch(soundWith("c-1", set("RXA-10", ""))))
+	require.True(t, warned.Summary.ErrorFree, "a warning does not break error-free")
+	require.False(t, warned.Summary.HoldFile)
+	require.Equal(t, registry.OutcomeWarned, warned.Summary.Outcome)
+}
+
+func TestAFileWhoseMessagesAreAllHeldIsHeld(t *testing.T) {
+	v := judge(t, batch(soundWith("c-1"), soundWith("c-2", chart("OTHER"))), production)
+	require.Equal(t, []string{"F-10"}, v.rules())
+	require.Equal(t, 2, v.Summary.Held)
+	require.True(t, v.Summary.HoldFile)
+}
+
+func TestLateDosesAreWarnedOfInProductionOnly(t *testing.T) {
+	old := []edit{set("RXA-3", "20260115"), set("RXA-16", "20270801")}
+	require.Equal(t, []string{"R-17"}, judge(t, batch(live("c-1", old...)), production).rules())
+	require.Empty(t, judge(t, batch(soundWith("c-1", old...))).rules())
+	historical := func(in *conformance.Input) { in.Lane = registry.LaneHistorical }
+	require.Empty(t, judge(t, batch(live("c-1", old...)), historical).rules())
+}
+
+func TestErrorsCascadeAsInTheGuide(t *testing.T) {
+	for name, c := range map[string]struct {
+		edits   []edit
+		outcome registry.Outcome
+		doses   []registry.Outcome
+	}{
+		"bad birth date rejects the message": {
+			[]edit{set("PID-7", "")}, registry.OutcomeMessageRejected,
+			[]registry.Outcome{registry.OutcomeMessageRejected, registry.OutcomeMessageRejected},
+		},
+		"bad date drops that dose": {
+			[]edit{set("RXA[2]-3", "")}, registry.OutcomeDoseRejected,
+			[]registry.Outcome{registry.OutcomeAccepted, registry.OutcomeDoseRejected},
+		},
+		"bad relative drops nothing that matters": {
+			[]edit{set("NK1-3", "MOM")}, registry.OutcomeWarned,
+			[]registry.Outcome{registry.OutcomeAccepted, registry.OutcomeAccepted},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := judge(t, batch(soundWith("c-1", c.edits...)))
+			require.Equal(t, c.outcome, v.messages[0].Outcome)
+			require.Equal(t, c.outcome, v.Summary.Outcome)
+			var doses []registry.Outcome
+			for _, d := range v.messages[0].Doses {
+				doses = append(doses, d.Outcome)
+			}
+			require.Equal(t, c.doses, doses)
+		})
+	}
+}
+
+func TestProfilesRegradeRulesAndFamilies(t *testing.T) {
+	graded := func(grades map[string]string) verdict {
+		return judge(t, batch(soundWith("c-1", set("RXA-3", "20260401"))), func(in *conformance.Input) {
+			in.Profile.Rules.Grades = grades
+		})
+	}
+	require.False(t, graded(nil).Summary.ErrorFree)
+	require.Empty(t, graded(map[string]string{"R-03": "off"}).findings)
+	down := graded(map[string]string{"R-03.future": "warning"})
+	require.True(t, down.Summary.ErrorFree)
+	require.Equal(t, registry.OutcomeAccepted, down.messages[0].Doses[0].Outcome, "a warning drops no dose")
+	exact := graded(map[string]string{"R-03": "off", "R-03.future": "error"})
+	require.Equal(t, []string{"R-03.future"}, exact.rules(), "the exact ID wins over its family")
+}
+
+func TestMessagesAreCountedForTheirSite(t *testing.T) {
+	v := judge(t, batch(
+		soundWith("c-1"),
+		soundWith("c-2", chart("B"), set("MSH-4", "SUNRFRISCO"), set("RXA-11.4", "SUNRFRISCO")),
+		soundWith("c-3", chart("C"), set("MSH-4", "SUNR1234"), set("RXA-11.4", "SUNRFRISCO")),
+		soundWith("c-4", chart("D"), set("MSH-4", "SUNR1234"), set("RXA-11.4", "0001112000")),
+	))
+	require.Equal(t, map[string]int{"plano": 1, "frisco": 2, "": 1}, v.Sites)
+	require.Equal(t, "frisco", v.messages[2].Site)
+	require.Equal(t, []string{"M-08.site"}, v.rules())
+
+	single := judge(t, batch(soundWith("c-1", set("MSH-4", "SUNR1234"), set("RXA-11.4", "SUNR1234"))), func(in *conformance.Input) {
+		p := *practice
+		p.Sites = p.Sites[:1]
+		in.Practice = &p
+	})
+	require.Equal(t, map[string]int{"plano": 1}, single.Sites, "a practice with one site has no other")
+}
+
+func TestFactsOfAMessage(t *testing.T) {
+	file := batch(soundWith("c-1", set("PID-5.1", `Kavori\T\mdelta`)))
+	m := judge(t, file).messages[0]
+	require.Equal(t, "c-1", m.ControlID)
+	require.Equal(t, "SUNRPLANO", m.SendingFacility)
+	require.Equal(t, "SUNR1234", m.SendingOrganization)
+	require.Equal(t, "20260304", m.Sent)
+	require.Equal(t, soundWith("c-1", set("PID-5.1", `Kavori\T\mdelta`)), file[m.Offset:m.Offset+m.Length], "ready to be sent again")
+	require.Equal(t, conformance.PatientRef{
+		Family: "Kavori&mdelta", Given: "Nemurilasopo", BirthDate: "20240115", Sex: "F",
+		ChartNumber: "KAVORI017", ChartAuthority: "SUNR1234",
+	}, m.Patient)
+	require.Len(t, m.Doses, 2)
+	d := m.Doses[0]
+	require.Equal(t, "03", d.CVX)
+	require.Equal(t, "20260303", d.Date)
+	require.Equal(t, "CP", d.Completion)
+	require.Equal(t, "A", d.Action)
+	require.True(t, d.Administered)
+	require.False(t, m.Doses[1].Administered)
+	require.Equal(t, "SUNR1234|KAVORI017|03|20260303", string(d.RecordKey))
+}
+
+func TestPatientsDoNotPrint(t *testing.T) {
+	m := judge(t, batch(soundWith("c-1"))).messages[0]
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "patient", m.Patient, "message", m, "key", m.Doses[0].RecordKey)
+	key, err := json.Marshal(m.Doses)
+	require.NoError(t, err)
+	for _, text := range []string{
+		fmt.Sprint(m), fmt.Sprintf("%v %+v %#v %s %q", m.Patient, m, m.Patient, m.Patient, m.Patient),
+		fmt.Sprintf("%v %+v %s %q %x", m.Doses, m.Doses, m.Doses[0].RecordKey, m.Doses[0].RecordKey, m.Doses[0].RecordKey),
+		log.String(), string(key),
+	} {
+		require.NotContains(t, text, "Kavori")
+		require.NotContains(t, text, "KAVORI017")
+		require.NotContains(t, text, "20240115")
+	}
+}
