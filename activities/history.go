@@ -1,13 +1,25 @@
 package activities
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
 
+	"immtrail/conformance"
+	"immtrail/db"
 	"immtrail/registry"
 )
 
 // Histories plans and reconciles the one-time historical load.
-type Histories struct{}
+type Histories struct {
+	DB *db.Store
+	// Files stages what lies in the historical outbox and checks the parts.
+	Files *Files
+	Clock Clock
+}
 
 // PlanHistoryInput asks for a plan of what lies in the historical outbox.
 type PlanHistoryInput struct {
@@ -43,8 +55,174 @@ type HistoryPlan struct {
 // (each a file of its own), checks every message, and stores the plan. It is
 // deterministic, and repeating it on the same files gives the same digest.
 // Kind NotAllowed when the practice's load is loading or closed.
+//
+// A source that cannot be read to its end gives no parts at all: half of it
+// would look like all of it. Its errors are in the plan's. Parts that two
+// sources have in common are in the plan once.
 func (a *Histories) PlanHistory(ctx context.Context, in PlanHistoryInput) (HistoryPlan, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	plan, err := a.plan(ctx, in)
+	return plan, fail(ctx, err)
+}
+
+func (a *Histories) plan(ctx context.Context, in PlanHistoryInput) (HistoryPlan, error) {
+	if in.PartMessages <= 0 {
+		return HistoryPlan{}, registry.Errorf(registry.Invalid, "history plan", "how many messages to a part?")
+	}
+	practice, err := a.DB.Practice(ctx, in.Practice)
+	if err != nil {
+		return HistoryPlan{}, err
+	}
+	if practice.History == registry.HistoryLoading || practice.History == registry.HistoryClosed {
+		return HistoryPlan{}, registry.Errorf(registry.NotAllowed, "history plan",
+			"the historical load of %s is %s; it is sent once", in.Practice, practice.History)
+	}
+	unstable, err := a.takeSources(ctx, in.Scope)
+	if err != nil {
+		return HistoryPlan{}, err
+	}
+	sources, err := a.DB.HistorySources(ctx, in.Practice)
+	if err != nil {
+		return HistoryPlan{}, err
+	}
+	slices.SortFunc(sources, func(x, y db.HistorySource) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Digest, y.Digest))
+	})
+	d := draft{Histories: a, in: in, seen: map[string]bool{}}
+	for _, source := range sources {
+		if err := d.add(ctx, source); err != nil {
+			return HistoryPlan{}, err
+		}
+	}
+	plan, err := d.save(ctx)
+	plan.Unstable = unstable
+	return plan, err
+}
+
+// scanPage is how many files of the outbox are taken between two looks.
+const scanPage = 100
+
+// takeSources stages all that lies complete in the historical outbox.
+func (a *Histories) takeSources(ctx context.Context, scope Scope) (unstable int, err error) {
+	for {
+		found, err := a.Files.scan(ctx, ScanOutboxInput{Scope: scope, Lane: registry.LaneHistorical, Max: scanPage})
+		if err != nil {
+			return 0, err
+		}
+		for _, f := range found.Files {
+			if _, err := a.Files.stage(ctx, StageFileInput{Scope: scope, Lane: registry.LaneHistorical, Name: f.Name}); err != nil {
+				return 0, err
+			}
+		}
+		if !found.More {
+			return found.Unstable, nil
+		}
+	}
+}
+
+// draft is a plan in the making.
+type draft struct {
+	*Histories
+	in    PlanHistoryInput
+	lines []string // what the digest is of
+	parts []db.HistoryPart
+	seen  map[string]bool // parts, by file ID
+	used  int             // sources that gave parts
+	// unread are the errors of sources that gave none.
+	unread registry.CheckSummary
+}
+
+// add splits one source into parts and checks each.
+func (d *draft) add(ctx context.Context, source db.HistorySource) error {
+	cut, readable, err := d.split(ctx, source)
+	if err != nil {
+		return err
+	}
+	d.lines = append(d.lines, fmt.Sprintf("source %s readable=%t", source.Digest, readable))
+	if !readable {
+		return d.addUnreadable(ctx, source)
+	}
+	d.used++
+	for _, part := range cut {
+		staged, err := d.DB.StageFile(ctx, db.NewFile{
+			Practice: d.in.Practice, Lane: registry.LaneHistorical, Digest: part.object.SHA256, Size: part.object.Size,
+			VaultKey: part.object.Key, At: d.in.date(d.Clock),
+		})
+		if err != nil {
+			return err
+		}
+		if d.seen[staged.File.ID] {
+			continue
+		}
+		d.seen[staged.File.ID] = true
+		if err := d.check(ctx, staged.File); err != nil {
+			return err
+		}
+		d.parts = append(d.parts, db.HistoryPart{FileID: staged.File.ID, Messages: part.messages})
+		d.lines = append(d.lines, fmt.Sprintf("part %s messages=%d", part.object.SHA256, part.messages))
+	}
+	return nil
+}
+
+// check judges a part, unless these rules have judged it before: planning again
+// each day must not read years of records each day.
+func (d *draft) check(ctx context.Context, file registry.FileRef) error {
+	known, err := d.DB.File(ctx, file.ID)
+	if err != nil || known.Check != nil && known.Check.RuleSet == conformance.RuleSet {
+		return err
+	}
+	_, err = d.Files.check(ctx, CheckFileInput{Scope: d.in.Scope, File: file, Lane: registry.LaneHistorical})
+	return err
+}
+
+func (d *draft) addUnreadable(ctx context.Context, source db.HistorySource) error {
+	file, err := d.DB.File(ctx, source.ID)
+	if err != nil {
+		return err
+	}
+	summary, err := d.Files.check(ctx, CheckFileInput{
+		Scope: d.in.Scope, Lane: registry.LaneHistorical,
+		File: registry.FileRef{ID: file.ID, Digest: file.Digest, Size: file.Size},
+	})
+	d.unread.Errors += max(1, summary.Errors)
+	d.unread.Top = append(d.unread.Top, summary.Top...)
+	return err
+}
+
+// save keeps the plan, where there is anything to plan.
+func (d *draft) save(ctx context.Context) (HistoryPlan, error) {
+	if len(d.parts) == 0 {
+		return HistoryPlan{Errors: d.unread.Errors, Top: topRules(d.unread.Top)}, nil
+	}
+	sum := sha256.New()
+	for _, line := range d.lines {
+		_, _ = fmt.Fprintln(sum, line) // a hash takes everything
+	}
+	load, err := d.DB.SaveHistoryPlan(ctx, db.HistoryPlan{
+		Practice: d.in.Practice, Digest: hex.EncodeToString(sum.Sum(nil)), Sources: d.used, Parts: d.parts,
+		At: d.in.date(d.Clock),
+	})
+	return HistoryPlan{
+		Digest: load.Digest, Files: load.Files, Messages: load.Messages, Doses: load.Doses, Parts: load.Parts,
+		Bytes: load.Bytes, FirstYear: load.FirstYear, LastYear: load.LastYear, Held: load.Held,
+		Errors: load.Errors + d.unread.Errors, Warnings: load.Warnings,
+		Top: topRules(append(load.Top, d.unread.Top...)),
+	}, err
+}
+
+// topRules merges counts of the same rule and keeps the ten largest.
+func topRules(counts []registry.RuleCount) []registry.RuleCount {
+	var out []registry.RuleCount
+	for _, c := range counts {
+		i := slices.IndexFunc(out, func(o registry.RuleCount) bool { return o.Rule == c.Rule && o.Severity == c.Severity })
+		if i < 0 {
+			out = append(out, c)
+		} else {
+			out[i].Count += c.Count
+		}
+	}
+	slices.SortStableFunc(out, func(x, y registry.RuleCount) int { return cmp.Compare(y.Count, x.Count) })
+	return out[:min(len(out), 10)]
 }
 
 // ApproveHistoryInput is a named person's approval of exactly one plan.
@@ -59,7 +237,8 @@ type ApproveHistoryInput struct {
 // NotAllowed when the stored plan has another digest or the load was loaded
 // before.
 func (a *Histories) ApproveHistory(ctx context.Context, in ApproveHistoryInput) (Done, error) {
-	panic("todo")
+	return Done{}, fail(ctx, a.DB.ApproveHistory(ctx, in.Practice, in.Digest,
+		db.Act{Key: in.Key, By: in.By, At: in.date(a.Clock)}))
 }
 
 // ListPartsInput asks for a page of parts.
@@ -81,9 +260,18 @@ type ListPartsResult struct {
 	Parts []Part `json:"parts,omitempty"`
 }
 
-// ListParts returns the parts of the approved plan in order.
+// ListParts returns the parts of the approved plan in order. Kind NotAllowed
+// while nobody has approved it.
 func (a *Histories) ListParts(ctx context.Context, in ListPartsInput) (ListPartsResult, error) {
-	panic("todo")
+	parts, err := a.DB.HistoryParts(ctx, in.Practice, in.After, in.Max)
+	if err != nil {
+		return ListPartsResult{}, fail(ctx, err)
+	}
+	var out ListPartsResult
+	for _, p := range parts {
+		out.Parts = append(out.Parts, Part{Ordinal: p.Ordinal, File: registry.FileRef{ID: p.ID, Digest: p.Digest, Size: p.Size}})
+	}
+	return out, nil
 }
 
 // ReconcileHistoryInput asks whether the load adds up.
@@ -99,7 +287,10 @@ type HistoryCounts struct {
 	Messages  int `json:"messages"`
 	Sent      int `json:"sent"`
 	Held      int `json:"held"`
+	// Duplicate are in parts whose content had been delivered before.
+	Duplicate int `json:"duplicate,omitempty"`
 	Dropped   int `json:"dropped"`
+	NotSent   int `json:"not_sent,omitempty"`
 	Accepted  int `json:"accepted"`
 	Warned    int `json:"warned"`
 	// Rejected counts real errors; duplicates are none.
@@ -115,5 +306,19 @@ func (c HistoryCounts) Answered() int { return c.Accepted + c.Warned + c.Rejecte
 
 // ReconcileHistory counts the load from what is stored.
 func (a *Histories) ReconcileHistory(ctx context.Context, in ReconcileHistoryInput) (HistoryCounts, error) {
-	panic("todo")
+	c, err := a.DB.CountHistory(ctx, in.Practice)
+	if err != nil {
+		return HistoryCounts{}, fail(ctx, err)
+	}
+	out := HistoryCounts{
+		Parts: c.Parts, Delivered: c.Delivered, Messages: c.Messages, Sent: c.Sent, Held: c.Held,
+		Duplicate: c.Duplicate, Dropped: c.Dropped, NotSent: c.NotSent,
+		Accepted: c.Accepted, Warned: c.Warned, Rejected: c.Rejected, NotObjected: c.NotObjected, Unanswered: c.Unanswered,
+	}
+	out.Difference = away(out.Messages, out.Sent+out.Held+out.Duplicate+out.Dropped+out.NotSent) +
+		away(out.Sent, out.Answered()+out.Unanswered)
+	return out, nil
 }
+
+// away is how far two counts are apart; two differences never cancel out.
+func away(x, y int) int { return max(x-y, y-x) }

@@ -2,28 +2,44 @@ package activities
 
 import (
 	"context"
+	"time"
+
+	"immtrail/db"
+	"immtrail/notify"
+	"immtrail/registry"
 )
 
 // Notices writes letters and alerts.
-type Notices struct{}
+type Notices struct {
+	DB       *db.Store
+	Sender   notify.Sender
+	Letters  notify.Templates
+	Profiles ProfileSource
+	// Catalogue explains the registry's codes in letters.
+	Catalogue map[string]registry.CatalogueEntry
+	// From is who letters come from. It also stands in where a practice names no
+	// coordinator, and is told of what concerns no single practice.
+	From  registry.Contact
+	Clock Clock
+}
 
 // NoticeKind is which letter; it is also the name of its template.
-type NoticeKind string
+type NoticeKind = registry.LetterKind
 
 // The letters.
 const (
-	NoticeReviewRequest    NoticeKind = "review-request"           // to the registry
-	NoticeReviewReminder   NoticeKind = "review-reminder"          // to our coordinator: call the registry
-	NoticeProductionVendor NoticeKind = "production-notice-vendor" // to the EHR vendor: the connection is live
-	NoticeFirstFile        NoticeKind = "first-production-file-registry"
-	NoticeHistoryQuestions NoticeKind = "history-questions-vendor"
-	NoticeFileRefused      NoticeKind = "file-refused-vendor"
-	NoticeHold             NoticeKind = "alert-hold"
-	NoticeReminder         NoticeKind = "alert-reminder"
-	NoticeWatch            NoticeKind = "alert-watch"
-	NoticeEvidenceWanted   NoticeKind = "evidence-wanted"
-	NoticeApprovalRefused  NoticeKind = "approval-refused"
-	NoticeResolved         NoticeKind = "resolved"
+	NoticeReviewRequest    = registry.LetterReviewRequest    // to the registry
+	NoticeReviewReminder   = registry.LetterReviewReminder   // to our coordinator: call the registry
+	NoticeProductionVendor = registry.LetterProductionVendor // to the EHR vendor: the connection is live
+	NoticeFirstFile        = registry.LetterFirstFile
+	NoticeHistoryQuestions = registry.LetterHistoryQuestions
+	NoticeFileRefused      = registry.LetterFileRefused
+	NoticeHold             = registry.LetterHold
+	NoticeReminder         = registry.LetterReminder
+	NoticeWatch            = registry.LetterWatch
+	NoticeEvidenceWanted   = registry.LetterEvidenceWanted
+	NoticeApprovalRefused  = registry.LetterApprovalRefused
+	NoticeResolved         = registry.LetterResolved
 )
 
 // SendNoticeInput asks for one letter about one event.
@@ -52,6 +68,86 @@ type SendNoticeResult struct {
 
 // SendNotice renders the letter, records it with its Message-ID, sends it, and
 // records that it was sent.
+//
+// The words are fixed when the letter is recorded: a repeat sends the very same
+// letter, whatever has changed since. Between the mail server's word and ours
+// lies a moment in which a crash leaves the outcome unknown; the repeat then
+// sends the same Message-ID again, by which mailboxes know it for the same.
 func (a *Notices) SendNotice(ctx context.Context, in SendNoticeInput) (SendNoticeResult, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	out, err := a.sendNotice(ctx, in)
+	return out, fail(ctx, err)
+}
+
+func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNoticeResult, error) {
+	if in.Event == "" {
+		return SendNoticeResult{}, registry.Errorf(registry.Invalid, "notice", "a letter needs an event")
+	}
+	date := in.date(a.Clock)
+	kept, ok, err := a.DB.NoticeOf(ctx, in.Event)
+	if err == nil && !ok {
+		kept, err = a.prepare(ctx, in, date)
+	}
+	if err != nil {
+		return SendNoticeResult{}, err
+	}
+	if kept.Practice != in.Practice || kept.Kind != in.Kind {
+		return SendNoticeResult{}, registry.Errorf(registry.Invalid, "notice", "the event %s has another letter already", in.Event)
+	}
+	out := SendNoticeResult{MessageID: kept.MessageID, Off: kept.State == db.NoticeOff}
+	if kept.State != db.NoticePrepared {
+		return out, nil
+	}
+	receipt, err := a.Sender.Send(ctx, notify.Rendered{
+		Event: kept.Event, Subject: kept.Subject, Body: kept.Body, To: addresses(kept.Recipients),
+	}, kept.MessageID)
+	if err != nil {
+		return SendNoticeResult{}, err
+	}
+	out.Off = !receipt.Delivered
+	return out, a.DB.SettleNotice(ctx, in.Event, receipt.Delivered, date)
+}
+
+// prepare writes the letter and records it before anything is sent.
+func (a *Notices) prepare(ctx context.Context, in SendNoticeInput, date time.Time) (db.Notice, error) {
+	letter, err := a.letter(ctx, in, date)
+	if err != nil {
+		return db.Notice{}, err
+	}
+	rendered, err := notify.Render(a.Letters, letter)
+	if err != nil {
+		return db.Notice{}, err
+	}
+	to := make([]string, len(rendered.To))
+	for i, c := range rendered.To {
+		to[i] = c.Email
+	}
+	return a.DB.PrepareNotice(ctx, db.Notice{
+		Event: in.Event, Kind: in.Kind, Practice: in.Practice, Recipients: to,
+		MessageID: notify.MessageID(in.Event, notify.Domain(a.From.Email)),
+		Subject:   rendered.Subject, Body: rendered.Body, PreparedAt: date,
+	})
+}
+
+func addresses(emails []string) []registry.Contact {
+	to := make([]registry.Contact, len(emails))
+	for i, email := range emails {
+		to[i] = registry.Contact{Email: email}
+	}
+	return to
+}
+
+// letter gathers what a letter says and to whom.
+func (a *Notices) letter(ctx context.Context, in SendNoticeInput, date time.Time) (notify.Letter, error) {
+	l := notify.Letter{Event: in.Event, Template: in.Kind}
+	w := &writer{Notices: a, in: in, date: date}
+	if err := w.begin(ctx); err != nil {
+		return l, err
+	}
+	if err := w.details(ctx); err != nil {
+		return l, err
+	}
+	l.Data = w.data
+	l.To = w.recipients()
+	return l, nil
 }

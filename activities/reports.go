@@ -2,13 +2,36 @@ package activities
 
 import (
 	"context"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"time"
 
+	"immtrail/db"
+	"immtrail/dqa"
 	"immtrail/registry"
+	"immtrail/transfer"
+	"immtrail/vault"
 )
 
 // Reports brings in what the registry says about our files, and keeps the
 // errors until they are settled.
-type Reports struct{}
+//
+// A connection may serve several practices of one registry; its folder of
+// reports is that of the first of them.
+type Reports struct {
+	DB          *db.Store
+	Vault       *vault.Vault
+	Dialer      transfer.Dialer
+	Connections Connections
+	Profiles    ProfileSource
+	// Catalogue is what is known of codes, Mappings the layouts of delimited
+	// reports that are known.
+	Catalogue map[string]registry.CatalogueEntry
+	Mappings  []registry.ReportMapping
+	Clock     Clock
+}
 
 // ListReportsInput names the connection to look at. Scope.Practice is empty: a
 // connection may serve several practices.
@@ -35,7 +58,77 @@ type ListReportsResult struct {
 // ListReports lists the reports that were not imported before (by name, size
 // and time; the digest decides at import).
 func (a *Reports) ListReports(ctx context.Context, in ListReportsInput) (ListReportsResult, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	out, err := a.listReports(ctx, in)
+	return out, fail(ctx, err)
+}
+
+func (a *Reports) listReports(ctx context.Context, in ListReportsInput) (ListReportsResult, error) {
+	var out ListReportsResult
+	remote, profile, err := a.dial(ctx, in.Connection)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = remote.Close() }() // nothing was written
+	listing, err := remote.List(ctx, profile.Folders.Reports)
+	if err != nil {
+		return out, err
+	}
+	out.Refused = listing.Refused
+	fresh, err := a.DB.NewReportFiles(ctx, in.Connection, candidates(listing.Entries, profile.Reports.NamePattern))
+	if err != nil {
+		return out, err
+	}
+	if in.Max > 0 && len(fresh) > in.Max {
+		fresh, out.More = fresh[:in.Max], true
+	}
+	for _, f := range fresh {
+		out.Reports = append(out.Reports, RemoteReport{Name: f.Name, Size: f.Size})
+	}
+	return out, nil
+}
+
+// candidates are the entries that look like finished reports, oldest first.
+func candidates(entries []transfer.Entry, pattern string) []db.RemoteFile {
+	var files []db.RemoteFile
+	for _, e := range entries {
+		// Patterns are checked when the profile is loaded.
+		if ok, err := path.Match(pattern, e.Name); pattern != "" && (err != nil || !ok) {
+			continue
+		}
+		if strings.HasSuffix(e.Name, transfer.PartSuffix) {
+			continue
+		}
+		files = append(files, db.RemoteFile{Name: e.Name, Size: e.Size, ModTime: e.ModTime})
+	}
+	slices.SortFunc(files, func(a, b db.RemoteFile) int {
+		if c := a.ModTime.Compare(b.ModTime); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return files
+}
+
+// dial opens a session on the connection, with the profile that holds there.
+func (a *Reports) dial(ctx context.Context, connection string) (transfer.Remote, *registry.Profile, error) {
+	practices, err := a.DB.ConnectionPractices(ctx, connection)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(practices) == 0 {
+		return nil, nil, registry.Errorf(registry.Missing, "reports", "no practice uses the connection %q", connection)
+	}
+	profile, err := a.Profiles.Profile(practices[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := a.Connections.Connection(ctx, connection, profile.Transfer)
+	if err != nil {
+		return nil, nil, err
+	}
+	remote, err := a.Dialer.Dial(ctx, conn)
+	return remote, profile, err
 }
 
 // FetchReportInput names a report at the registry.
@@ -48,14 +141,64 @@ type FetchReportInput struct {
 // FetchReportResult is the report in the vault.
 type FetchReportResult struct {
 	ReportID string `json:"report_id"`
-	// Known says that the same bytes were imported before, under any name.
+	// Known says that the same bytes were taken in before, under any name.
 	Known bool `json:"known,omitempty"`
 }
 
 // FetchReport downloads the report, complete (size agrees before and after),
 // into the vault. A report is unique by connection and digest.
 func (a *Reports) FetchReport(ctx context.Context, in FetchReportInput) (FetchReportResult, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	out, err := a.fetchReport(ctx, in)
+	return out, fail(ctx, err)
+}
+
+func (a *Reports) fetchReport(ctx context.Context, in FetchReportInput) (FetchReportResult, error) {
+	var out FetchReportResult
+	remote, profile, err := a.dial(ctx, in.Connection)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = remote.Close() }() // nothing was written
+	seen, err := remote.Stat(ctx, profile.Folders.Reports, in.Name)
+	if err != nil {
+		return out, err
+	}
+	if !seen.Exists {
+		return out, registry.Errorf(registry.Missing, "fetch report", "%s is no longer at the registry", in.Name)
+	}
+	object, err := a.download(ctx, remote, profile.Folders.Reports, in.Name)
+	if err != nil {
+		return out, err
+	}
+	report, err := a.DB.AddReport(ctx, db.FetchedReport{
+		Connection: in.Connection,
+		File:       db.RemoteFile{Name: in.Name, Size: seen.Size, ModTime: seen.ModTime},
+		Digest:     object.SHA256, VaultKey: object.Key, At: in.date(a.Clock),
+	})
+	if err != nil {
+		return out, err
+	}
+	return FetchReportResult{ReportID: report.ID, Known: report.Settled()}, nil
+}
+
+// download streams a file from the registry into the vault. The vault sees the
+// end of the file only once the download has proven to be whole.
+func (a *Reports) download(ctx context.Context, remote transfer.Remote, folder, name string) (vault.Object, error) {
+	read, write := io.Pipe()
+	done := make(chan transfer.Downloaded, 1)
+	go func() {
+		got, err := remote.Download(ctx, folder, name, write)
+		_ = write.CloseWithError(err) // nil is the end of the file
+		done <- got
+	}()
+	object, err := a.Vault.Put(ctx, read)
+	_ = read.CloseWithError(io.ErrClosedPipe) // frees the download where the vault gave up
+	got := <-done
+	if err == nil && got.SHA256 != object.SHA256 {
+		err = registry.Errorf(registry.Corrupt, "fetch report", "what was stored is not what was read")
+	}
+	return object, err
 }
 
 // ImportReportInput names a fetched report.
@@ -89,7 +232,117 @@ type AnsweredFile struct {
 // deliveries, and stores all of it in one transaction or nothing. Importing
 // again changes nothing and answers the same.
 func (a *Reports) ImportReport(ctx context.Context, in ImportReportInput) (ImportReportResult, error) {
-	panic("todo")
+	defer beat(ctx, nil)()
+	out, err := a.importReport(ctx, in)
+	return out, fail(ctx, err)
+}
+
+// maxAnswered bounds the files that one result names.
+const maxAnswered = 200
+
+func (a *Reports) importReport(ctx context.Context, in ImportReportInput) (ImportReportResult, error) {
+	var out ImportReportResult
+	stored, err := a.DB.Report(ctx, in.ReportID)
+	if err != nil {
+		return out, err
+	}
+	badOnly, err := a.badOnly(ctx, stored.Connection)
+	if err != nil {
+		return out, err
+	}
+	report, err := a.DB.ImportReport(ctx, db.ReportImport{
+		ReportID: in.ReportID, At: in.date(a.Clock), BadOnly: badOnly,
+		Read: func(emit func(registry.ReportItem) error) (db.ReportNames, error) {
+			return a.read(ctx, stored.VaultKey, emit)
+		},
+	})
+	if err != nil {
+		return out, err
+	}
+	out = ImportReportResult{
+		Items: report.Items, Unmatched: report.Unmatched, NotUnderstood: report.NotUnderstood,
+		Unreadable: report.Unreadable(),
+	}
+	out.Files, out.More, err = a.answered(ctx, in.ReportID, "", maxAnswered)
+	return out, err
+}
+
+// maxNames bounds how many names of our files are taken from one report.
+const maxNames = 1000
+
+// read streams a report out of the vault through the reader.
+func (a *Reports) read(ctx context.Context, key string, emit func(registry.ReportItem) error) (db.ReportNames, error) {
+	names := db.ReportNames{Rejected: map[string]int{}}
+	src, err := a.Vault.Open(ctx, key)
+	if err != nil {
+		return names, err
+	}
+	defer func() { _ = src.Close() }() // it was only read
+	_, err = dqa.Read(ctx, src, dqa.Options{
+		Catalogue: a.Catalogue, Mappings: a.Mappings,
+		Verdict: func(v dqa.Verdict) error {
+			if v.File != "" && len(names.Files) < maxNames && !slices.Contains(names.Files, v.File) {
+				names.Files = append(names.Files, v.File)
+			}
+			if v.ControlID == "" && v.Outcome == registry.OutcomeFileRejected && len(names.Rejected) < maxNames {
+				names.Rejected[v.File] = v.FirstItem
+			}
+			return nil
+		},
+	}, emit)
+	return names, err
+}
+
+// badOnly are the practices on a connection whose registry lists bad records only.
+func (a *Reports) badOnly(ctx context.Context, connection string) ([]string, error) {
+	practices, err := a.DB.ConnectionPractices(ctx, connection)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, practice := range practices {
+		profile, err := a.Profiles.Profile(practice)
+		if err != nil {
+			return nil, err
+		}
+		if profile.Reports.Lists == "bad-only" {
+			out = append(out, practice)
+		}
+	}
+	return out, nil
+}
+
+// answered is a page of the files that a report speaks of.
+func (a *Reports) answered(ctx context.Context, report, after string, most int) (files []AnsweredFile, more bool, err error) {
+	page, err := a.DB.AnsweredFiles(ctx, report, after, most+1)
+	if err != nil {
+		return nil, false, err
+	}
+	more = len(page) > most
+	for _, f := range page[:min(len(page), most)] {
+		files = append(files, AnsweredFile{FileID: f.FileID, Practice: f.Practice})
+	}
+	return files, more, nil
+}
+
+// ListAnsweredInput asks for a further page of the files that a report answers.
+type ListAnsweredInput struct {
+	Scope
+	ReportID string `json:"report_id"`
+	// After is the last file ID of the page before.
+	After string `json:"after"`
+}
+
+// ListAnsweredResult is a page of files, at most 200.
+type ListAnsweredResult struct {
+	Files []AnsweredFile `json:"files,omitempty"`
+	More  bool           `json:"more,omitempty"`
+}
+
+// ListAnswered goes on with the files of ImportReportResult.
+func (a *Reports) ListAnswered(ctx context.Context, in ListAnsweredInput) (ListAnsweredResult, error) {
+	files, more, err := a.answered(ctx, in.ReportID, in.After, maxAnswered)
+	return ListAnsweredResult{Files: files, More: more}, fail(ctx, err)
 }
 
 // ReconcileErrorsInput names an imported report.
@@ -117,8 +370,30 @@ type PracticeErrors struct {
 // ReconcileErrors opens an error for every bad item of the report, repeats
 // collapsed into one per cause, and verifies the errors whose record a report
 // now shows as accepted. Repeating it changes nothing.
+//
+// Warnings that the catalogue knows open no error, whoever could mend them; a
+// code that it does not know opens one whatever its grade. The rules are those
+// of [db.Store.ReconcileReport].
 func (a *Reports) ReconcileErrors(ctx context.Context, in ReconcileErrorsInput) (ReconcileErrorsResult, error) {
-	panic("todo")
+	date := in.date(a.Clock)
+	got, err := a.DB.ReconcileReport(ctx, db.ReportReconcile{
+		ReportID: in.ReportID, At: date, Catalogue: a.Catalogue,
+		Due: func(practice string) (time.Time, error) {
+			profile, err := a.Profiles.Profile(practice)
+			if err != nil {
+				return time.Time{}, err
+			}
+			return date.AddDate(0, 0, profile.Policy.ErrorDueDays), nil
+		},
+	})
+	if err != nil {
+		return ReconcileErrorsResult{}, fail(ctx, err)
+	}
+	out := ReconcileErrorsResult{Opened: got.Opened, Verified: got.Verified, NewCodes: got.NewCodes}
+	for _, o := range got.Open {
+		out.Open = append(out.Open, PracticeErrors{Practice: o.Practice, Open: o.Open})
+	}
+	return out, nil
 }
 
 // AnswerInput asks how far a file is answered.
@@ -143,9 +418,16 @@ type AnswerResult struct {
 func (r AnswerResult) Complete() bool { return r.Unanswered == 0 && r.Messages > 0 }
 
 // Answer counts what the registry has said about a file so far.
+// Messages that were left out of the file (held) are not counted.
 func (a *Reports) Answer(ctx context.Context, in AnswerInput) (AnswerResult, error) {
-	panic("todo")
+	got, err := a.DB.FileAnswer(ctx, in.Practice, in.FileID)
+	if err != nil {
+		return AnswerResult{}, fail(ctx, err)
+	}
+	out := AnswerResult{
+		Messages: got.Messages, Accepted: got.Accepted, Warned: got.Warned, Rejected: got.Rejected,
+		NotObjected: got.NotObjected, Unanswered: got.Unanswered,
+	}
+	out.ErrorFree = out.Complete() && out.Rejected == 0
+	return out, nil
 }
-
-// outcomeIsAnswer reports whether o answers a message.
-func outcomeIsAnswer(o registry.Outcome) bool { return o != registry.OutcomeUnknown && o != "" }

@@ -62,17 +62,13 @@ var practiceAttribute = temporal.NewSearchAttributeKeyKeyword("PracticeID")
 // jitter when a day lasts 24 hours, by interval otherwise; catch-up window and
 // overlap policy explicit. Repeating it changes nothing.
 func (a *Schedules) EnsureSchedules(ctx context.Context, in EnsureSchedulesInput) (Done, error) {
-	if in.Practice == "" || in.Connection == "" {
+	if in.Practice == "" || in.Connection == "" && !in.Remove {
 		return Done{}, fail(ctx, registry.Errorf(registry.Invalid, "schedules", "practice or connection is missing"))
 	}
-	submission := a.submission(in)
 	if in.Remove {
-		if err := a.remove(ctx, submission.ID); err != nil {
-			return Done{}, fail(ctx, err)
-		}
-		return Done{}, nil
+		return Done{}, fail(ctx, a.remove(ctx, CycleScheduleID(in.Practice)))
 	}
-	if err := a.ensure(ctx, submission, in.Resume); err != nil {
+	if err := a.ensure(ctx, a.submission(in), in.Resume); err != nil {
 		return Done{}, fail(ctx, err)
 	}
 	if err := a.ensure(ctx, a.collection(in), false); err != nil {

@@ -216,7 +216,7 @@ func TestEnsureSchedulesAgain(t *testing.T) {
 		in := scheduleInput(0, 1)
 		_, err := a.EnsureSchedules(ctx, in)
 		require.NoError(t, err)
-		in.Remove = true
+		in.Remove, in.Connection = true, "" // a withdrawal knows only the practice
 		for range 2 {
 			_, err = a.EnsureSchedules(ctx, in)
 			require.NoError(t, err)

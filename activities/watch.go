@@ -2,13 +2,24 @@ package activities
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"time"
 
+	"go.temporal.io/sdk/activity"
+
+	"immtrail/db"
 	"immtrail/registry"
 )
 
 // Watches looks at a practice the way a careful coordinator would each
 // morning.
-type Watches struct{}
+type Watches struct {
+	DB *db.Store
+	// Profiles gives the registry's working days.
+	Profiles ProfileSource
+	Clock    Clock
+}
 
 // LookInput asks what is wrong or about to be.
 type LookInput struct {
@@ -46,9 +57,229 @@ type Incident struct {
 	Words string `json:"words"`
 }
 
+// The kinds of incidents.
+const (
+	IncidentFloorWarning  = "floor-warning"
+	IncidentFloor         = "floor"
+	IncidentQuietSite     = "quiet-site"
+	IncidentReportMissing = "report-missing"
+	IncidentErrorsOverdue = "errors-overdue"
+	IncidentPausedLong    = "submission-paused-long"
+)
+
+const (
+	maxCurrent = 20
+	// pausedLong is how many days of pause are long where the policy names no
+	// reminders of holds.
+	pausedLong = 7
+)
+
 // LookAtPractice compares the practice with its policy and settles incidents
 // in the database: a condition that appears opens one, a condition that is
 // gone closes it. Repeating it at the same date changes nothing more.
+//
+// Incidents exist in production only; leaving it ends them without a word. A
+// condition that grows worse (20 days, 25 days, the 30-day limit itself) ends
+// the incident before it silently and opens another, so that each step is told
+// and the end is told once.
 func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult, error) {
-	panic("todo")
+	date := in.Calendar.Date(a.Clock())
+	profile, err := a.Profiles.Profile(in.Practice)
+	if err != nil {
+		return LookResult{}, fail(ctx, err)
+	}
+	facts, err := a.DB.PracticeWatch(ctx, in.Practice, date, reportsDueBefore(profile.BusinessDays(), date, in.Policy.ReportDueDays))
+	if err != nil {
+		return LookResult{}, fail(ctx, err)
+	}
+	seeds := incidents(facts, in.Policy, date)
+	settled, err := a.DB.SettleIncidents(ctx, db.IncidentLook{
+		Practice: in.Practice, Date: date, Looks: looks(ctx, date),
+		Silent: facts.Phase != registry.PhaseProduction, Wanted: seeds,
+	})
+	if err != nil {
+		return LookResult{}, fail(ctx, err)
+	}
+	out := LookResult{
+		Phase: facts.Phase, Submission: facts.Submission,
+		DaysSince:  daysSince(facts.LastDelivery, date),
+		OpenErrors: facts.OpenErrors, OverdueErrors: facts.OverdueErrors, MissingReports: facts.MissingReports,
+		Opened: incidentsOut(settled.Opened), Closed: incidentsOut(settled.Closed), Current: incidentsOut(settled.Current),
+	}
+	out.QuietestSite, out.QuietestDays = quietest(facts, date)
+	return out, nil
+}
+
+func incidentsOut(in []db.Incident) []Incident {
+	var out []Incident
+	for _, i := range in[:min(len(in), maxCurrent)] {
+		out = append(out, Incident{ID: i.ID, Kind: i.Kind, Site: i.Site, Words: i.Words})
+	}
+	return out
+}
+
+// looks are the names of this look: the day, and the activity, whose repeat may
+// fall on another day.
+func looks(ctx context.Context, date time.Time) []string {
+	names := []string{date.Format(time.DateOnly)}
+	if activity.IsActivity(ctx) {
+		info := activity.GetInfo(ctx)
+		names = append(names, info.WorkflowExecution.RunID+"/"+info.ActivityID)
+	}
+	return names
+}
+
+// incidents says what is wrong with a practice at date. It is pure.
+func incidents(f db.WatchFacts, p registry.Policy, date time.Time) []db.IncidentSeed {
+	if f.Phase != registry.PhaseProduction {
+		return nil
+	}
+	var seeds []db.IncidentSeed
+	if s, wrong := floorIncident(f, p, date); wrong {
+		seeds = append(seeds, s)
+	}
+	seeds = append(seeds, quietSites(f, p, date)...)
+	if f.MissingReports > 0 {
+		seeds = append(seeds, db.IncidentSeed{
+			Kind: IncidentReportMissing,
+			Words: fmt.Sprintf("%s delivered more than %s ago without a complete answer, first %s of %s. Look into the report folder, or call the registry.",
+				amount(f.MissingReports, "file was", "files were"), amount(p.ReportDueDays, "business day", "business days"),
+				f.MissingFirst, f.MissingSince.Format(time.DateOnly)),
+		})
+	}
+	if f.OverdueErrors > 0 {
+		seeds = append(seeds, db.IncidentSeed{
+			Kind: IncidentErrorsOverdue,
+			Words: fmt.Sprintf("%s overdue; the oldest was due on %s. See: starter errors list --practice %s",
+				amount(f.OverdueErrors, "open error is", "open errors are"), f.OverdueSince.Format(time.DateOnly), f.Practice),
+		})
+	}
+	if days := daysSince(f.PausedSince, date); f.Submission == registry.SubmissionPaused && days >= longPause(p) {
+		seeds = append(seeds, db.IncidentSeed{
+			Kind: IncidentPausedLong,
+			Words: fmt.Sprintf("Submission has been paused since %s, %s. To go on: starter submission resume %s",
+				f.PausedSince.Format(time.DateOnly), amount(days, "day", "days"), f.Practice),
+		})
+	}
+	return seeds
+}
+
+// floorIncident counts from the last confirmed production file, the last word
+// that there was nothing to send, or the Production email, whichever is latest.
+func floorIncident(f db.WatchFacts, p registry.Policy, date time.Time) (s db.IncidentSeed, wrong bool) {
+	since := latest(f.LastDelivery, f.Attested, f.ProductionSince)
+	days := daysSince(since, date)
+	last := "No production file was ever confirmed"
+	if !f.LastDelivery.IsZero() {
+		last = fmt.Sprintf("The last file confirmed was %s on %s", f.LastName, f.LastDelivery.Format(time.DateOnly))
+	}
+	remedy := "Put a file into the outbox, or attest that there was nothing to send."
+	if p.FloorDays > 0 && days >= p.FloorDays {
+		return db.IncidentSeed{
+			Kind: IncidentFloor, Level: p.FloorDays, Replaces: IncidentFloorWarning,
+			Words: fmt.Sprintf("Nothing for %s, and the registry asks for a file at least every %d. %s. %s",
+				amount(days, "day", "days"), p.FloorDays, last, remedy),
+		}, true
+	}
+	level := 0
+	for _, warn := range p.FloorWarnings {
+		if days >= warn {
+			level = max(level, warn)
+		}
+	}
+	if level == 0 {
+		return s, false
+	}
+	return db.IncidentSeed{
+		Kind: IncidentFloorWarning, Level: level,
+		Words: fmt.Sprintf("Nothing for %s; %s left until the registry's limit of %d. %s. %s",
+			amount(days, "day", "days"), amount(p.FloorDays-days, "day is", "days are"), p.FloorDays, last, remedy),
+	}, true
+}
+
+// quietSites finds the sites that the practice's files no longer speak of.
+func quietSites(f db.WatchFacts, p registry.Policy, date time.Time) []db.IncidentSeed {
+	if p.QuietSiteDays <= 0 {
+		return nil
+	}
+	var seeds []db.IncidentSeed
+	for _, site := range f.Sites {
+		if !site.Active(date) {
+			continue
+		}
+		days := daysSince(siteSince(f, site), date)
+		if days < p.QuietSiteDays {
+			continue
+		}
+		last := "it was never in a file"
+		if !site.Last.IsZero() {
+			last = fmt.Sprintf("it was last in %s on %s", site.LastName, site.Last.Format(time.DateOnly))
+		}
+		seeds = append(seeds, db.IncidentSeed{
+			Kind: IncidentQuietSite, Site: site.ID,
+			Words: fmt.Sprintf("Site %s has had no record in a file for %s; %s. Ask the clinic whether its EHR still exports; or attest that there was nothing to send.",
+				site.ID, amount(days, "day", "days"), last),
+		})
+	}
+	return seeds
+}
+
+// siteSince is when a site was last heard of: its last confirmed record, a
+// person's word, or the day from which it was expected.
+func siteSince(f db.WatchFacts, s db.SiteWatch) time.Time {
+	return latest(s.Last, s.Attested, f.Attested, f.ProductionSince, s.Begins)
+}
+
+// quietest is the active site that was not heard of for longest; -1 where it
+// never was.
+func quietest(f db.WatchFacts, date time.Time) (site string, days int) {
+	days = -1
+	for _, s := range f.Sites {
+		if !s.Active(date) {
+			continue
+		}
+		if s.Last.IsZero() {
+			return s.ID, -1
+		}
+		if d := daysSince(s.Last, date); site == "" || d > days {
+			site, days = s.ID, d
+		}
+	}
+	return site, days
+}
+
+// reportsDueBefore is the moment before which a delivery's report is overdue at
+// date: the latest from which n business days are over.
+func reportsDueBefore(b registry.BusinessDays, date time.Time, n int) time.Time {
+	before := date
+	for b.After(before, n).After(date) {
+		before = before.AddDate(0, 0, -1)
+	}
+	return before
+}
+
+func longPause(p registry.Policy) int {
+	if len(p.HoldReminders) == 0 {
+		return pausedLong
+	}
+	return slices.Max(p.HoldReminders)
+}
+
+// daysSince counts whole days; -1 where since never was.
+func daysSince(since, date time.Time) int {
+	if since.IsZero() {
+		return -1
+	}
+	return max(0, int(date.Sub(since)/(24*time.Hour)))
+}
+
+func latest(times ...time.Time) time.Time {
+	return slices.MaxFunc(times, time.Time.Compare)
+}
+
+func amount(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

@@ -2,13 +2,10 @@ package db
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"immtrail/registry"
 )
 
 // Incident is one thing that needs somebody, as it is kept.
@@ -35,9 +32,9 @@ type IncidentSeed struct {
 type IncidentLook struct {
 	Practice string
 	Date     time.Time
-	// Look names the look. The same look again tells again what it opened and
-	// closed.
-	Look string
+	// Looks name the look. A look that shares a name with it tells again what it
+	// opened and closed.
+	Looks []string
 	// Silent ends what is open without telling.
 	Silent bool
 	Wanted []IncidentSeed
@@ -55,7 +52,7 @@ func (s *Store) SettleIncidents(ctx context.Context, look IncidentLook) (Inciden
 	var out IncidentsSettled
 	err := s.tx(ctx, "incidents", func(tx pgx.Tx) error {
 		// One look at a time: two would open the same thing twice.
-		if err := lockPracticeRow(ctx, tx, look.Practice); err != nil {
+		if err := lockPractice(ctx, tx, look.Practice); err != nil {
 			return err
 		}
 		open, err := incidentsWhere(ctx, tx, `practice = $1 and closed_at is null`, look.Practice)
@@ -72,7 +69,7 @@ func (s *Store) SettleIncidents(ctx context.Context, look IncidentLook) (Inciden
 				insert into incidents (practice, kind, site, level, words, opened_at, opened_look)
 				values ($1, $2, $3, $4, $5, $6, $7)
 				on conflict (practice, kind, site) where closed_at is null do nothing`,
-				look.Practice, seed.Kind, seed.Site, seed.Level, seed.Words, look.Date, look.Look)
+				look.Practice, seed.Kind, seed.Site, seed.Level, seed.Words, look.Date, look.Looks)
 			if err != nil {
 				return err
 			}
@@ -95,17 +92,17 @@ func settleIncident(ctx context.Context, tx pgx.Tx, look IncidentLook, have Inci
 	})
 	_, err := tx.Exec(ctx, `
 		update incidents set closed_at = $2, closed_look = $3, silent = $4 where id = $1`,
-		have.ID, look.Date, look.Look, look.Silent || replaced)
+		have.ID, look.Date, look.Looks, look.Silent || replaced)
 	return err
 }
 
 func readSettled(ctx context.Context, tx pgx.Tx, look IncidentLook, out *IncidentsSettled) (err error) {
 	if out.Opened, err = incidentsWhere(ctx, tx,
-		`practice = $1 and opened_look = $2 and closed_at is null`, look.Practice, look.Look); err != nil {
+		`practice = $1 and opened_look && $2 and closed_at is null`, look.Practice, look.Looks); err != nil {
 		return err
 	}
 	if out.Closed, err = incidentsWhere(ctx, tx,
-		`practice = $1 and closed_look = $2 and not silent`, look.Practice, look.Look); err != nil {
+		`practice = $1 and closed_look && $2 and not silent`, look.Practice, look.Looks); err != nil {
 		return err
 	}
 	out.Current, err = incidentsWhere(ctx, tx, `practice = $1 and closed_at is null`, look.Practice)
@@ -122,6 +119,30 @@ func (s *Store) OpenIncidents(ctx context.Context, practice string) ([]Incident,
 	return out, err
 }
 
+// IncidentRow is an incident with how it ended.
+type IncidentRow struct {
+	Incident
+	ClosedAt time.Time // zero while it is open
+}
+
+// Incident reads one. Kind Missing when the practice has none of that ID.
+func (s *Store) Incident(ctx context.Context, practice, id string) (IncidentRow, error) {
+	const op = "incident"
+	rows, err := s.pool.Query(ctx, `
+		select id, kind, site, level, words, opened_at, closed_at from incidents where id = $1 and practice = $2`, id, practice)
+	if err != nil {
+		return IncidentRow{}, fault(op, err)
+	}
+	i, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (IncidentRow, error) {
+		var i IncidentRow
+		var closed *time.Time
+		err := row.Scan(&i.ID, &i.Kind, &i.Site, &i.Level, &i.Words, &i.OpenedAt, &closed)
+		i.ClosedAt = or(closed)
+		return i, err
+	})
+	return i, fault(op+" "+id, err)
+}
+
 func incidentsWhere(ctx context.Context, tx pgx.Tx, where string, args ...any) ([]Incident, error) {
 	rows, err := tx.Query(ctx, `
 		select id, kind, site, level, words, opened_at from incidents
@@ -130,14 +151,4 @@ func incidentsWhere(ctx context.Context, tx pgx.Tx, where string, args ...any) (
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Incident])
-}
-
-// lockPracticeRow lets one writer at a time decide about a practice. Kind
-// Missing when there is no such practice.
-func lockPracticeRow(ctx context.Context, tx pgx.Tx, practice string) error {
-	_, err := value[string](ctx, tx, `select id from practices where id = @id for no key update`, pgx.NamedArgs{"id": practice})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return registry.Errorf(registry.Missing, "practice", "there is no practice %q", practice)
-	}
-	return err
 }

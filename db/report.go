@@ -27,13 +27,29 @@ type Report struct {
 	Opened        int        `db:"opened"`
 	Verified      int        `db:"verified"`
 	NewCodes      []string   `db:"new_codes"`
+	// Reconciled says that its errors are settled too.
+	Reconciled bool `db:"reconciled"`
 }
+
+// Settled reports whether nothing is left to do with the report.
+func (r Report) Settled() bool { return r.Reconciled || r.Unreadable() }
 
 // Unreadable reports whether nothing understood the report.
 func (r Report) Unreadable() bool { return r.State == "quarantined" }
 
 const reportColumns = `id, connection, digest, name, size, vault_key, state, fetched_at, imported_at,
-	reason, items, unmatched, not_understood, opened, verified, new_codes`
+	reason, items, unmatched, not_understood, opened, verified, new_codes, reconciled_at is not null as reconciled`
+
+// ConnectionPractices lists the practices whose files travel over a connection,
+// by ID.
+func (s *Store) ConnectionPractices(ctx context.Context, connection string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `select id from practices where connection = $1 order by id`, connection)
+	if err != nil {
+		return nil, fault("practices", err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return ids, fault("practices", err)
+}
 
 // RemoteFile is a file in a listing at the registry.
 type RemoteFile struct {
@@ -42,8 +58,8 @@ type RemoteFile struct {
 	ModTime time.Time
 }
 
-// NewReportFiles returns those of files whose report was not imported yet, in
-// their order. Name, size and time tell; the digest decides at import.
+// NewReportFiles returns those of files whose report was not taken in yet
+// (imported, and its errors settled; or quarantined), in their order. Name, size and time tell; the digest decides at import.
 func (s *Store) NewReportFiles(ctx context.Context, connection string, files []RemoteFile) ([]RemoteFile, error) {
 	names := make([]string, len(files))
 	sizes := make([]int64, len(files))
@@ -59,7 +75,7 @@ func (s *Store) NewReportFiles(ctx context.Context, connection string, files []R
 		where not exists (
 			select 1 from report_files f join reports r on r.id = f.report_id
 			where f.connection = @connection and f.name = seen.name and f.size = seen.size
-			  and f.mtime = seen.mtime and r.state <> 'fetched')
+			  and f.mtime = seen.mtime and (r.reconciled_at is not null or r.state = 'quarantined'))
 		order by n`,
 		pgx.NamedArgs{"connection": connection, "names": names, "sizes": sizes, "times": times})
 	if err != nil {

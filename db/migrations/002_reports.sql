@@ -124,7 +124,7 @@ create view open_errors as
 create table notices (
     event       text primary key,
     kind        text not null,
-    practice    text not null references practices (id),
+    practice    text references practices (id), -- null: it concerns a connection
     message_id  text not null unique,
     recipients  text[] not null check (cardinality(recipients) > 0),
     subject     text not null,
@@ -145,15 +145,15 @@ create table incidents (
     level       integer not null default 0,
     words       text not null,
     opened_at   timestamptz not null,
-    opened_look text not null, -- the look that opened it: repeated, it tells it again
+    opened_look text[] not null, -- the look that opened it: repeated, it tells it again
     closed_at   timestamptz,
-    closed_look text,
+    closed_look text[],
     -- Ended without an all-clear: a worse one took its place, or production ended.
     silent      boolean not null default false,
     check ((closed_at is null) = (closed_look is null))
 );
 create unique index incidents_open on incidents (practice, kind, site) where closed_at is null;
-create index incidents_looks on incidents (practice, opened_look);
+create index incidents_practice on incidents (practice, opened_at);
 
 -- One row per practice for ever: a historical load is sent once. That it is
 -- closed stands with the practice (practices.history_state).
@@ -195,20 +195,11 @@ end $$;
 create trigger history_load_once before update or delete on history_loads
     for each row execute function history_load_is_once();
 
--- What the EHR delivered, and what it was split into. A file may be both, where
--- it was small enough to travel as it came.
-create table history_sources (
-    practice text not null references practices (id),
-    file_id  text not null references files (id),
-    name     text not null, -- the EHR's; it decides the order
-    primary key (practice, file_id)
-);
-
 create table history_parts (
     practice text not null references history_loads (practice),
     ordinal  integer not null check (ordinal > 0),
     file_id  text not null unique references files (id),
-    messages integer not null check (messages > 0),
+    messages integer not null check (messages > 0), -- as they were split
     primary key (practice, ordinal)
 );
 
@@ -217,5 +208,5 @@ create table history_parts (
 drop view open_errors;
 drop function history_load_is_once cascade;
 drop index messages_answer_report;
-drop table history_parts, history_sources, history_loads, incidents, notices, errors, report_covers, report_items, report_files, reports;
+drop table history_parts, history_loads, incidents, notices, errors, report_covers, report_items, report_files, reports;
 drop sequence report_numbers, error_numbers, incident_numbers;

@@ -1,0 +1,289 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"immtrail/conformance"
+	"immtrail/db"
+	"immtrail/registry"
+)
+
+// maxCauses bounds how many reasons a letter tells; the rest is in the console.
+const maxCauses = 10
+
+// writer gathers the data of one letter from the database.
+type writer struct {
+	*Notices
+	in       SendNoticeInput
+	date     time.Time
+	practice *registry.Practice // nil where the letter concerns a connection
+	profile  *registry.Profile
+	data     registry.LetterData
+}
+
+// begin fills what every letter has: practice, registry, people, date.
+func (w *writer) begin(ctx context.Context) (err error) {
+	w.data = registry.LetterData{
+		Date: w.date.Format(time.DateOnly), Words: w.in.Words, Coordinator: w.From,
+		Practice: registry.LetterPractice{ID: "immtrail", Name: "immtrail"},
+	}
+	if w.in.Practice == "" {
+		return nil
+	}
+	if w.practice, err = w.DB.Practice(ctx, w.in.Practice); err != nil {
+		return err
+	}
+	if w.profile, err = w.Profiles.Profile(w.in.Practice); err != nil {
+		return err
+	}
+	w.data.Practice = registry.LetterPractice{
+		ID: w.practice.ID, Name: w.practice.Name, OrgCode: w.practice.OrgCode, IISID: w.practice.IISID,
+		Sites: len(w.practice.Sites),
+	}
+	w.data.Registry = registry.LetterRegistry{
+		Title: w.profile.Title, Email: w.registryContact().Email, Phone: cmp.Or(w.registryContact().Phone, w.profile.DataExchangePhone),
+	}
+	if c, ok := w.practice.Contact(registry.ContactCoordinator); ok {
+		w.data.Coordinator = c
+	}
+	w.data.Vendor, _ = w.practice.Contact(registry.ContactVendor)
+	return nil
+}
+
+// registryContact is the person at the registry whom the practice names, or
+// the registry's data exchange support.
+func (w *writer) registryContact() registry.Contact {
+	if c, ok := w.practice.Contact(registry.ContactRegistry); ok {
+		return c
+	}
+	return registry.Contact{Role: registry.ContactRegistry, Email: w.profile.DataExchangeEmail, Phone: w.profile.DataExchangePhone}
+}
+
+// recipients says whom the letter is for. What a practice's EHR vendor should
+// read goes to our coordinator where no vendor is known, to be passed on.
+func (w *writer) recipients() []registry.Contact {
+	ours := []registry.Contact{w.data.Coordinator}
+	if w.practice == nil {
+		return ours
+	}
+	role := registry.ContactCoordinator
+	switch w.in.Kind {
+	case NoticeReviewRequest, NoticeFirstFile:
+		return []registry.Contact{w.registryContact()}
+	case NoticeProductionVendor, NoticeHistoryQuestions, NoticeFileRefused:
+		role = registry.ContactVendor
+	case NoticeReviewReminder, NoticeEvidenceWanted, NoticeApprovalRefused, NoticeHold, NoticeReminder,
+		NoticeWatch, NoticeResolved:
+	}
+	var to []registry.Contact
+	for _, c := range w.practice.Contacts {
+		if c.Role == role {
+			to = append(to, c)
+		}
+	}
+	if len(to) == 0 {
+		return ours
+	}
+	return to
+}
+
+// details fills what only some letters tell.
+func (w *writer) details(ctx context.Context) error {
+	switch w.in.Kind {
+	case NoticeReviewRequest:
+		return w.reviewRequest(ctx)
+	case NoticeReviewReminder:
+		w.data.Commands = []string{"starter production approve " + w.in.Practice, "starter status " + w.in.Practice}
+		return w.sinceMove(ctx, "phase", string(registry.PhaseInReview))
+	case NoticeProductionVendor:
+		w.data.ProductionProcessingID = w.profile.Message.ProductionProcessingID
+		return w.sinceMove(ctx, "phase", string(registry.PhaseProduction))
+	case NoticeEvidenceWanted:
+		w.data.Commands = []string{"starter production approve " + w.in.Practice}
+		return w.sinceMove(ctx, "phase", string(registry.PhaseProduction))
+	case NoticeApprovalRefused:
+		w.data.Commands = []string{"starter production approve " + w.in.Practice}
+		return nil
+	case NoticeFirstFile:
+		f, ok, err := w.DB.FirstProductionFile(ctx, w.in.Practice)
+		if err == nil && !ok {
+			err = registry.Errorf(registry.Missing, "letter", "no production file was confirmed yet")
+		}
+		w.data.Files = []registry.LetterFile{letterFile(f)}
+		return err
+	case NoticeFileRefused:
+		return w.fileRefused(ctx)
+	case NoticeHold, NoticeReminder:
+		return w.hold(ctx)
+	case NoticeWatch, NoticeResolved:
+		return w.incident(ctx)
+	case NoticeHistoryQuestions:
+		return nil
+	}
+	return registry.Errorf(registry.Invalid, "letter", "there is no letter %q", w.in.Kind)
+}
+
+func (w *writer) reviewRequest(ctx context.Context) error {
+	files, err := w.DB.ReviewFiles(ctx, w.in.Practice)
+	if err != nil {
+		return err
+	}
+	w.data.Needed = w.profile.Policy.TestFilesMin
+	for _, f := range files {
+		w.data.Files = append(w.data.Files, letterFile(f))
+	}
+	return nil
+}
+
+// letterFile tells of a file by the name that we gave it.
+func letterFile(f db.LetterFile) registry.LetterFile {
+	out := registry.LetterFile{
+		Name: f.RemoteName, ID: f.ID, Messages: f.Messages, Doses: f.Doses, Refused: f.Rejected,
+		Result: "not answered yet",
+	}
+	if f.Delivered != nil {
+		out.Delivered = f.Delivered.Format(time.DateOnly)
+	}
+	switch {
+	case f.Rejected > 0:
+		out.Result = "refused by the registry"
+	case f.Unanswered == 0 && f.Messages > 0 && f.Warned > 0:
+		out.Result = "error-free, with warnings"
+	case f.Unanswered == 0 && f.Messages > 0:
+		out.Result = "error-free"
+	case f.Delivered == nil:
+		out.Result = "not sent"
+	}
+	if f.Answered != nil {
+		out.Report = f.Answered.Format(time.DateOnly)
+	}
+	return out
+}
+
+func (w *writer) fileRefused(ctx context.Context) error {
+	f, err := w.DB.LetterFile(ctx, w.in.Practice, w.in.FileID)
+	if err != nil {
+		return err
+	}
+	file := letterFile(f)
+	if f.Delivered == nil {
+		file.Result = fmt.Sprintf("not sent: our check found %s", amount(f.Errors, "error", "errors"))
+	}
+	w.data.Files = []registry.LetterFile{file}
+	causes, err := w.DB.FileCauses(ctx, w.in.FileID, maxCauses)
+	for _, c := range causes {
+		w.data.Causes = append(w.data.Causes, w.cause(c))
+	}
+	return err
+}
+
+// cause explains a rule of our checker or a code of the registry.
+func (w *writer) cause(c db.LetterCause) registry.LetterCause {
+	out := registry.LetterCause{Rule: c.Rule, Severity: c.Severity.Words(), Count: c.Count}
+	if c.Message > 0 {
+		out.Place = fmt.Sprintf("message %d", c.Message)
+	}
+	if c.Path != "" {
+		if out.Place != "" {
+			out.Place += ", "
+		}
+		out.Place += c.Path
+	}
+	if rule, ok := conformance.Lookup(c.Rule); ok {
+		out.Meaning, out.Remedy = rule.Says, rule.Remedy
+		return out
+	}
+	entry, known := w.Catalogue[c.Rule]
+	out.Meaning, out.Remedy = entry.Meaning, entry.Remedy
+	if !known {
+		out.Rule = cmp.Or(c.Rule, "no code")
+		out.Meaning = "The registry refused it; what this code means is not public."
+	}
+	return out
+}
+
+// hold tells what waits for a person. A reminder without a hold is about the
+// EHR vendor's answer on historical records, the one wait that is none.
+func (w *writer) hold(ctx context.Context) error {
+	if w.in.HoldID == "" {
+		w.data.What = "an answer is missing"
+		w.data.Commands = []string{"starter history answer " + w.in.Practice}
+		return w.sinceMove(ctx, "history", string(registry.HistoryAsked))
+	}
+	h, err := w.DB.Hold(ctx, w.in.HoldID)
+	if err != nil {
+		return err
+	}
+	w.data.HoldID = h.ID
+	w.data.What = h.Reason.Words()
+	w.data.Words = joinSentences(h.What, h.Words, w.in.Words)
+	for _, action := range h.Reason.Actions() {
+		w.data.Actions = append(w.data.Actions, string(action))
+		w.data.Commands = append(w.data.Commands, fmt.Sprintf("starter hold resolve %s --action %s", h.ID, action))
+	}
+	w.since(h.OpenedAt)
+	return nil
+}
+
+// incidentWords say in a subject line what an incident is about.
+var incidentWords = map[string]string{
+	IncidentFloorWarning:  "the monthly file is due soon",
+	IncidentFloor:         "the monthly file is overdue",
+	IncidentQuietSite:     "a site has gone quiet",
+	IncidentReportMissing: "a report is missing",
+	IncidentErrorsOverdue: "errors are overdue",
+	IncidentPausedLong:    "submission has been paused for long",
+}
+
+func (w *writer) incident(ctx context.Context) error {
+	if w.in.IncidentID == "" {
+		return nil
+	}
+	i, err := w.DB.Incident(ctx, w.in.Practice, w.in.IncidentID)
+	if err != nil {
+		return err
+	}
+	w.data.What = incidentWords[i.Kind]
+	if i.Site != "" {
+		w.data.What += " (" + i.Site + ")"
+	}
+	if w.in.Kind == NoticeWatch {
+		w.data.Words = cmp.Or(w.in.Words, i.Words)
+		w.data.Commands = []string{"starter status " + w.in.Practice}
+	} else {
+		w.data.Words = "" // what was said while it lasted is not true any more
+	}
+	w.since(i.OpenedAt)
+	return nil
+}
+
+func (w *writer) sinceMove(ctx context.Context, kind, to string) error {
+	at, err := w.DB.LastMove(ctx, w.in.Practice, kind, to)
+	if !at.IsZero() {
+		w.since(at)
+	}
+	return err
+}
+
+func (w *writer) since(at time.Time) {
+	w.data.Since = at.Format(time.DateOnly)
+	w.data.Days = max(0, daysSince(at, w.date))
+}
+
+// joinSentences joins what is not empty.
+func joinSentences(parts ...string) string {
+	out := ""
+	for _, p := range parts {
+		if p == "" {
+			continue
+		}
+		if out != "" {
+			out += ". "
+		}
+		out += p
+	}
+	return out
+}

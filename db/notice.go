@@ -1,0 +1,198 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"immtrail/registry"
+)
+
+// Notice is a letter as it is kept: the words that went out, and whether they
+// did.
+type Notice struct {
+	Event      string              `db:"event"`
+	Kind       registry.LetterKind `db:"kind"`
+	Practice   string              `db:"practice"` // empty where it concerns none, as of a connection
+	MessageID  string              `db:"message_id"`
+	Recipients []string            `db:"recipients"`
+	Subject    string              `db:"subject"`
+	Body       string              `db:"body"`
+	State      string              `db:"state"` // prepared, sent, off
+	PreparedAt time.Time           `db:"prepared_at"`
+	SentAt     *time.Time          `db:"sent_at"`
+}
+
+// States of a notice.
+const (
+	NoticePrepared = "prepared" // written down; whether it went out is not known yet
+	NoticeSent     = "sent"     // a mail server took it
+	NoticeOff      = "off"      // letters were switched off; it was kept
+)
+
+const noticeColumns = `event, kind, coalesce(practice, '') as practice, message_id, recipients, subject, body, state, prepared_at, sent_at`
+
+// NoticeOf reads the letter about an event; ok is false where there is none.
+func (s *Store) NoticeOf(ctx context.Context, event string) (n Notice, ok bool, err error) {
+	n, err = one[Notice](ctx, s.pool, `select `+noticeColumns+` from notices where event = @event`, pgx.NamedArgs{"event": event})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return n, false, nil
+	}
+	return n, err == nil, fault("notice", err)
+}
+
+// PrepareNotice records a letter before it is sent and returns what is kept
+// for its event: the letter that was prepared first, whoever comes later. Kind
+// Invalid when the event belongs to another practice or another letter.
+func (s *Store) PrepareNotice(ctx context.Context, n Notice) (Notice, error) {
+	const op = "notice prepare"
+	var out Notice
+	err := s.tx(ctx, op, func(tx pgx.Tx) error {
+		args := pgx.NamedArgs{
+			"event": n.Event, "kind": n.Kind, "practice": n.Practice, "message_id": n.MessageID,
+			"recipients": n.Recipients, "subject": n.Subject, "body": n.Body, "at": n.PreparedAt,
+		}
+		_, err := tx.Exec(ctx, `
+			insert into notices (event, kind, practice, message_id, recipients, subject, body, prepared_at)
+			values (@event, @kind, nullif(@practice, ''), @message_id, @recipients, @subject, @body, @at)
+			on conflict (event) do nothing`, args)
+		if err != nil {
+			return err
+		}
+		out, err = one[Notice](ctx, tx, `select `+noticeColumns+` from notices where event = @event`, args)
+		return err
+	})
+	if err == nil && (out.Practice != n.Practice || out.Kind != n.Kind) {
+		err = registry.Errorf(registry.Invalid, op, "the event %s has a letter of another kind", n.Event)
+	}
+	return out, err
+}
+
+// SettleNotice records what became of a prepared letter. One that was settled
+// stays as it is.
+func (s *Store) SettleNotice(ctx context.Context, event string, sent bool, at time.Time) error {
+	_, err := s.pool.Exec(ctx, `
+		update notices set state = case when @sent then 'sent' else 'off' end, sent_at = case when @sent then @at::timestamptz end
+		where event = @event and state = 'prepared'`,
+		pgx.NamedArgs{"event": event, "sent": sent, "at": at})
+	return fault("notice settle", err)
+}
+
+// NoticeFilter narrows a list of notices; what is empty does not.
+type NoticeFilter struct {
+	Practice, State string
+	Kind            registry.LetterKind
+	Limit           int
+}
+
+// ListNotices lists letters, newest first.
+func (s *Store) ListNotices(ctx context.Context, f NoticeFilter) ([]Notice, error) {
+	rows, err := many[Notice](ctx, s.pool, `select `+noticeColumns+` from notices
+		where (@practice = '' or practice = @practice) and (@state = '' or state = @state)
+		  and (@kind = '' or kind = @kind)
+		order by prepared_at desc, event limit @limit`,
+		pgx.NamedArgs{"practice": f.Practice, "state": f.State, "kind": string(f.Kind), "limit": atMost(f.Limit)})
+	return rows, fault("notice list", err)
+}
+
+// LetterFile is a file as letters may speak of it: nothing in it was named by
+// anybody but us.
+type LetterFile struct {
+	ID         string        `db:"id"`
+	Lane       registry.Lane `db:"lane"`
+	State      string        `db:"state"`
+	RemoteName string        `db:"remote_name"`
+	Delivered  *time.Time    `db:"delivered"`
+	Doses      int           `db:"doses"`
+	Errors     int           `db:"errors"`
+	Answer
+	// Answered is when the last report spoke of it.
+	Answered *time.Time `db:"answered"`
+}
+
+const letterFileSQL = `
+	select f.id, f.lane, f.state, coalesce(d.remote_name, '') as remote_name, d.confirmed_at as delivered,
+		coalesce(f.doses, 0) as doses, coalesce(f.errors, 0) as errors, a.*
+	from files f
+	left join lateral (
+		select remote_name, confirmed_at from deliveries
+		where file_id = f.id and state <> 'abandoned' order by attempt desc limit 1
+	) d on true
+	cross join lateral (
+		select ` + answerCounts + `, max(m.answered_at) as answered
+		from messages m where m.file_id = f.id and not m.held
+	) a`
+
+// LetterFile reads one file of a practice. Kind Missing when there is none.
+func (s *Store) LetterFile(ctx context.Context, practice, file string) (LetterFile, error) {
+	f, err := one[LetterFile](ctx, s.pool, letterFileSQL+` where f.id = @file and f.practice = @practice`,
+		pgx.NamedArgs{"practice": practice, "file": file})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return f, noFile(file)
+	}
+	return f, fault("letter file", err)
+}
+
+// ReviewFiles lists the test files that the registry answered without an error,
+// oldest first: what a review is asked for. As at the gate, files from before
+// the last "changes needed" do not count.
+func (s *Store) ReviewFiles(ctx context.Context, practice string) ([]LetterFile, error) {
+	rows, err := many[LetterFile](ctx, s.pool, letterFileSQL+`
+		where f.practice = @practice and f.lane = 'test' and d.confirmed_at is not null
+		  and a.messages > 0 and a.unanswered = 0 and a.rejected = 0
+		  and f.recorded_at > coalesce((select max(recorded_at) from events where practice = f.practice
+			and kind = 'phase' and detail->>'event' = 'changes-needed'), '-infinity')
+		order by d.confirmed_at, length(f.id), f.id`, pgx.NamedArgs{"practice": practice})
+	return rows, fault("review files", err)
+}
+
+// LetterCause is why a file was refused, told once however often it struck.
+type LetterCause struct {
+	Rule     string            `db:"rule"`
+	Severity registry.Severity `db:"severity"`
+	Count    int               `db:"count"`
+	Message  int               `db:"message"` // of the first place; 0 is the file itself
+	Path     string            `db:"path"`
+}
+
+// FirstProductionFile reads the practice's first confirmed production file; ok
+// is false while there is none.
+func (s *Store) FirstProductionFile(ctx context.Context, practice string) (f LetterFile, ok bool, err error) {
+	found, err := many[LetterFile](ctx, s.pool, letterFileSQL+`
+		where f.id = (select file_id from deliveries where practice = @practice and first)`,
+		pgx.NamedArgs{"practice": practice})
+	if err != nil || len(found) == 0 {
+		return f, false, fault("first file", err)
+	}
+	return found[0], true, nil
+}
+
+// LastMove is when a practice last came to a state by an event of kind "phase",
+// "history" or "submission"; zero where it never did.
+func (s *Store) LastMove(ctx context.Context, practice, kind, to string) (time.Time, error) {
+	at, err := value[*time.Time](ctx, s.pool, `
+		select max(at) from events where practice = @practice and kind = @kind and to_state = @to`,
+		pgx.NamedArgs{"practice": practice, "kind": kind, "to": to})
+	return or(at), fault("last move", err)
+}
+
+// FileCauses lists what our checker found wrong with a file, and what the
+// registry refused of it, at most limit of each, the most frequent first.
+func (s *Store) FileCauses(ctx context.Context, file string, limit int) ([]LetterCause, error) {
+	rows, err := many[LetterCause](ctx, s.pool, `
+		(select c.rule, c.severity, c.count, coalesce(f.message, 0) as message, coalesce(f.path, '') as path
+		from rule_counts c
+		left join lateral (select message, path from findings
+			where file_id = c.file_id and rule = c.rule and severity = c.severity order by ordinal limit 1) f on true
+		where c.file_id = @file and c.severity = 'E' order by c.count desc, c.rule limit @limit)
+		union all
+		(select i.code, 'E', count(*)::int, min(i.message),
+			(array_agg(i.location order by i.message, i.report_id, i.ordinal))[1]
+		from report_items i
+		where i.file_id = @file and i.outcome in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')
+		group by i.code order by count(*) desc, i.code limit @limit)`,
+		pgx.NamedArgs{"file": file, "limit": atMost(limit)})
+	return rows, fault("file causes", err)
+}

@@ -1,0 +1,159 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"immtrail/registry"
+)
+
+// WatchFacts is a practice as a careful coordinator sees it in the morning.
+// Times are dates of the calendar; zero is never.
+type WatchFacts struct {
+	Practice   string
+	Phase      registry.Phase
+	Submission registry.SubmissionState
+	// ProductionSince is when the practice came to production, PausedSince when
+	// submission was paused last.
+	ProductionSince, PausedSince time.Time
+	// LastDelivery is the last confirmed production file, LastName its name at
+	// the registry. Historical parts do not count: they report no new doses.
+	LastDelivery time.Time
+	LastName     string
+	// Attested is the last word that there was nothing to send, of all sites.
+	Attested time.Time
+	// MissingReports are confirmed deliveries whose answer is overdue and not
+	// complete; MissingFirst is the oldest of them, confirmed at MissingSince.
+	MissingReports int
+	MissingFirst   string
+	MissingSince   time.Time
+	OpenErrors     int
+	OverdueErrors  int
+	OverdueSince   time.Time
+	Sites          []SiteWatch
+}
+
+// SiteWatch is one site of it.
+type SiteWatch struct {
+	ID string
+	// Begins and Ends bound the days in which the site sends; zero is open.
+	Begins, Ends time.Time
+	// Last is when a confirmed production file last had a record of the site.
+	Last     time.Time
+	LastName string
+	Attested time.Time
+}
+
+// Active reports whether the site is expected to send at date.
+func (s SiteWatch) Active(date time.Time) bool {
+	return !date.Before(s.Begins) && (s.Ends.IsZero() || date.Before(s.Ends.AddDate(0, 0, 1)))
+}
+
+type watchRow struct {
+	Phase           registry.Phase           `db:"phase"`
+	Submission      registry.SubmissionState `db:"submission_state"`
+	ProductionSince *time.Time               `db:"production_since"`
+	PausedSince     *time.Time               `db:"paused_since"`
+	LastDelivery    *time.Time               `db:"last_delivery"`
+	LastName        *string                  `db:"last_name"`
+	Attested        *time.Time               `db:"attested"`
+	Missing         int                      `db:"missing"`
+	MissingFirst    *string                  `db:"missing_first"`
+	MissingSince    *time.Time               `db:"missing_since"`
+	OpenErrors      int                      `db:"open_errors"`
+	Overdue         int                      `db:"overdue"`
+	OverdueSince    *time.Time               `db:"overdue_since"`
+}
+
+// PracticeWatch reads what a look at a practice needs: errors that are due
+// before date, deliveries confirmed before reportsBefore without a complete
+// answer. Kind Missing when there is no such practice.
+func (s *Store) PracticeWatch(ctx context.Context, practice string, date, reportsBefore time.Time) (WatchFacts, error) {
+	const op = "watch"
+	args := pgx.NamedArgs{"practice": practice, "date": date, "before": reportsBefore}
+	row, err := one[watchRow](ctx, s.pool, watchSQL, args)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return WatchFacts{}, noPractice(practice)
+	}
+	if err != nil {
+		return WatchFacts{}, fault(op, err)
+	}
+	f := WatchFacts{
+		Practice: practice, Phase: row.Phase, Submission: row.Submission,
+		ProductionSince: or(row.ProductionSince), PausedSince: or(row.PausedSince),
+		LastDelivery: or(row.LastDelivery), LastName: or(row.LastName), Attested: or(row.Attested),
+		MissingReports: row.Missing, MissingFirst: or(row.MissingFirst), MissingSince: or(row.MissingSince),
+		OpenErrors: row.OpenErrors, OverdueErrors: row.Overdue, OverdueSince: or(row.OverdueSince),
+	}
+	f.Sites, err = s.siteWatches(ctx, args)
+	return f, fault(op, err)
+}
+
+// or is what p points at, or the zero value.
+func or[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// A practice that was live before it was added has no phase event: it counts
+// from the day on which it was added.
+const watchSQL = `
+with last as (
+	select confirmed_at, remote_name from deliveries
+	where practice = @practice and lane = 'production' and state = 'confirmed'
+	order by confirmed_at desc limit 1
+), missing as (
+	select d.remote_name, d.confirmed_at from deliveries d
+	where d.practice = @practice and d.lane <> 'test' and d.state = 'confirmed' and d.confirmed_at < @before
+	  and exists (select 1 from messages m where m.file_id = d.file_id and not m.held
+	              and (m.answer is null or m.answer = 'unknown'))
+), overdue as (
+	select due_at from open_errors where practice = @practice and due_at < @date
+)
+select p.phase, p.submission_state,
+	case when p.phase = 'production' then coalesce((select max(at) from events
+		where practice = p.id and kind = 'phase' and to_state = 'production'), p.at) end as production_since,
+	case when p.submission_state = 'paused' then (select max(at) from events
+		where practice = p.id and kind = 'submission' and to_state = 'paused') end as paused_since,
+	(select confirmed_at from last) as last_delivery, (select remote_name from last) as last_name,
+	(select max(at) from events where practice = p.id and kind = 'attested-nothing-to-send' and site = '') as attested,
+	(select count(*) from missing)::int as missing,
+	(select remote_name from missing order by confirmed_at, remote_name limit 1) as missing_first,
+	(select min(confirmed_at) from missing) as missing_since,
+	(select count(*) from open_errors where practice = p.id)::int as open_errors,
+	(select count(*) from overdue)::int as overdue, (select min(due_at) from overdue) as overdue_since
+from practices p where p.id = @practice`
+
+// siteWatches goes back delivery by delivery until each site was found, so
+// that a year of messages is not read every morning.
+func (s *Store) siteWatches(ctx context.Context, args pgx.NamedArgs) ([]SiteWatch, error) {
+	rows, err := s.pool.Query(ctx, `
+		select s.id, s.from_date::timestamptz, s.until_date::timestamptz, l.confirmed_at, l.remote_name,
+			(select max(at) from events e where e.practice = s.practice and e.kind = 'attested-nothing-to-send'
+				and e.site = s.id)
+		from sites s
+		left join lateral (
+			select d.confirmed_at, d.remote_name from deliveries d
+			where d.practice = s.practice and d.lane = 'production' and d.state = 'confirmed'
+			  and exists (select 1 from messages m where m.file_id = d.file_id and m.site = s.id and not m.held)
+			order by d.confirmed_at desc limit 1
+		) l on true
+		where s.practice = @practice order by s.ordinal`, args)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (SiteWatch, error) {
+		var w SiteWatch
+		var begins, ends, last, attested *time.Time
+		var name *string
+		err := row.Scan(&w.ID, &begins, &ends, &last, &name, &attested)
+		w.Begins, w.Ends, w.Last, w.LastName, w.Attested = or(begins), or(ends), or(last), or(name), or(attested)
+		return w, err
+	})
+}
