@@ -190,7 +190,7 @@ func uploads(t *testing.T, with func(*testing.T) *trial) {
 		broken := registry.Errorf(registry.Corrupt, "file store", "cut short")
 		req := Request(f.Folder, name, Noise(100_000))
 		req.Source = func() (io.ReadCloser, error) {
-			return io.NopCloser(io.MultiReader(bytes.NewReader(Noise(70_000)), failing{broken})), nil
+			return io.NopCloser(io.MultiReader(bytes.NewReader(Noise(70_000)), failingReader{broken})), nil
 		}
 		_, err := f.dial(t).Upload(t.Context(), req)
 		require.ErrorIs(t, err, broken)
@@ -245,10 +245,10 @@ func uploads(t *testing.T, with func(*testing.T) *trial) {
 	})
 }
 
-// failing is a reader that only fails.
-type failing struct{ err error }
+// failingReader is a reader that only fails.
+type failingReader struct{ err error }
 
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
 func byRename(t *testing.T, with func(*testing.T) *trial) {
 	t.Run("nothing is under the final name before it is whole", func(t *testing.T) {
@@ -351,7 +351,7 @@ func looks(t *testing.T, with func(*testing.T) *trial) {
 		f := with(t)
 		f.write(t, "report.csv", Noise(100_000))
 		full := registry.Errorf(registry.Busy, "file store", "disk full")
-		_, err := f.dial(t).Download(t.Context(), f.Folder, "report.csv", failing2{full})
+		_, err := f.dial(t).Download(t.Context(), f.Folder, "report.csv", failingWriter{full})
 		require.Equal(t, registry.Busy, Kind(t, err))
 	})
 	t.Run("download of nothing, a folder or a link is missing", func(t *testing.T) {
@@ -398,10 +398,10 @@ func (g *growing) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// failing2 is a writer that only fails.
-type failing2 struct{ err error }
+// failingWriter is a writer that only fails.
+type failingWriter struct{ err error }
 
-func (f failing2) Write([]byte) (int, error) { return 0, f.err }
+func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }
 
 func dials(t *testing.T, with func(*testing.T) *trial) {
 	t.Run("a wrong password or key is unauthorised", func(t *testing.T) {

@@ -43,7 +43,7 @@ func startFake(t *testing.T) *fake {
 	c := transfer.Connection{
 		Name: "dshs", Protocol: sftp.Protocol, Host: "127.0.0.1", Port: srv.Port(), User: "sunrise",
 		Password: []byte("open sesame"), HostKeys: []string{srv.HostKeyLine()},
-		Settings: registry.TransferSettings{DialTimeout: 5 * time.Second, IdleTimeout: 5 * time.Second},
+		Settings: registry.TransferSettings{DialTimeout: 20 * time.Second, IdleTimeout: 20 * time.Second},
 	}
 	wrong := c
 	wrong.Password = []byte("guess")

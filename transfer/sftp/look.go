@@ -18,8 +18,9 @@ import (
 const (
 	// chunk is the payload of one request: what every server takes.
 	chunk = 32 << 10
-	// listBudget is about 300,000 names. A folder of reports holds hundreds.
-	listBudget = 64 << 20
+	// listBudget in bytes is about 80,000 names. A folder of reports holds
+	// hundreds.
+	listBudget = 16 << 20
 	// listPatience is how many times the wait for one answer a whole listing
 	// may last; it is many answers.
 	listPatience = 5

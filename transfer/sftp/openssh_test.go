@@ -39,7 +39,7 @@ func openSSH(t *testing.T) func(t *testing.T) remotetest.Fixture {
 		c := transfer.Connection{
 			Name: "openssh", Protocol: sftp.Protocol, Host: "127.0.0.1", Port: srv.Port, User: me.Username,
 			Key: key, HostKeys: []string{srv.HostKeyLine},
-			Settings: registry.TransferSettings{DialTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second},
+			Settings: registry.TransferSettings{DialTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second},
 		}
 		wrong := c
 		wrong.Key = stranger
