@@ -18,6 +18,7 @@ func BenchmarkCheck(b *testing.B) {
 	_, err := hl7gen.New(1, hl7gen.Options{OrgCode: "SUNR1234", Now: now}).Batch(&file, hl7gen.BatchOptions{Messages: 5000})
 	require.NoError(b, err)
 	run := func(b *testing.B, in conformance.Input) {
+		b.Helper()
 		b.SetBytes(int64(file.Len()))
 		b.ReportAllocs()
 		for b.Loop() {

@@ -138,7 +138,7 @@ func (v verdict) rules() []string {
 	return ids
 }
 
-func judge(t testing.TB, file string, change ...func(*conformance.Input)) verdict {
+func judge(t *testing.T, file string, change ...func(*conformance.Input)) verdict {
 	t.Helper()
 	var v verdict
 	in := conformance.Input{

@@ -200,7 +200,7 @@ func (c *checker) checkSource(s *segment, d *dose) {
 	recent := d.given.AddDays(30) >= c.today
 	amount := !hl7.Empty(s.Field(6)) && !same(s.Field(6), "999")
 	switch {
-	case d.administered && !lot && !maker && !(recent && amount):
+	case d.administered && !lot && !maker && (!recent || !amount):
 		c.hit(ruleLooksHistoric, s, 9)
 	case !d.administered && lot && recent && amount:
 		c.hit(ruleLooksGiven, s, 9)

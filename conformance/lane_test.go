@@ -84,15 +84,18 @@ func TestErrorsCascadeAsInTheGuide(t *testing.T) {
 		doses   []registry.Outcome
 	}{
 		"bad birth date rejects the message": {
-			[]edit{set("PID-7", "")}, registry.OutcomeMessageRejected,
+			[]edit{set("PID-7", "")},
+			registry.OutcomeMessageRejected,
 			[]registry.Outcome{registry.OutcomeMessageRejected, registry.OutcomeMessageRejected},
 		},
 		"bad date drops that dose": {
-			[]edit{set("RXA[2]-3", "")}, registry.OutcomeDoseRejected,
+			[]edit{set("RXA[2]-3", "")},
+			registry.OutcomeDoseRejected,
 			[]registry.Outcome{registry.OutcomeAccepted, registry.OutcomeDoseRejected},
 		},
 		"bad relative drops nothing that matters": {
-			[]edit{set("NK1-3", "MOM")}, registry.OutcomeWarned,
+			[]edit{set("NK1-3", "MOM")},
+			registry.OutcomeWarned,
 			[]registry.Outcome{registry.OutcomeAccepted, registry.OutcomeAccepted},
 		},
 	} {

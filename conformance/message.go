@@ -55,7 +55,10 @@ var known = map[string]int{
 	"ORC": 20, "TQ1": 21, "TQ2": 22, "RXA": 23, "RXR": 24, "OBX": 25, "NTE": 26,
 }
 
-const rankOrder = 20
+const (
+	rankInsurance = 9
+	rankOrder     = 20
+)
 
 // names gives segment names as constants, so that paths and comparisons need
 // no copies and no name that is a patient's can slip into a path.
@@ -202,8 +205,8 @@ func (m *message) place(s *segment, r int, rank *int) bool {
 			o.obx = append(o.obx, s)
 		}
 		return true
-	case r < last && !(r >= known["IN1"] && last >= known["IN1"] && last < rankOrder):
-		return false
+	case r < last && (r < rankInsurance || last < rankInsurance || last >= rankOrder):
+		return false // IN1, IN2 and IN3 repeat as a group
 	}
 	*rank = r
 	switch s.name {

@@ -166,7 +166,7 @@ func (c *checker) checkOBXs(o *order) {
 	complete := len(statements) > 0
 	for i := range statements {
 		v := &statements[i]
-		if !v.presented || (!v.barcode && !(v.kind && v.published)) {
+		if !v.presented || (!v.barcode && (!v.kind || !v.published)) {
 			complete = false
 		}
 		if v.given != 0 && v.edition != 0 && v.given < v.edition {

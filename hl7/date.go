@@ -29,7 +29,7 @@ func DateOf(t time.Time) Date {
 	return Date(y*10000 + int(m)*100 + d)
 }
 
-// Year, Month and Day are the parts of the date.
+// Year is 1 to 9999.
 func (d Date) Year() int { return int(d) / 10000 }
 
 // Month is 1 to 12.
@@ -97,7 +97,8 @@ type Time struct {
 // than a day, or that no clock shows (hour 24), is no time.
 func ParseTime(b []byte) (Time, bool) {
 	var t Time
-	rest, ok := b, true
+	rest := b
+	var ok bool
 	for i, c := range b {
 		if c == '+' || c == '-' {
 			if t.OffsetMinutes, ok = parseOffset(b[i:]); !ok {

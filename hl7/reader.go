@@ -198,7 +198,7 @@ func (r *Reader) begin() error {
 // nextLine finds the line that begins at (relative to pos). ok is false at the
 // end of the stream.
 func (r *Reader) nextLine(at, line int) (s span, ok bool, err error) {
-	end := -1
+	var end int
 	for {
 		window := r.buf[r.pos:]
 		end = first(r.cr.next(window, at), r.lf.next(window, at))

@@ -2,6 +2,7 @@ package hl7_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func readAll(t *testing.T, src io.Reader, lim hl7.Limits) ([]seen, hl7.Notes, er
 	var all []seen
 	for {
 		u, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all, r.Notes(), nil
 		}
 		if err != nil {

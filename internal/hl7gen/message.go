@@ -51,7 +51,7 @@ func (w *writer) message(ordinal int) []byte {
 	}
 	w.line(`MSH|^~\&|%s|%s|%s|%s|%s||VXU^V04^VXU_V04|%s|%s|2.5.1|||ER|AL|||||Z22^CDCPHINVS|%s|%s`,
 		sendingApp, facility, receivingApp, g.opt.ReceivingFacility, stamp(w.local), id, processing, org, g.opt.ReceivingFacility)
-	w.patient(p, org, months)
+	w.patient(p, org)
 	w.doses(p, facility, day, months)
 	w.facts.ControlIDs = append(w.facts.ControlIDs, id)
 	w.facts.Patients = append(w.facts.Patients, p)
@@ -72,7 +72,7 @@ func (w *writer) day() time.Time {
 	return d
 }
 
-func (w *writer) patient(p Patient, org string, months int) {
+func (w *writer) patient(p Patient, org string) {
 	g := w.gen
 	birth := p.BirthDate
 	if w.defect == MissingBirthDate {
@@ -104,13 +104,13 @@ func (w *writer) doses(p Patient, facility string, day time.Time, months int) {
 		kind := g.rnd.IntN(100)
 		switch {
 		case i == 0 && (!w.opt.Historical || w.defect != ""):
-			w.given(p, fit[i], facility, day, months)
+			w.given(fit[i], facility, day, months)
 		case w.opt.Historical && kind < 70, !w.opt.Historical && kind < 15:
 			w.record(fit[i], p, day)
 		case i > 0 && kind > 95:
 			w.refused(fit[i], day)
 		default:
-			w.given(p, fit[i], facility, day, months)
+			w.given(fit[i], facility, day, months)
 		}
 		w.facts.Doses++
 		if w.defect != "" {
@@ -120,7 +120,7 @@ func (w *writer) doses(p Patient, facility string, day time.Time, months int) {
 }
 
 // given is a dose that the clinic gave.
-func (w *writer) given(_ Patient, v product, facility string, day time.Time, months int) {
+func (w *writer) given(v product, facility string, day time.Time, months int) {
 	g := w.gen
 	date := day.Format("20060102")
 	cvx, lot := v.cvx, fmt.Sprintf("%c%c%04d", 'A'+g.rnd.IntN(26), 'A'+g.rnd.IntN(26), 1000+g.rnd.IntN(9000))

@@ -61,9 +61,18 @@ func (g *Gen) chart() string {
 var (
 	areas  = []string{"214", "281", "361", "409", "512", "713", "806", "817", "830", "903", "915", "956", "972"}
 	cities = []struct{ name, zip string }{
-		{"Dallas", "752"}, {"Houston", "770"}, {"Corpus Christi", "784"}, {"Beaumont", "777"}, {"Austin", "787"},
-		{"Lubbock", "794"}, {"Fort Worth", "761"}, {"Kerrville", "780"}, {"Tyler", "757"}, {"El Paso", "799"},
-		{"McAllen", "785"}, {"Plano", "750"},
+		{"Dallas", "752"},
+		{"Houston", "770"},
+		{"Corpus Christi", "784"},
+		{"Beaumont", "777"},
+		{"Austin", "787"},
+		{"Lubbock", "794"},
+		{"Fort Worth", "761"},
+		{"Kerrville", "780"},
+		{"Tyler", "757"},
+		{"El Paso", "799"},
+		{"McAllen", "785"},
+		{"Plano", "750"},
 	}
 	races = []string{
 		"2106-3^White^CDCREC", "2054-5^Black or African American^CDCREC", "2028-9^Asian^CDCREC",

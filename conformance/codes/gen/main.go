@@ -175,7 +175,7 @@ func readXML(path string, into any) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	dec := xml.NewDecoder(f)
 	// Codes and dates are ASCII; names are only searched for ASCII words.
 	dec.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
