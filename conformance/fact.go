@@ -49,8 +49,8 @@ type DoseFact struct {
 	// partial); others are history, refusals or not given.
 	Administered bool
 	Outcome      registry.Outcome
-	// RecordKey tells records apart: chart number, vaccine and date. The caller
-	// turns it into a keyed digest and keeps only that.
+	// RecordKey tells records apart: patient (name, birth date and sex), vaccine
+	// and date. The caller turns it into a keyed digest and keeps only that.
 	RecordKey Private
 }
 

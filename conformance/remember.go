@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"strings"
+
 	"immtrail/hl7"
 	"immtrail/registry"
 )
@@ -92,8 +94,21 @@ func (m *message) doseFact(i int, p PatientRef) DoseFact {
 	d.CVX, d.Date = o.dose.code, o.dose.given.String()
 	d.Completion, d.Action = text(o.dose.completion, 20), text(o.rxa.Field(21), 20)
 	d.Administered = o.dose.administered
-	if p.ChartNumber != "" && d.CVX != "" && d.Date != "" {
-		d.RecordKey = Private(p.ChartAuthority + "|" + p.ChartNumber + "|" + d.CVX + "|" + d.Date)
+	if who := p.key(); who != "" && d.CVX != "" && d.Date != "" {
+		d.RecordKey = Private(who + "|" + d.CVX + "|" + d.Date)
 	}
 	return d
+}
+
+// key tells patients apart the way that the registry does: by name, birth date
+// and sex, since the same child may have two chart numbers (after a change of
+// EHR, or in a corrected file). The chart number is the last resort.
+func (p *PatientRef) key() string {
+	if p.Family != "" && p.Given != "" && p.BirthDate != "" {
+		return strings.ToUpper(string(p.Family) + "^" + string(p.Given) + "|" + string(p.BirthDate) + "|" + string(p.Sex))
+	}
+	if p.ChartNumber == "" {
+		return ""
+	}
+	return string(p.ChartAuthority) + "|" + string(p.ChartNumber)
 }
