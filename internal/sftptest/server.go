@@ -54,8 +54,8 @@ type Server struct {
 	stats  Stats
 
 	onStrike func()
-	conns  map[net.Conn]struct{}
-	fresh  map[string]struct{} // "user\x00path" renamed and not looked at since
+	conns    map[net.Conn]struct{}
+	fresh    map[string]struct{} // "user\x00path" renamed and not looked at since
 }
 
 // Start listens and serves until [Server.Close].

@@ -189,6 +189,10 @@ func TestFaults(t *testing.T) {
 		_, err := c.Stat("f")
 		require.ErrorIs(t, err, os.ErrNotExist)
 	})
+}
+
+func TestMoreFaults(t *testing.T) {
+	data := bytes.Repeat([]byte("x"), 100_000)
 	t.Run("hidden extensions are not offered", func(t *testing.T) {
 		b := setup(t)
 		_, offered := b.client(t).HasExtension("posix-rename@openssh.com")
