@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"immtrail/dqa"
 	"immtrail/registry"
 )
 
@@ -73,7 +74,12 @@ func TestAcknowledgementIsJudgedByItsErrorsAndNotByItsFirstField(t *testing.T) {
 			v := r.one(t)
 			require.Equal(t, c.want, v.Outcome)
 			require.Equal(t, "700", v.ControlID)
-			require.Len(t, r.items, max(1, len(c.errs)), "an item for every ERR, and one where there is none")
+			worst := registry.OutcomeAccepted
+			for _, it := range r.items {
+				worst = dqa.Worse(worst, it.Outcome)
+			}
+			require.Equal(t, c.want, worst, "the items alone tell the same")
+			require.GreaterOrEqual(t, len(r.items), max(1, len(c.errs)), "an item for every ERR, and one where there is none")
 		})
 	}
 }

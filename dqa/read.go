@@ -142,8 +142,8 @@ type record struct {
 	outcome       registry.Outcome
 	first         int
 	items         int
-	// seen are the codes and places told so far: repeats are one item.
-	seen map[[2]string]bool
+	// seen are the codes, places and outcomes told so far: repeats are one item.
+	seen map[[3]string]bool
 	// strays came while the record was open and are told after it; an
 	// acknowledgement's size bounds them.
 	strays []string
@@ -180,8 +180,10 @@ func (s *sink) end() error {
 			return err
 		}
 	}
-	if rejecting(r.ack) && !r.outcome.Bad() {
-		r.outcome = registry.OutcomeMessageRejected
+	if rejecting(r.ack) && !r.outcome.Bad() { // nothing in it explains the refusal
+		if err := s.put(registry.ReportItem{Severity: registry.SeverityError, Outcome: registry.OutcomeMessageRejected}); err != nil {
+			return err
+		}
 	}
 	s.rec = nil
 	s.count(r.outcome)
@@ -221,13 +223,12 @@ func (s *sink) claim(c claim) error {
 	outcome, severity := judge(s.opts.Catalogue, c)
 	if c.code != "" {
 		s.newCode(c.code)
-		key := [2]string{c.code, c.location}
+		key := [3]string{c.code, c.location, string(outcome)}
 		if s.rec.seen[key] {
-			s.rec.outcome = Worse(s.rec.outcome, outcome)
 			return nil
 		}
 		if s.rec.seen == nil {
-			s.rec.seen = map[[2]string]bool{}
+			s.rec.seen = map[[3]string]bool{}
 		}
 		if len(s.rec.seen) < 1000 { // bounds memory against a hostile record
 			s.rec.seen[key] = true

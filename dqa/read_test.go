@@ -173,8 +173,14 @@ func FuzzRead(f *testing.F) {
 			answered += v.LastItem - v.FirstItem + 1
 		}
 		require.Len(t, r.items, answered)
-		for _, it := range r.items {
-			require.NotEmpty(t, it.Outcome)
+		for _, v := range r.verdicts {
+			worst := registry.OutcomeAccepted
+			for _, it := range r.items[v.FirstItem-1 : v.LastItem] {
+				require.NotEmpty(t, it.Outcome)
+				require.Equal(t, v.ControlID, it.ControlID)
+				worst = dqa.Worse(worst, it.Outcome)
+			}
+			require.Equal(t, v.Outcome, worst, "the verdict is the worst of its items")
 		}
 		require.Equal(t, r, readWith(t, text, opts), "reading again gives the same")
 	})

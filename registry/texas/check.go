@@ -174,7 +174,7 @@ func (c *checker) transfer(p *registry.Profile) {
 }
 
 var (
-	ruleForm  = regexp.MustCompile(`^[A-Z]-\d{2}$`)
+	ruleForm  = regexp.MustCompile(`^[A-Z]-\d{2}(\.[a-z]{1,20})?$`)
 	fieldForm = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}-\d{1,2}(\.\d{1,2})?$`)
 )
 

@@ -96,8 +96,8 @@ func (l *layer) one(key string, val *yaml.Node) {
 		l.fail("%w", err)
 		return
 	}
-	if _, ok := l.fields[key]; !ok { // an entry of a map: the map was set
-		key = key[:strings.LastIndexByte(key, '.')]
+	if of, _, ok := l.mapEntry(key); ok {
+		key = of // the map as a whole was set
 	}
 	l.by[key] = l.name
 	e := l.entries[key]

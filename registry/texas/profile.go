@@ -170,8 +170,8 @@ func Keys() []string {
 func (s *set) set(key string, node *yaml.Node) error {
 	field, ok := s.fields[key]
 	if !ok {
-		if parent, name, found := s.mapEntry(key); found {
-			return setMapEntry(parent, key, name, node)
+		if of, name, found := s.mapEntry(key); found {
+			return setMapEntry(s.fields[of], key, name, node)
 		}
 		return fmt.Errorf("%s: there is no such value", key)
 	}
@@ -186,14 +186,15 @@ func (s *set) set(key string, node *yaml.Node) error {
 	return nil
 }
 
-// mapEntry finds the map that key is an entry of: rules.grades.M-03.
-func (s *set) mapEntry(key string) (m reflect.Value, name string, ok bool) {
-	dot := strings.LastIndexByte(key, '.')
-	if dot < 0 {
-		return m, "", false
+// mapEntry finds the map that key is an entry of, and the entry's name, which
+// may have a dot of its own: rules.grades.M-03.future.
+func (s *set) mapEntry(key string) (of, name string, ok bool) {
+	for k, f := range s.fields {
+		if f.Kind() == reflect.Map && strings.HasPrefix(key, k+".") {
+			return k, key[len(k)+1:], true
+		}
 	}
-	m, ok = s.fields[key[:dot]]
-	return m, key[dot+1:], ok && m.Kind() == reflect.Map
+	return "", "", false
 }
 
 func setMapEntry(m reflect.Value, key, name string, node *yaml.Node) error {

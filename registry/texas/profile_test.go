@@ -119,6 +119,8 @@ func TestOverlaysLieAboveTheProfile(t *testing.T) {
 		require.Equal(t, "your override: practice sunrise-plano", value(t, l, "policy.cadence_days").Source)
 	})
 	t.Run("grades of rules are laid over one by one", func(t *testing.T) {
+		require.Equal(t, map[string]string{"M-03.future": "off"},
+			load(t, overlay("rules.grades.M-03.future: off")).Profile.Rules.Grades, "a part of a rule")
 		l := load(t, overlay("rules.grades: {M-03: warning, P-08: off}"),
 			texas.Overlay{Name: "practice x", Data: []byte("rules: {grades: {P-08: info}}")})
 		require.Equal(t, map[string]string{"M-03": "warning", "P-08": "info"}, l.Profile.Rules.Grades)
