@@ -14,7 +14,8 @@
 // a sentence of remedy, and its source. The ID is a family ("R-03", the dose's
 // date) with, where a family says more than one thing, a word for which
 // ("R-03.future"). A profile's grades and its list of held rules may name
-// either: a family counts for all its rules, a full ID for one.
+// either: a family counts for all its rules (among the held, for those that
+// cost the message), a full ID for one.
 //
 // # Outcomes
 //

@@ -62,6 +62,20 @@ func TestInTheTestLaneOneErrorHoldsTheFile(t *testing.T) {
 	require.Equal(t, registry.OutcomeWarned, warned.Summary.Outcome)
 }
 
+func TestHeldFamiliesHoldWhatCostsTheMessage(t *testing.T) {
+	heldBy := func(ids []string, edits ...edit) int {
+		return judge(t, batch(live("c-1", edits...)), production, func(in *conformance.Input) { in.Profile.Rules.Held = ids }).Summary.Held
+	}
+	misplaced := []edit{drop("PD1"), after("NK1", "PD1")}
+	require.Equal(t, 1, heldBy([]string{"M-01"}, drop("PID"), drop("NK1")))
+	require.Equal(t, 0, heldBy([]string{"M-01"}, misplaced...), "the registry ignores a misplaced segment and can judge the rest")
+	require.Equal(t, 1, heldBy([]string{"M-01.order"}, misplaced...))
+	require.Equal(t, 1, heldBy([]string{"P-06"}, set("PID-7", "2024")), "a family means its parts")
+	require.Equal(t, 0, heldBy(nil, set("PID-7", "")))
+	none := judge(t, batch(live("c-1", set("PID-5.1", "TEST"))), production, func(in *conformance.Input) { in.Profile = nil })
+	require.Equal(t, 1, none.Summary.Held, "without a profile test patients stay behind all the same")
+}
+
 func TestAFileWhoseMessagesAreAllHeldIsHeld(t *testing.T) {
 	v := judge(t, batch(soundWith("c-1"), soundWith("c-2", chart("OTHER"))), production)
 	require.Equal(t, []string{"F-10"}, v.rules())
@@ -166,7 +180,23 @@ func TestFactsOfAMessage(t *testing.T) {
 	require.Equal(t, "A", d.Action)
 	require.True(t, d.Administered)
 	require.False(t, m.Doses[1].Administered)
-	require.Equal(t, "SUNR1234|KAVORI017|03|20260303", string(d.RecordKey))
+}
+
+func TestRecordsAreToldApartByPatientVaccineAndDate(t *testing.T) {
+	key := func(edits ...edit) string {
+		return string(judge(t, batch(soundWith("c-1", edits...))).messages[0].Doses[0].RecordKey)
+	}
+	same := key()
+	require.NotEmpty(t, same)
+	require.Equal(t, same, key(chart("OTHER")), "a corrected chart number is the same record")
+	require.Equal(t, same, key(set("PID-5.2", "NEMURILASOPO")), "and so is another way to write the name")
+	for _, other := range []edit{set("PID-5.2", "Tularivedoga"), set("PID-7", "20240116"), set("RXA-3", "20260302"), set("RXA-5.1", "94")} {
+		require.NotEqual(t, same, key(other))
+	}
+	nameless := key(set("PID-7", ""))
+	require.NotEmpty(t, nameless, "the chart number is the last resort")
+	require.NotEqual(t, nameless, key(set("PID-7", ""), chart("OTHER")))
+	require.Empty(t, key(set("RXA-3", "")))
 }
 
 func TestPatientsDoNotPrint(t *testing.T) {

@@ -160,14 +160,16 @@ func severities(lane registry.Lane, grades map[string]string) []registry.Severit
 }
 
 // held marks the rules whose messages stay behind in lane: those that the
-// profile lists. In the test lane the file as a whole is the unit.
+// profile lists. A family stands for those of its rules that cost the message;
+// one that costs less (a segment out of order) is held by its own ID only. In
+// the test lane the file as a whole is the unit.
 func held(lane registry.Lane, ids []string) []bool {
 	marks := make([]bool, len(declared))
 	if lane == registry.LaneTest {
 		return marks
 	}
 	for i, r := range declared {
-		marks[i] = slices.Contains(ids, r.ID) || slices.Contains(ids, r.Family())
+		marks[i] = slices.Contains(ids, r.ID) || (r.Drops == DropsMessage && slices.Contains(ids, r.Family()))
 	}
 	return marks
 }
