@@ -39,7 +39,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		}
 	}
 	require.Contains(t, string(asJSON), "(secret)")
-	require.Equal(t, "(none)", fmt.Sprint(transfer.Secret(nil)), "whether one is set may be seen")
+	require.Equal(t, "(none)", fmt.Sprintf("%s", transfer.Secret(nil)), "whether one is set may be seen")
 }
 
 func TestDefaults(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 )
 
 func looks(t *testing.T, with func(*testing.T) *trial) {
+	t.Helper()
 	t.Run("stat tells size and absence", func(t *testing.T) {
 		f := with(t)
 		f.write(t, "a.txt", []byte("12345"))
@@ -52,6 +53,7 @@ func looks(t *testing.T, with func(*testing.T) *trial) {
 }
 
 func downloads(t *testing.T, with func(*testing.T) *trial) {
+	t.Helper()
 	t.Run("download is whole and proven", func(t *testing.T) {
 		f := with(t)
 		for _, size := range []int{0, 1, 32 << 10, 200_003} {
@@ -91,6 +93,7 @@ func downloads(t *testing.T, with func(*testing.T) *trial) {
 }
 
 func removes(t *testing.T, with func(*testing.T) *trial) {
+	t.Helper()
 	t.Run("remove takes a file away, twice is the same, and never a folder", func(t *testing.T) {
 		f := with(t)
 		f.write(t, "report.csv", []byte("x"))
@@ -131,6 +134,7 @@ type failingWriter struct{ err error }
 func (f failingWriter) Write([]byte) (int, error) { return 0, f.err }
 
 func dials(t *testing.T, with func(*testing.T) *trial) {
+	t.Helper()
 	t.Run("a wrong password or key is unauthorised", func(t *testing.T) {
 		f := with(t)
 		_, err := f.Dialer.Dial(t.Context(), f.WrongLogin)

@@ -85,8 +85,8 @@ func (f *trial) names(t *testing.T) []string {
 	return names
 }
 
-// holds asserts what the server's disk holds under name, and nothing else.
-func (f *trial) holds(t *testing.T, name string, data []byte) {
+// holds asserts what the server's disk holds under our name, and nothing else.
+func (f *trial) holds(t *testing.T, data []byte) {
 	t.Helper()
 	require.Equal(t, []string{name}, f.names(t))
 	got, err := os.ReadFile(f.path(name))

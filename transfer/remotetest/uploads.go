@@ -17,6 +17,7 @@ import (
 const name = "BURL6343_test_000001.hl7"
 
 func uploads(t *testing.T, with func(*testing.T) *trial) {
+	t.Helper()
 	t.Run("arrives whole, and the proof agrees", func(t *testing.T) {
 		for _, size := range []int{0, 1, 32 << 10, 300_001} {
 			f := with(t)
@@ -31,7 +32,7 @@ func uploads(t *testing.T, with func(*testing.T) *trial) {
 				Bytes: int64(size), SHA256: Digest(data), Renamed: f.Connection.Settings.Upload != transfer.UploadDirect,
 			}, up)
 			require.EqualValues(t, size, last)
-			f.holds(t, name, data)
+			f.holds(t, data)
 			back, err := f.dial(t).ReadBack(t.Context(), f.Folder, name)
 			require.NoError(t, err)
 			require.Equal(t, transfer.Downloaded{Size: int64(size), SHA256: Digest(data)}, back)
@@ -61,12 +62,13 @@ func uploads(t *testing.T, with func(*testing.T) *trial) {
 			f.write(t, name, theirs)
 			_, err := f.dial(t).Upload(t.Context(), Request(f.Folder, name, mine))
 			require.Equal(t, registry.Conflict, Kind(t, err))
-			f.holds(t, name, theirs)
+			f.holds(t, theirs)
 		}
 	})
 }
 
 func uploadsStop(t *testing.T, with func(*testing.T) *trial) {
+	t.Helper()
 	t.Run("does not go into a folder that is not there", func(t *testing.T) {
 		f := with(t)
 		_, err := f.dial(t).Upload(t.Context(), Request(f.Folder+"/nowhere", name, Noise(10)))
@@ -115,6 +117,7 @@ func uploadsStop(t *testing.T, with func(*testing.T) *trial) {
 }
 
 func uploadsGuard(t *testing.T, with func(*testing.T) *trial) {
+	t.Helper()
 	t.Run("refuses names and folders that climb", func(t *testing.T) {
 		f := with(t)
 		r := f.dial(t)
@@ -143,7 +146,7 @@ func uploadsGuard(t *testing.T, with func(*testing.T) *trial) {
 		up, err := f.dial(t).Upload(t.Context(), Request(f.Folder, name, Noise(1_000_000)))
 		require.NoError(t, err, "the rest of the broken attempt does not stand in the way")
 		require.False(t, up.AlreadyThere)
-		f.holds(t, name, Noise(1_000_000))
+		f.holds(t, Noise(1_000_000))
 	})
 }
 
@@ -153,6 +156,7 @@ type failingReader struct{ err error }
 func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
 func byRename(t *testing.T, with func(*testing.T) *trial) {
+	t.Helper()
 	t.Run("nothing is under the final name before it is whole", func(t *testing.T) {
 		f := with(t)
 		req := Request(f.Folder, name, Noise(200_000))
@@ -166,7 +170,7 @@ func byRename(t *testing.T, with func(*testing.T) *trial) {
 		}
 		_, err := f.dial(t).Upload(t.Context(), req)
 		require.NoError(t, err)
-		f.holds(t, name, Noise(200_000))
+		f.holds(t, Noise(200_000))
 	})
 	t.Run("a longer rest of an earlier attempt does not show through", func(t *testing.T) {
 		f := with(t)
@@ -175,7 +179,7 @@ func byRename(t *testing.T, with func(*testing.T) *trial) {
 		req.MayBeThere = true // the .part that is still there proves that it is not
 		_, err := f.dial(t).Upload(t.Context(), req)
 		require.NoError(t, err)
-		f.holds(t, name, []byte("MSH|^~\\&|"))
+		f.holds(t, []byte("MSH|^~\\&|"))
 	})
 	t.Run("a file that appears meanwhile is not replaced", func(t *testing.T) {
 		f := with(t)
@@ -183,7 +187,7 @@ func byRename(t *testing.T, with func(*testing.T) *trial) {
 		req.BeforePublish = func(context.Context) error { f.write(t, name, []byte("theirs")); return nil }
 		_, err := f.dial(t).Upload(t.Context(), req)
 		require.Equal(t, registry.Conflict, Kind(t, err))
-		f.holds(t, name, []byte("theirs"))
+		f.holds(t, []byte("theirs"))
 	})
 	t.Run("a delivered file takes the rest of another attempt away", func(t *testing.T) {
 		f := with(t)
@@ -191,6 +195,6 @@ func byRename(t *testing.T, with func(*testing.T) *trial) {
 		f.write(t, name+transfer.PartSuffix, Noise(10))
 		_, err := f.dial(t).Upload(t.Context(), Request(f.Folder, name, Noise(1000)))
 		require.NoError(t, err)
-		f.holds(t, name, Noise(1000))
+		f.holds(t, Noise(1000))
 	})
 }
