@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"immtrail/registry"
@@ -54,6 +55,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	setDefault(cfg.ConnConfig.RuntimeParams, "lock_timeout", lockTimeout)
 	setDefault(cfg.ConnConfig.RuntimeParams, "idle_in_transaction_session_timeout", idleTimeout)
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		// Moments come back in UTC, not in whatever zone this machine stands.
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+		})
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fault(op, err)
