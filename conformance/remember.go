@@ -72,14 +72,15 @@ func (c *checker) fact(u *hl7.Unit, outcome registry.Outcome) MessageFact {
 			ChartNumber: text(m.chart.Unescape(1), 200), ChartAuthority: text(m.chart.Sub(4, 1), 200),
 		}
 	}
+	who := f.Patient.key()
 	f.Doses = make([]DoseFact, 0, len(m.orders))
 	for i := range m.orders {
-		f.Doses = append(f.Doses, m.doseFact(i, f.Patient))
+		f.Doses = append(f.Doses, m.doseFact(i, who))
 	}
 	return f
 }
 
-func (m *message) doseFact(i int, p PatientRef) DoseFact {
+func (m *message) doseFact(i int, who string) DoseFact {
 	o := &m.orders[i]
 	d := DoseFact{Ordinal: i + 1, Outcome: registry.OutcomeAccepted}
 	switch {
@@ -94,7 +95,7 @@ func (m *message) doseFact(i int, p PatientRef) DoseFact {
 	d.CVX, d.Date = o.dose.code, o.dose.given.String()
 	d.Completion, d.Action = text(o.dose.completion, 20), text(o.rxa.Field(21), 20)
 	d.Administered = o.dose.administered
-	if who := p.key(); who != "" && d.CVX != "" && d.Date != "" {
+	if who != "" && d.CVX != "" && d.Date != "" {
 		d.RecordKey = Private(who + "|" + d.CVX + "|" + d.Date)
 	}
 	return d
@@ -105,10 +106,10 @@ func (m *message) doseFact(i int, p PatientRef) DoseFact {
 // EHR, or in a corrected file). The chart number is the last resort.
 func (p *PatientRef) key() string {
 	if p.Family != "" && p.Given != "" && p.BirthDate != "" {
-		return strings.ToUpper(string(p.Family) + "^" + string(p.Given) + "|" + string(p.BirthDate) + "|" + string(p.Sex))
+		return strings.ToUpper(p.Family + "^" + p.Given + "|" + p.BirthDate + "|" + p.Sex)
 	}
 	if p.ChartNumber == "" {
 		return ""
 	}
-	return string(p.ChartAuthority) + "|" + string(p.ChartNumber)
+	return p.ChartAuthority + "|" + p.ChartNumber
 }
