@@ -137,7 +137,7 @@ func TestBodies(t *testing.T) {
 		"only html":      {"Content-Type: text/html\n\n<p>Hi</p>", "", ""},
 		"broken base64":  {"Content-Transfer-Encoding: base64\n\n!!!!", "", "the body cannot be read"},
 		"no part at all": {"Content-Type: multipart/mixed; boundary=b\n\nno part at all", "", ""},
-		"cut off":        {"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\ncut off", "", "the body cannot be read"},
+		"cut off":        {"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\ncut off", "cut off", "the body cannot be read"},
 		"broken type":    {"Content-Type: ///\n\nx", "", "the body cannot be read"},
 	} {
 		t.Run(subject, func(t *testing.T) {
