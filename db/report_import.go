@@ -71,11 +71,10 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 			return err
 		}
 		out, err = one[Report](ctx, tx, `
-			update reports set state = 'imported', imported_at = @at,
-				items = c.items, unmatched = c.unmatched, not_understood = c.not_understood
-			from (select count(*) as items, count(*) filter (where file_id is null) as unmatched,
-					count(*) filter (where outcome = 'unknown' and code = '') as not_understood
-				from report_items where report_id = @id) c
+			update reports set state = 'imported', imported_at = @at, (items, unmatched, not_understood) = (
+				select count(*), count(*) filter (where file_id is null),
+					count(*) filter (where outcome = 'unknown' and code = '')
+				from report_items where report_id = @id)
 			where id = @id returning `+reportColumns,
 			pgx.NamedArgs{"id": in.ReportID, "at": in.At})
 		return err
