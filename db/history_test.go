@@ -1,0 +1,152 @@
+package db_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/db"
+	"immtrail/registry"
+)
+
+// loaded is a practice whose plan of n parts, two messages each, one of them
+// held, waits for approval.
+func (b *bundle) planned(t *testing.T, n int) (practice string, parts []registry.FileRef) {
+	t.Helper()
+	ctx := t.Context()
+	practice = b.live(t, "sunrise-plano")
+	require.NoError(t, b.SetHistory(ctx, practice, registry.HistoryAsked, nil, act("asked")))
+	for i := range n {
+		c := string(rune('a' + i))
+		parts = append(parts, b.checked(t, practice, registry.LaneHistorical, c, day0,
+			msg("1"+c, "plano", "x"+c, "y"+c), sentMessage{control: "2" + c, site: "plano", held: true}))
+	}
+	_, err := b.SaveHistoryPlan(ctx, plan(practice, "1", parts))
+	require.NoError(t, err)
+	require.NoError(t, b.SetHistory(ctx, practice, registry.HistoryPlanned, nil, act("planned")))
+	return practice, parts
+}
+
+func plan(practice, c string, parts []registry.FileRef) db.HistoryPlan {
+	p := db.HistoryPlan{Practice: practice, Digest: digest(c), Sources: 1, At: day0}
+	for _, f := range parts {
+		p.Parts = append(p.Parts, db.HistoryPart{FileID: f.ID, Messages: 2})
+	}
+	return p
+}
+
+func TestHistoryPlan(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	ctx := t.Context()
+	p, parts := b.planned(t, 3)
+
+	t.Run("is counted from the checks of its parts", func(t *testing.T) {
+		load, ok, err := b.HistoryLoad(ctx, p)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, 3, load.Parts)
+		require.Equal(t, 6, load.Messages)
+		require.Equal(t, 6, load.Doses)
+		require.Equal(t, 3, load.Held)
+		require.EqualValues(t, 30, load.Bytes)
+		require.Equal(t, 2000, load.FirstYear)
+		require.Equal(t, 2001, load.LastYear)
+	})
+	t.Run("is not sent before somebody approved exactly it", func(t *testing.T) {
+		_, err := b.HistoryParts(ctx, p, 0, 10)
+		requireKind(t, registry.NotAllowed, err)
+		requireKind(t, registry.NotAllowed, b.ApproveHistory(ctx, p, digest("2"), act("approve")))
+		requireKind(t, registry.Invalid, b.ApproveHistory(ctx, p, digest("1"), db.Act{Key: "k", At: day0}))
+	})
+	t.Run("a changed plan takes its place and needs its own approval", func(t *testing.T) {
+		load, err := b.SaveHistoryPlan(ctx, plan(p, "2", parts[:2]))
+		require.NoError(t, err)
+		require.Equal(t, 2, load.Parts)
+		requireKind(t, registry.NotAllowed, b.ApproveHistory(ctx, p, digest("1"), act("approve")))
+	})
+	t.Run("approval moves the load once, with its audit event", func(t *testing.T) {
+		for range 2 {
+			require.NoError(t, b.ApproveHistory(ctx, p, digest("2"), act("approve")))
+		}
+		got, err := b.Practice(ctx, p)
+		require.NoError(t, err)
+		require.Equal(t, registry.HistoryLoading, got.History)
+		require.Equal(t, 1, b.count(t, `select count(*) from events where kind = 'history' and to_state = 'loading'`))
+		page, err := b.HistoryParts(ctx, p, 1, 10)
+		require.NoError(t, err)
+		require.Equal(t, []db.StoredPart{{Ordinal: 2, ID: parts[1].ID, Digest: parts[1].Digest, Size: 10}}, page)
+	})
+	t.Run("from then on nothing changes it", func(t *testing.T) {
+		_, err := b.SaveHistoryPlan(ctx, plan(p, "3", parts))
+		requireKind(t, registry.NotAllowed, err)
+		_, err = b.SaveHistoryPlan(ctx, plan(p, "2", parts[:2]))
+		requireKind(t, registry.NotAllowed, err)
+		for _, sql := range []string{`delete from history_loads`, `update history_loads set state = 'planned'`, `update history_loads set parts = 9`} {
+			_, err := b.sql.Exec(ctx, sql)
+			require.ErrorContains(t, err, "does not change", sql)
+		}
+		require.NoError(t, b.SetHistory(ctx, p, registry.HistoryClosed, nil, act("closed")))
+		_, err = b.SaveHistoryPlan(ctx, plan(p, "4", parts))
+		requireKind(t, registry.NotAllowed, err)
+	})
+}
+
+func TestApproveHistoryAtOnce(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	p, _ := b.planned(t, 1)
+	done := make(chan error, 4)
+	for range cap(done) {
+		go func() { done <- b.ApproveHistory(t.Context(), p, digest("1"), act("approve")) }()
+	}
+	for range cap(done) {
+		require.NoError(t, <-done)
+	}
+	require.Equal(t, 1, b.count(t, `select count(*) from events where kind = 'history' and to_state = 'loading'`))
+}
+
+func TestCountHistory(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	ctx := t.Context()
+	p, parts := b.planned(t, 4)
+	require.NoError(t, b.ApproveHistory(ctx, p, digest("1"), act("approve")))
+	whole := []sentMessage{msg("1a", "plano"), {control: "2a", held: true}}
+
+	counts := func(t *testing.T) db.HistoryCounts {
+		t.Helper()
+		c, err := b.CountHistory(ctx, p)
+		require.NoError(t, err)
+		require.Equal(t, c.Messages, c.Sent+c.Held+c.Duplicate+c.Dropped+c.NotSent)
+		require.Equal(t, c.Sent, c.Accepted+c.Warned+c.Rejected+c.NotObjected+c.Unanswered)
+		return c
+	}
+	t.Run("begins with nothing sent", func(t *testing.T) {
+		require.Equal(t, db.HistoryCounts{Parts: 4, Messages: 8, Held: 4, NotSent: 4}, counts(t))
+	})
+	t.Run("adds up in mid-load", func(t *testing.T) {
+		b.deliver(t, p, registry.LaneHistorical, "a", parts[0], day0, whole...)
+		b.deliver(t, p, registry.LaneHistorical, "b", parts[1], day0, whole...)
+		require.NoError(t, b.SettleFile(ctx, p, parts[2].ID, registry.FileDropped, day0))
+		require.Equal(t, db.HistoryCounts{Parts: 4, Delivered: 2, Messages: 8, Held: 4, Sent: 2, Dropped: 1, NotSent: 1, Unanswered: 2}, counts(t))
+	})
+	t.Run("a part whose content came before is a duplicate", func(t *testing.T) {
+		require.NoError(t, b.SettleFile(ctx, p, parts[3].ID, registry.FileDelivered, day0))
+		b.imported(t, "1", day0, says([2]string{"1a", ""}, [2]string{"1b", "IMR-111"}))
+		require.Equal(t, db.HistoryCounts{
+			Parts: 4, Delivered: 2, Messages: 8, Held: 4, Sent: 2, Dropped: 1, Duplicate: 1, Accepted: 1, Rejected: 1,
+		}, counts(t))
+	})
+	t.Run("a delivery that does not hold what was split shows", func(t *testing.T) {
+		_, err := b.sql.Exec(ctx, `alter table deliveries disable trigger user; update deliveries set messages = 7`)
+		require.NoError(t, err)
+		c, err := b.CountHistory(ctx, p)
+		require.NoError(t, err)
+		require.NotEqual(t, c.Messages, c.Sent+c.Held+c.Duplicate+c.Dropped+c.NotSent)
+	})
+	t.Run("without a plan there is nothing to count", func(t *testing.T) {
+		_, err := b.CountHistory(ctx, "hill-country")
+		requireKind(t, registry.Missing, err)
+	})
+}
