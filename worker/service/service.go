@@ -1,0 +1,212 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+
+	"immtrail/activities"
+	"immtrail/config"
+	"immtrail/db"
+	"immtrail/internal/buildid"
+	"immtrail/internal/temporalconn"
+	"immtrail/internal/wire"
+	"immtrail/registry/texas"
+	"immtrail/vault"
+	"immtrail/workflows"
+)
+
+// Options are what a main may add to the settings.
+type Options struct {
+	// Hooks run around every activity; the sandbox kills the worker in them.
+	Hooks Hooks
+	// Logger is used instead of the one that the settings describe.
+	Logger *slog.Logger
+	// Ready is called once the worker polls.
+	Ready func()
+	// Getenv is the environment; nil means the process's.
+	Getenv func(string) string
+}
+
+// rooms are what the worker has opened.
+type rooms struct {
+	cfg     *config.Config
+	wire    wire.Wire
+	store   *db.Store
+	vault   *vault.Vault
+	client  client.Client
+	profile *texas.Loaded
+	letters *texas.Letters
+	closers []func()
+}
+
+func (r *rooms) close() {
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		r.closers[i]()
+	}
+}
+
+// Run runs the worker until ctx ends, then lets running activities finish for
+// as long as worker.stop_timeout allows. It returns an error when a room cannot
+// be opened; the error names the setting and says what to do.
+func Run(ctx context.Context, cfg *config.Config, opts Options) error {
+	if opts.Getenv == nil {
+		opts.Getenv = os.Getenv
+	}
+	log := opts.Logger
+	if log == nil {
+		log = logger(cfg.Log, os.Stderr)
+	}
+	meters, err := newMeters()
+	if err != nil {
+		return err
+	}
+	r, err := open(ctx, cfg, opts, log, meters)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	w, err := r.worker(opts, log)
+	if err != nil {
+		return err
+	}
+	stop, err := serve(ctx, r, meters, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("start the worker: %w", err)
+	}
+	log.Info("the worker is ready", "task_queue", cfg.Temporal.TaskQueue, "build", buildid.ID())
+	if opts.Ready != nil {
+		opts.Ready()
+	}
+	<-ctx.Done()
+	log.Info("the worker stops; running steps may finish", "within", cfg.Worker.StopTimeout.String())
+	w.Stop()
+	return nil
+}
+
+// open opens every room, or closes again what it has opened.
+func open(ctx context.Context, cfg *config.Config, opts Options, log *slog.Logger, m *meters) (r *rooms, err error) {
+	r = &rooms{cfg: cfg, wire: wire.Wire{Config: cfg, Getenv: opts.Getenv}}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if r.profile, err = r.wire.Profiles().Load(""); err != nil {
+		return r, err
+	}
+	if r.letters, err = r.wire.Profiles().Letters(); err != nil {
+		return r, err
+	}
+	if r.store, err = r.wire.Store(ctx); err != nil {
+		return r, err
+	}
+	r.closers = append(r.closers, r.store.Close)
+	if err := r.store.CheckSchema(ctx); err != nil {
+		return r, err
+	}
+	if r.vault, err = r.wire.FileStore(ctx); err != nil {
+		return r, err
+	}
+	r.closers = append(r.closers, func() { _ = r.vault.Close() })
+	settings, extra, err := r.wire.Temporal("worker@" + hostname())
+	if err != nil {
+		return r, err
+	}
+	extra = append(extra, func(o *client.Options) { o.MetricsHandler = m.temporal })
+	if r.client, err = dial(ctx, settings, log, extra...); err != nil {
+		return r, err
+	}
+	r.closers = append(r.closers, r.client.Close)
+	return r, nil
+}
+
+// dialPatience is how long a worker waits for a Temporal that is starting too,
+// as it does after a power cut.
+const dialPatience = time.Minute
+
+// dial connects to Temporal, patiently.
+func dial(ctx context.Context, s temporalconn.Settings, log *slog.Logger, opts ...temporalconn.Option) (client.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialPatience)
+	defer cancel()
+	for {
+		c, err := temporalconn.Dial(ctx, s, log, opts...)
+		if err == nil {
+			return c, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(time.Second):
+			log.Warn("Temporal does not answer yet", "address", s.HostPort)
+		}
+	}
+}
+
+// worker registers workflows and activities.
+func (r *rooms) worker(opts Options, log *slog.Logger) (worker.Worker, error) {
+	mail, err := r.wire.Mail()
+	if err != nil {
+		return nil, err
+	}
+	w := worker.New(r.client, r.cfg.Temporal.TaskQueue, worker.Options{
+		MaxConcurrentActivityExecutionSize:     r.cfg.Worker.Activities,
+		MaxConcurrentWorkflowTaskExecutionSize: r.cfg.Worker.WorkflowTasks,
+		WorkerStopTimeout:                      r.cfg.Worker.StopTimeout,
+		BuildID:                                buildid.ID(), //nolint:staticcheck // reported only: changes go by GetVersion and replay, not by Worker Versioning
+		Interceptors:                           []interceptor.WorkerInterceptor{&around{hooks: opts.Hooks}},
+		OnFatalError: func(err error) {
+			log.Error("the worker lost Temporal for good", "error", err.Error())
+		},
+	})
+	workflows.Register(w)
+	now := activities.Clock(time.Now)
+	profiles, dialer := r.wire.Profiles(), r.wire.Dialer()
+	connections := activities.Connections{DB: r.store, Secret: r.wire.Secret}
+	files := &activities.Files{
+		DB: r.store, Vault: r.vault, Outbox: r.cfg.Outbox.Dir, Profiles: profiles, Clock: now, Stable: r.cfg.Outbox.Stable,
+	}
+	for _, a := range []any{
+		files,
+		&activities.Practices{DB: r.store, Profiles: profiles, Clock: now},
+		&activities.Deliveries{
+			DB: r.store, Vault: r.vault, Dialer: dialer, Connections: connections, Profiles: profiles, Clock: now,
+		},
+		&activities.Reports{
+			DB: r.store, Vault: r.vault, Dialer: dialer, Connections: connections, Profiles: profiles,
+			Catalogue: r.profile.Catalogue, Mappings: r.profile.Mappings, Clock: now,
+		},
+		&activities.Notices{
+			DB: r.store, Sender: mail, Letters: r.letters, Profiles: profiles, Catalogue: r.profile.Catalogue,
+			From: r.wire.Sender(), Clock: now,
+		},
+		&activities.Watches{DB: r.store, Profiles: profiles, Clock: now},
+		&activities.Histories{DB: r.store, Files: files, Clock: now},
+		&activities.Schedules{Client: r.client, TaskQueue: r.cfg.Temporal.TaskQueue},
+	} {
+		w.RegisterActivity(a)
+	}
+	return w, nil
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// errNotReady says what a readiness probe found.
+var errNotReady = errors.New("not ready")
