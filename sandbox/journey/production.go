@@ -1,0 +1,159 @@
+package journey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+// production drops a file a day, answers the questions of the historical load,
+// and looks whether every stage was reached.
+func (p *player) production(ctx context.Context, status workflows.Status) (bool, error) {
+	if err := p.loadHistory(ctx); err != nil {
+		return false, err
+	}
+	if !p.opts.draining() && p.aDayLater() {
+		p.lastDrop = p.today()
+		n := len(p.journal.of(registry.LaneProduction)) + 1
+		if err := p.drop(registry.LaneProduction, p.role.production(n), p.today()); err != nil {
+			return false, err
+		}
+	}
+	if status.Progress.Ended {
+		if err := p.journal.reach("first file", p.today()); err != nil {
+			return false, err
+		}
+	}
+	done, next, err := p.ongoing(ctx)
+	if err != nil {
+		return false, err
+	}
+	if done {
+		p.line.Stage, p.line.Next = "ongoing submission", "every stage was reached"
+		if err := p.journal.reach("ongoing", p.today()); err != nil {
+			return false, err
+		}
+	} else if status.Progress.Ended {
+		p.line.Stage, p.line.Next = "production: ongoing submission", next
+	}
+	return done, nil
+}
+
+// ongoing looks whether daily submission did all that it has to show.
+func (p *player) ongoing(ctx context.Context) (done bool, waitingFor string, err error) {
+	for _, stage := range []string{"first file", "history"} {
+		if _, there := p.journal.reached(stage); !there {
+			return false, stage, nil
+		}
+	}
+	answered, err := p.count(ctx, `SELECT count(*) FROM files WHERE practice = $1 AND lane = 'production' AND state = 'answered'`)
+	if err != nil {
+		return false, "", err
+	}
+	if answered < p.days {
+		return false, fmt.Sprintf("%d of %d days answered", answered, p.days), nil
+	}
+	if p.settles {
+		open, err := p.count(ctx, `SELECT count(*) FROM errors WHERE practice = $1 AND state = 'open'`)
+		if err != nil {
+			return false, "", err
+		}
+		verified, err := p.count(ctx, `SELECT count(*) FROM errors WHERE practice = $1 AND state = 'verified'`)
+		if err != nil || open > 0 || verified == 0 {
+			return false, "an error to be proven corrected", err
+		}
+	}
+	if p.quiet != "" {
+		told, err := p.count(ctx, `SELECT count(*) FROM incidents WHERE practice = $1 AND kind = 'quiet-site'`)
+		if err != nil || told == 0 {
+			return false, "the alert about the quiet site", err
+		}
+	}
+	return true, "", nil
+}
+
+func (p *player) count(ctx context.Context, sql string) (int, error) {
+	var n int
+	err := p.db.QueryRow(ctx, sql, p.practice.ID).Scan(&n)
+	return n, err
+}
+
+// loadHistory answers for the vendor, delivers the files of the load, and
+// approves the plan.
+func (p *player) loadHistory(ctx context.Context) error {
+	if _, there := p.journal.reached("history"); there {
+		return nil
+	}
+	progress, err := ask(ctx, p.stage.Temporal(), workflows.HistoryID(p.practice.ID), workflows.QueryHistoryProgress)
+	if err != nil {
+		return err
+	}
+	switch progress.State {
+	case registry.HistoryAsked:
+		return p.answerHistory(ctx)
+	case registry.HistoryPlanned:
+		return p.approveHistory(ctx, progress)
+	case registry.HistoryNone, registry.HistoryClosed:
+		return p.journal.reach("history", p.today())
+	case registry.HistoryNotAsked, registry.HistoryLoading:
+	}
+	return nil
+}
+
+func (p *player) answerHistory(ctx context.Context) error {
+	if _, done := p.journal.done("history-answered"); !done {
+		if p.opts.Manual {
+			return nil
+		}
+		args := []string{"history", "answer", p.practice.ID, "--no"}
+		if len(p.history) > 0 {
+			args = []string{"history", "answer", p.practice.ID, "--yes", "--since", "2018-01-01"}
+		}
+		if _, err := p.stage.Starter(ctx, args...); err != nil {
+			return tolerate(err)
+		}
+		if err := p.journal.did("history-answered", p.today()); err != nil {
+			return err
+		}
+	}
+	for n := len(p.journal.of(registry.LaneHistorical)); n < len(p.history); n++ {
+		if err := p.drop(registry.LaneHistorical, p.history[n], p.today()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// approveHistory approves the plan once it covers every file that was
+// delivered and has lain for a day.
+func (p *player) approveHistory(ctx context.Context, progress workflows.HistoryProgress) error {
+	if p.opts.Manual || progress.Plan.Files < len(p.history) || progress.Plan.Unstable > 0 {
+		return nil
+	}
+	act := "plan/" + progress.Plan.Digest
+	seen, there := p.journal.done(act)
+	if !there {
+		return p.journal.did(act, p.today())
+	}
+	if p.today().Sub(seen) < 24*time.Hour {
+		return nil
+	}
+	_, err := p.stage.Starter(ctx, "history", "approve", p.practice.ID, "--plan", progress.Plan.Digest)
+	return tolerate(err)
+}
+
+// redrop writes again what a kill may have kept from being written whole.
+func (p *player) redrop() error {
+	var all error
+	for _, lane := range registry.Lanes() {
+		drops := p.journal.of(lane)
+		if len(drops) > 0 {
+			all = errors.Join(all, p.put(drops[len(drops)-1]))
+		}
+	}
+	return all
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"immtrail/sandbox/oracle"
+)
+
+// Exit codes, the same as the starter's.
+const (
+	exitOK       = 0
+	exitNo       = 1 // the journey failed
+	exitUsage    = 2
+	exitCouldNot = 3
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		if role, ok := roles[os.Args[1]]; ok {
+			os.Exit(role(os.Args[2:]))
+		}
+	}
+	opts, err := parse(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(exitOK)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(exitUsage)
+	}
+	if opts.sabotage == "help" {
+		for _, s := range oracle.Sabotages() {
+			fmt.Printf("%-20s %s\n", s.Name, s.Words)
+		}
+		os.Exit(exitOK)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := rehearse(ctx, opts)
+	stop()
+	os.Exit(code)
+}
+
+// options are what a person asks for.
+type options struct {
+	journey   bool
+	json      bool
+	manual    bool
+	codec     bool
+	dir       string
+	day       time.Duration
+	outbox    string
+	practices int
+	sabotage  string
+	killDir   string
+	record    string
+	noUI      bool
+	sameGroup bool
+}
+
+const usage = `A rehearsal of the whole journey with invented patients, on this machine only.
+
+  go run ./sandbox                       boot, play, stay up until Ctrl-C
+  go run ./sandbox -journey              play once; exit 0 only if all went well
+  go run ./sandbox -journey -json        the same as JSON
+  go run ./sandbox -data ./rehearsal     keep the state: kill it, start it again
+  go run ./sandbox -manual               you are the coordinator
+  go run ./sandbox -outbox ./my-files    your own files for the first practice
+  go run ./sandbox -practices 50         more practices
+  go run ./sandbox -sabotage help        break an invariant on purpose
+
+Flags:
+`
+
+func parse(args []string, errs io.Writer) (options, error) {
+	var o options
+	f := flag.NewFlagSet("sandbox", flag.ContinueOnError)
+	f.SetOutput(errs)
+	f.Usage = func() {
+		fmt.Fprint(errs, usage)
+		f.PrintDefaults()
+	}
+	f.BoolVar(&o.journey, "journey", false, "play once and end")
+	f.BoolVar(&o.json, "json", false, "print the closing table as JSON")
+	f.BoolVar(&o.manual, "manual", false, "leave the coordinator's part (review, approval, answers) to you")
+	f.BoolVar(&o.codec, "codec", false, "encrypt what lies in Temporal, and serve the codec endpoint for the Web UI")
+	f.StringVar(&o.dir, "data", "", "folder that keeps the state (default: a temporary one)")
+	f.DurationVar(&o.day, "day", 0, "length of a day, at least 1s (default: 1s, longer with more than 10 practices)")
+	f.StringVar(&o.outbox, "outbox", "", "folder with files of your own for the first practice")
+	f.IntVar(&o.practices, "practices", 3, "how many practices")
+	f.StringVar(&o.sabotage, "sabotage", "", "break one invariant on purpose; help lists them")
+	f.StringVar(&o.killDir, "kill", "", "kill the worker before and after the first run of each activity; the folder counts the kills")
+	f.StringVar(&o.record, "record", "", "write the histories of the journey into this folder")
+	f.BoolVar(&o.noUI, "no-ui", false, "leave the Web UI out")
+	f.BoolVar(&o.sameGroup, "same-group", false, "keep all processes in one group, so that kill -9 of the group takes them")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return o, fmt.Errorf("nothing is known about %q; sandbox -help shows what is", strings.Join(f.Args(), " "))
+	case o.practices < 1:
+		return o, errors.New("-practices: at least 1")
+	case o.day != 0 && o.day < time.Second:
+		return o, errors.New("-day: at least 1s; Temporal's Schedules know nothing shorter")
+	}
+	if o.day == 0 {
+		o.day = dayFor(o.practices)
+	}
+	return o, nil
+}
+
+// perDay is how many of its small workflows a practice starts a day (a
+// submission, a file, a report collection), and enginePerSecond how many of
+// them the embedded engine does in a second.
+const (
+	perDay          = 3
+	enginePerSecond = 12
+)
+
+// dayFor picks a longer day for more practices than the engine could follow.
+func dayFor(practices int) time.Duration {
+	if practices <= 10 {
+		return time.Second
+	}
+	return time.Duration(practices*perDay/enginePerSecond+1) * time.Second
+}
