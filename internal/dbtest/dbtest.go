@@ -51,29 +51,29 @@ type template struct {
 	err  error
 }
 
-// New returns the connection string of a fresh database for t, migrated by
-// migrate, which may be nil. The database is dropped when t ends. Tests may run
+// New returns the connection string of a fresh database for tb, migrated by
+// migrate, which may be nil. The database is dropped when tb ends. Tests may run
 // in parallel; migrate runs once per process.
-func New(t testing.TB, migrate Migrate) string {
-	t.Helper()
+func New(tb testing.TB, migrate Migrate) string {
+	tb.Helper()
 	srv, err := startServer()
 	if err != nil {
 		if errors.Is(err, pglocal.ErrNoBinaries) && os.Getenv("CI") != "true" {
-			t.Skipf("no database: %v", err)
+			tb.Skipf("no database: %v", err)
 		}
-		t.Fatalf("dbtest: %v", err)
+		tb.Fatalf("dbtest: %v", err)
 	}
 	tpl, err := srv.template(migrate)
 	if err != nil {
-		t.Fatalf("dbtest: %v", err)
+		tb.Fatalf("dbtest: %v", err)
 	}
 	name := fmt.Sprintf("%s_%d", process, serial.Add(1))
 	if err := srv.exec("create database " + name + " template " + tpl); err != nil {
-		t.Fatalf("dbtest: %v", err)
+		tb.Fatalf("dbtest: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := srv.exec("drop database if exists " + name + " with (force)"); err != nil {
-			t.Errorf("dbtest: %v", err)
+			tb.Errorf("dbtest: %v", err)
 		}
 	})
 	return withDatabase(srv.url, name)

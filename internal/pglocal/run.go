@@ -179,5 +179,8 @@ func (t *tail) reason(exit error) error {
 			return fmt.Errorf("%w: %s", errOccupied, said)
 		}
 	}
-	return fmt.Errorf("ended while starting (%v): %s", exit, said)
+	if exit == nil {
+		exit = errors.New("without an error")
+	}
+	return fmt.Errorf("ended while starting (%w): %s", exit, said)
 }

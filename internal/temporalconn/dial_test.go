@@ -49,7 +49,7 @@ func (f *frontend) DescribeNamespace(_ context.Context, r *workflowservice.Descr
 		return nil, grpcstatus.Error(codes.PermissionDenied, "not for you")
 	}
 	if r.GetNamespace() != "default" {
-		return nil, serviceerror.NewNamespaceNotFound(r.GetNamespace()).(*serviceerror.NamespaceNotFound).Status().Err()
+		return nil, serviceerror.ToStatus(serviceerror.NewNamespaceNotFound(r.GetNamespace())).Err()
 	}
 	return &workflowservice.DescribeNamespaceResponse{}, nil
 }
