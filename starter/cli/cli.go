@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"immtrail/config"
+	"immtrail/db"
 	"immtrail/registry"
 )
 
@@ -152,6 +153,7 @@ type app struct {
 	// closers are run at the end, last first.
 	closers []func()
 	eng     Engine
+	db      *db.Store
 }
 
 func newApp(env Env) *app {
@@ -204,8 +206,10 @@ first test file to daily submission to the Texas Immunization Registry.
 
 Exit codes: 0 done, 1 refused or errors found, 2 wrong usage, 3 could not.`,
 		Example: `  starter check batch.hl7                    Judge a file at your desk, before anybody sends it
-  starter profile show                       See what is assumed of the registry
-  starter keys new --kind identity           Make the key of the file store`,
+  starter doctor                             See what is wrong with this installation
+  starter practice add sunrise-plano.yaml    Make a practice known
+  starter onboard sunrise-plano              Begin its way to production
+  starter status                             See who must do what next`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,

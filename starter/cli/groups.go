@@ -6,14 +6,19 @@ import "github.com/spf13/cobra"
 // not here.
 func (a *app) groups() []group {
 	return []group{
-		{"desk", "At the desk, without a server:", []*cobra.Command{
-			a.checkCommand(),
+		{"day", "Every day:", []*cobra.Command{
+			a.statusCommand(), a.holdCommand(), a.errorsCommand(), a.submitCommand(), a.checkCommand(),
+		}},
+		{"journey", "A practice's way to production:", []*cobra.Command{
+			a.practiceCommand(), a.onboardCommand(), a.reviewCommand(), a.productionCommand(),
+			a.historyCommand(), a.submissionCommand(),
+		}},
+		{"registry", "The registry:", []*cobra.Command{
+			a.connectionCommand(), a.reportCommand(), a.profileCommand(),
 		}},
 		{"machine", "The installation:", []*cobra.Command{
-			a.profileCommand(), a.keysCommand(), a.configCommand(), a.versionCommand(),
+			a.doctorCommand(), a.setupCommand(), a.migrateCommand(), a.configCommand(), a.keysCommand(),
+			a.auditCommand(), a.versionCommand(),
 		}},
 	}
 }
-
-// Engine is what the command line needs of Temporal.
-type Engine interface{}

@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"filippo.io/age"
 	"github.com/spf13/cobra"
 
 	"immtrail/config"
+	"immtrail/vault"
 )
 
 // The kinds of keys.
@@ -87,12 +87,10 @@ func (a *app) makeKey(kind, id, dir string) (madeKey, error) {
 	text := base64.StdEncoding.EncodeToString(random)
 	switch kind {
 	case keyIdentity:
-		identity, err := age.GenerateX25519Identity()
-		if err != nil {
-			return k, couldNot("make an identity: %w", err)
+		var err error
+		if text, k.Recipient, err = vault.NewIdentity(); err != nil {
+			return k, err
 		}
-		k.Recipient = identity.Recipient().String()
-		text = identity.String()
 		k.Settings = fmt.Sprintf("vault:\n  recipients:\n    - %s\n  identities:\n    - file:%s", k.Recipient, k.File)
 	case keyCodec, keySealing:
 		k.ID, k.File = id, filepath.Join(dir, kind+"-"+id+".key")
@@ -100,6 +98,7 @@ func (a *app) makeKey(kind, id, dir string) (madeKey, error) {
 	case keyDigest:
 		k.Settings = "sealing:\n  digest_key: file:" + k.File
 	case keyToken:
+		text = base64.RawURLEncoding.EncodeToString(random) // it stands in a URL
 		k.Settings = "codec:\n  endpoint:\n    token: file:" + k.File
 	default:
 		return k, misused("--kind %s: one of %s", kind, strings.Join(keyKinds, ", "))

@@ -58,15 +58,15 @@ func TestHelp(t *testing.T) {
 func TestUsage(t *testing.T) {
 	h := newHarness(t)
 	for name, args := range map[string][]string{
-		"an unknown command":     {"bogus"},
-		"an unknown subcommand":  {"keys", "bogus"},
-		"an unknown flag":        {"check", "--bogus"},
-		"a missing argument":     {"check"},
-		"too many arguments":     {"version", "now"},
-		"an unknown output":      {"version", "--output", "xml"},
+		"an unknown command":      {"bogus"},
+		"an unknown subcommand":   {"keys", "bogus"},
+		"an unknown flag":         {"check", "--bogus"},
+		"a missing argument":      {"check"},
+		"too many arguments":      {"version", "now"},
+		"an unknown output":       {"version", "--output", "xml"},
 		"csv where there is none": {"version", "--output", "csv"},
-		"an unknown lane":        {"check", "x.hl7", "--for", "fun"},
-		"a missing flag":         {"keys", "new"},
+		"an unknown lane":         {"check", "x.hl7", "--for", "fun"},
+		"a missing flag":          {"keys", "new"},
 	} {
 		t.Run(name+" exits with 2", func(t *testing.T) {
 			h.run(t, args...).exits(2).complains("Error:", "--help")

@@ -1,0 +1,310 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"immtrail/activities"
+	"immtrail/config"
+	"immtrail/db"
+	"immtrail/registry"
+	"immtrail/transfer"
+	"immtrail/transfer/sftp"
+)
+
+func (a *app) connectionCommand() *cobra.Command {
+	return folder("connection", "Add, list and test the ways to the registry's server",
+		"  starter connection add dshs.yaml\n  starter connection test dshs", a.connectionAdd(), a.connectionList(), a.connectionTest())
+}
+
+// connectionFile is the YAML of a connection.
+type connectionFile struct {
+	Name     string `json:"name"`
+	Protocol string `json:"protocol"`
+	Host     string `json:"host"`
+	Port     int    `json:"port"`
+	User     string `json:"user"`
+	// Secret refers to the password or the private key.
+	Secret string `json:"secret"`
+	// Auth is what Secret is: password (default) or key.
+	Auth       string   `json:"auth"`
+	Passphrase string   `json:"passphrase"`
+	HostKeys   []string `json:"host_keys"`
+}
+
+func (f connectionFile) faults() []string {
+	var faults []string
+	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	if registry.CheckID("name", f.Name) != nil {
+		add("name: lower-case letters, digits and hyphens, such as dshs")
+	}
+	if f.Protocol != sftp.Protocol {
+		add("protocol: sftp is what there is a driver for")
+	}
+	if f.Host == "" {
+		add("host: is missing")
+	}
+	if f.Port < 1 || f.Port > 65535 {
+		add("port: from 1 to 65535 (SFTP's usual one is 22)")
+	}
+	if f.User == "" {
+		add("user: is missing")
+	}
+	for key, ref := range map[string]string{"secret": f.Secret, "passphrase": f.Passphrase} {
+		s := config.Secret(ref)
+		switch {
+		case ref == "" && key == "passphrase":
+		case !s.IsReference():
+			add("%s: a reference, not the secret itself: env:NAME or file:/path", key)
+		case s.File() != "" && !filepath.IsAbs(s.File()):
+			add("%s: the file's whole path, since the worker looks from another folder", key)
+		}
+	}
+	if f.Auth != "" && f.Auth != db.AuthPassword && f.Auth != db.AuthKey {
+		add("auth: password or key")
+	}
+	return faults
+}
+
+func (a *app) connectionAdd() *cobra.Command {
+	var accept string
+	cmd := &cobra.Command{
+		Use: "add FILE.yaml", Short: "Add a connection, after you compared the server's key", Args: cobra.ExactArgs(1),
+		Long: `Adds a connection from a file such as
+
+  name: dshs
+  protocol: sftp
+  host: sftp.example.org
+  port: 22
+  user: BURL6343
+  secret: file:/etc/immtrail/dshs.key   # or env:NAME
+  auth: key                             # key or password
+
+The first time it asks the server for its key and shows the key's fingerprint.
+Compare it with what the registry says on the telephone, then run the command
+again with --accept-host-key. Nothing is ever sent to a server whose key was not
+accepted by a person.`,
+		Example: "  starter connection add dshs.yaml\n  starter connection add dshs.yaml --accept-host-key SHA256:u0fk...",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.addConnection(cmd.Context(), args[0], accept)
+		},
+	}
+	cmd.Flags().StringVar(&accept, "accept-host-key", "", "the fingerprint that you compared")
+	return cmd
+}
+
+func (a *app) addConnection(ctx context.Context, path, accept string) error {
+	by, err := a.actor()
+	if err != nil {
+		return err
+	}
+	f := connectionFile{Protocol: sftp.Protocol, Port: 22}
+	if err := readYAML(path, &f); err != nil {
+		return err
+	}
+	if faults := f.faults(); len(faults) > 0 {
+		return refused("%s has %s:\n  %s", path, plural(len(faults), "fault", "faults"), strings.Join(faults, "\n  "))
+	}
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	if len(f.HostKeys) == 0 {
+		if f.HostKeys, err = a.hostKeys(ctx, store, f, path, accept); err != nil {
+			return err
+		}
+	}
+	c := db.Connection{
+		Name: f.Name, Protocol: f.Protocol, Host: f.Host, Port: f.Port, Username: f.User,
+		SecretRef: f.Secret, HostKeys: f.HostKeys,
+		Settings: db.ConnectionSettings{Auth: f.Auth, PassphraseRef: f.Passphrase},
+	}
+	if err := store.SaveConnection(ctx, c, a.act(by, "connection/"+f.Name, accept)); err != nil {
+		return err
+	}
+	return a.show(showConnection(c), func(s *screen) {
+		s.line("The connection %s is known. Next: starter connection test %s", f.Name, f.Name)
+	})
+}
+
+// scanTimeout bounds the question for a server's key.
+const scanTimeout = "the server did not show its key; is it reachable from here?"
+
+// hostKeys returns the keys to pin: those that were accepted before for the
+// same server, or the one that a person accepts now.
+func (a *app) hostKeys(ctx context.Context, store *db.Store, f connectionFile, path, accept string) ([]string, error) {
+	known, err := store.Connection(ctx, f.Name)
+	if err == nil && accept == "" && known.Host == f.Host && known.Port == f.Port && len(known.HostKeys) > 0 {
+		return known.HostKeys, nil
+	}
+	loaded, err := a.loadProfile("")
+	if err != nil {
+		return nil, err
+	}
+	addr := net.JoinHostPort(f.Host, strconv.Itoa(f.Port))
+	key, err := sftp.ScanHostKey(ctx, addr, loaded.Profile.Transfer.DialTimeout)
+	if err != nil {
+		return nil, couldNot("%s: %s (%w)", addr, scanTimeout, err)
+	}
+	switch accept {
+	case key.Fingerprint:
+		return []string{key.Line}, nil
+	case "":
+		return nil, refused(`the server %s shows this key (%s):
+
+  %s
+
+Ask the registry whether it is theirs: %s, %s. If it is:
+
+  starter connection add %s --accept-host-key %s`,
+			addr, key.Type, key.Fingerprint, loaded.Profile.DataExchangePhone, loaded.Profile.DataExchangeEmail, path, key.Fingerprint)
+	}
+	return nil, refused("the server %s shows another key than the one you accept: it shows %s. Do not go on before the registry has explained it",
+		addr, key.Fingerprint)
+}
+
+// shownConnection is a connection without secrets.
+type shownConnection struct {
+	Name     string   `json:"name"`
+	Protocol string   `json:"protocol"`
+	Host     string   `json:"host"`
+	Port     int      `json:"port"`
+	User     string   `json:"user"`
+	Secret   string   `json:"secret"`
+	HostKeys []string `json:"host_keys"`
+}
+
+func showConnection(c db.Connection) shownConnection {
+	return shownConnection{
+		Name: c.Name, Protocol: c.Protocol, Host: c.Host, Port: c.Port, User: c.Username,
+		Secret: c.SecretRef, HostKeys: append([]string{}, c.HostKeys...),
+	}
+}
+
+func (a *app) connectionList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the connections, without secrets", Args: cobra.NoArgs,
+		Example: "  starter connection list",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := a.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			found, err := store.Connections(cmd.Context())
+			if err != nil {
+				return err
+			}
+			shown := []shownConnection{}
+			for _, c := range found {
+				shown = append(shown, showConnection(c))
+			}
+			return a.show(shown, func(s *screen) {
+				if len(shown) == 0 {
+					s.line("There is none. Add one: starter connection add FILE.yaml")
+					return
+				}
+				rows := make([][]string, len(shown))
+				for i, c := range shown {
+					rows[i] = []string{c.Name, c.Protocol, net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), c.User, c.Secret, plural(len(c.HostKeys), "key", "keys")}
+				}
+				s.table([]string{"CONNECTION", "BY", "SERVER", "LOGIN", "SECRET", "ACCEPTED"}, rows)
+			})
+		},
+	}
+}
+
+// testedConnection is what a test of a connection came to.
+type testedConnection struct {
+	Name    string         `json:"name"`
+	OK      bool           `json:"ok"`
+	Server  string         `json:"server,omitempty"`
+	HostKey string         `json:"host_key,omitempty"`
+	Fault   string         `json:"fault,omitempty"`
+	Folders []testedFolder `json:"folders"`
+}
+
+type testedFolder struct {
+	Folder string `json:"folder"`
+	Files  int    `json:"files"`
+	Fault  string `json:"fault,omitempty"`
+}
+
+func (a *app) connectionTest() *cobra.Command {
+	return &cobra.Command{
+		Use: "test NAME", Short: "Log in and look into the folders; nothing is sent", Args: cobra.ExactArgs(1),
+		Example: "  starter connection test dshs",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tested, err := a.testConnection(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.show(tested, func(s *screen) { s.tested(tested) }); err != nil {
+				return err
+			}
+			if !tested.OK {
+				return errFound
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) testConnection(ctx context.Context, name string) (testedConnection, error) {
+	out := testedConnection{Name: name, Folders: []testedFolder{}}
+	store, err := a.store(ctx)
+	if err != nil {
+		return out, err
+	}
+	w, err := a.wire()
+	if err != nil {
+		return out, err
+	}
+	loaded, err := a.loadProfile("")
+	if err != nil {
+		return out, err
+	}
+	if _, err := store.Connection(ctx, name); err != nil {
+		return out, err
+	}
+	conn, err := activities.Connections{DB: store, Secret: w.Secret}.Connection(ctx, name, loaded.Profile.Transfer)
+	if err != nil {
+		out.Fault = err.Error()
+		return out, nil //nolint:nilerr // that the secret cannot be read is what the test found
+	}
+	f := loaded.Profile.Folders
+	probed, err := transfer.Probe(ctx, w.Dialer(), conn, f.Test, f.Production, f.Historical, f.Reports)
+	if err != nil {
+		out.Fault = err.Error()
+		return out, nil //nolint:nilerr // that nobody can log in is what the test found
+	}
+	out.OK, out.Server, out.HostKey = probed.OK(), probed.Capabilities.Server, probed.Capabilities.HostKey
+	for _, p := range probed.Folders {
+		t := testedFolder{Folder: p.Folder, Files: p.Files}
+		if p.Err != nil {
+			t.Fault = p.Err.Error()
+		}
+		out.Folders = append(out.Folders, t)
+	}
+	return out, nil
+}
+
+func (s *screen) tested(c testedConnection) {
+	if c.Fault != "" {
+		s.line("%s: %s", s.paint(badStyle, c.Name), c.Fault)
+		return
+	}
+	s.line("%s: logged in. The server calls itself %s; its key is the accepted one (%s).", c.Name, c.Server, c.HostKey)
+	for _, f := range c.Folders {
+		if f.Fault != "" {
+			s.line("  %s: %s", s.paint(badStyle, f.Folder), f.Fault)
+			continue
+		}
+		s.line("  %s: %s", f.Folder, plural(f.Files, "file", "files"))
+	}
+}

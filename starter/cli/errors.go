@@ -1,0 +1,221 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"immtrail/db"
+	"immtrail/registry"
+	"immtrail/registry/texas"
+)
+
+func (a *app) errorsCommand() *cobra.Command {
+	return folder("errors", "Work through the errors that the registry reported",
+		"  starter errors list --practice sunrise-plano\n  starter errors show e-12", a.errorsList(), a.errorsShow(), a.errorsWaive())
+}
+
+// shownError is an error of the registry, without anything about a patient.
+type shownError struct {
+	ID        string              `json:"id"`
+	Practice  string              `json:"practice"`
+	Site      string              `json:"site"`
+	Code      string              `json:"code"`
+	Meaning   string              `json:"meaning"`
+	Remedy    string              `json:"remedy"`
+	Owner     registry.Owner      `json:"owner"`
+	State     registry.ErrorState `json:"state"`
+	For       registry.Lane       `json:"for"`
+	OpenedAt  time.Time           `json:"opened_at"`
+	DueAt     time.Time           `json:"due_at"`
+	Times     int                 `json:"times"`
+	File      string              `json:"file"`
+	Message   int                 `json:"message"`
+	Dose      int                 `json:"dose,omitempty"`
+	ControlID string              `json:"control_id,omitempty"`
+	Location  string              `json:"location,omitempty"`
+	Report    string              `json:"report"`
+	SettledBy string              `json:"settled_by,omitempty"`
+	Reason    string              `json:"reason,omitempty"`
+}
+
+func showError(e db.RecordError, codes texas.Catalogue) shownError {
+	entry := codes[e.Code]
+	return shownError{
+		ID: e.ID, Practice: e.Practice, Site: e.Site, Code: e.Code, Meaning: entry.Meaning, Remedy: entry.Remedy,
+		Owner: e.Owner, State: e.State, For: e.Lane, OpenedAt: e.OpenedAt, DueAt: e.DueAt, Times: e.Times,
+		File: e.FileID, Message: e.Message, Dose: e.Dose, ControlID: e.ControlID, Location: e.Location,
+		Report: e.LastReport, SettledBy: e.SettledBy, Reason: e.Reason,
+	}
+}
+
+func (a *app) errorsList() *cobra.Command {
+	var filter db.ErrorFilter
+	var owner, state string
+	var overdue bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List open errors, what is due first at the top", Args: cobra.NoArgs,
+		Example: `  starter errors list --practice sunrise-plano
+  starter errors list --overdue --owner ehr-vendor
+  starter errors list --state waived`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter.Owner, filter.State = registry.Owner(owner), registry.ErrorState(state)
+			return a.listErrors(cmd.Context(), filter, overdue)
+		},
+	}
+	cmd.Flags().StringVar(&filter.Practice, "practice", "", "one practice only")
+	cmd.Flags().StringVar(&filter.Site, "site", "", "one site only")
+	cmd.Flags().StringVar(&filter.Code, "code", "", "one code only, such as CLR-100")
+	cmd.Flags().StringVar(&owner, "owner", "", "practice, ehr-vendor, data-team or registry")
+	cmd.Flags().StringVar(&state, "state", "", "open, corrected, verified, waived or all (default: open and corrected)")
+	cmd.Flags().BoolVar(&overdue, "overdue", false, "only what is overdue")
+	cmd.Flags().IntVar(&filter.Limit, "limit", 100, "at most this many")
+	return cmd
+}
+
+func (a *app) listErrors(ctx context.Context, filter db.ErrorFilter, overdue bool) error {
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	if overdue {
+		filter.DueBefore = a.now()
+	}
+	found, err := store.ListErrors(ctx, filter)
+	if err != nil {
+		return err
+	}
+	loaded, err := a.loadProfile(filter.Practice)
+	if err != nil {
+		return err
+	}
+	shown := []shownError{}
+	for _, e := range found {
+		shown = append(shown, showError(e, loaded.Catalogue))
+	}
+	return a.show(shown, func(s *screen) {
+		if len(shown) == 0 {
+			s.line("There is none.")
+			return
+		}
+		rows := make([][]string, len(shown))
+		for i, e := range shown {
+			late := ""
+			if !e.State.Settled() && e.DueAt.Before(a.now()) {
+				late = " (late)"
+			}
+			rows[i] = []string{e.ID, e.Practice, e.Site, e.Code, string(e.Owner), string(e.State), day(e.DueAt) + late, e.File + " message " + strconv.Itoa(e.Message)}
+		}
+		s.table([]string{"ERROR", "PRACTICE", "SITE", "CODE", "WHO FIXES IT", "STATE", "DUE", "WHERE"}, rows)
+		s.raw("")
+		s.line("What each means and what to do: starter errors show %s", shown[0].ID)
+	})
+}
+
+func (a *app) errorsShow() *cobra.Command {
+	var patient bool
+	cmd := &cobra.Command{
+		Use: "show ID", Short: "Show one error: what it means, what to do, where it is", Args: cobra.ExactArgs(1),
+		Long: `Shows what the code means, what to do and where the record stands. With --patient
+it also shows what staff need to find the patient and the registry's own
+sentence; that is patient data, and who asked for it stays in the audit log.`,
+		Example: "  starter errors show e-12\n  starter errors show e-12 --patient",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.showOneError(cmd.Context(), args[0], patient)
+		},
+	}
+	cmd.Flags().BoolVar(&patient, "patient", false, "also show patient data; leaves an audit row")
+	return cmd
+}
+
+func (a *app) showOneError(ctx context.Context, id string, patient bool) error {
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	detail, err := store.ShowError(ctx, id)
+	if err != nil {
+		return err
+	}
+	loaded, err := a.loadProfile(detail.Practice)
+	if err != nil {
+		return err
+	}
+	shown := struct {
+		shownError
+		Patient string `json:"patient,omitempty"`
+		Text    string `json:"text,omitempty"`
+	}{shownError: showError(detail.RecordError, loaded.Catalogue)}
+	if patient {
+		by, err := a.actor()
+		if err != nil {
+			return err
+		}
+		// The audit comes first: what cannot be recorded is not shown.
+		if err := store.RecordAct(ctx, detail.Practice, detail.Site, "patient-shown", a.act(by, "patient/"+id, id)); err != nil {
+			return err
+		}
+		shown.Patient, shown.Text = detail.Patient, detail.Text
+	}
+	return a.show(shown, func(s *screen) {
+		s.oneError(shown.shownError)
+		if patient {
+			s.pairs([2]string{"Patient", shown.Patient}, [2]string{"The registry says", shown.Text})
+			return
+		}
+		s.raw("")
+		s.line("To find the patient: starter errors show %s --patient (goes into the audit log)", id)
+	})
+}
+
+func (s *screen) oneError(e shownError) {
+	where := "file " + e.File + ", message " + strconv.Itoa(e.Message)
+	if e.Dose > 0 {
+		where += ", dose " + strconv.Itoa(e.Dose)
+	}
+	meaning := e.Meaning
+	if meaning == "" {
+		meaning = "nobody has met this code before; ask the registry, and write its meaning into your texas.yaml"
+	}
+	s.pairs(
+		[2]string{"Error", e.ID + ", " + string(e.State)},
+		[2]string{"Practice", e.Practice}, [2]string{"Site", e.Site}, [2]string{"Code", e.Code},
+		[2]string{"It means", meaning}, [2]string{"What to do", e.Remedy}, [2]string{"Who", string(e.Owner)},
+		[2]string{"Where", where}, [2]string{"Control ID", e.ControlID}, [2]string{"Place", e.Location},
+		[2]string{"Reported", plural(e.Times, "time", "times") + " since " + day(e.OpenedAt) + ", last in " + e.Report},
+		[2]string{"Due", day(e.DueAt)}, [2]string{"Settled by", e.SettledBy}, [2]string{"Reason", e.Reason},
+	)
+}
+
+func (a *app) errorsWaive() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "waive ID...", Short: "Give errors up, with a reason", Args: cobra.MinimumNArgs(1),
+		Long: `Gives errors up that cannot or need not be put right. An error else closes only
+when a later report shows the record accepted.`,
+		Example: `  starter errors waive e-12 --reason "the patient refused consent"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := a.actor()
+			if err != nil {
+				return err
+			}
+			store, err := a.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			for _, id := range args {
+				if err := store.WaiveError(cmd.Context(), id, a.act(by, "waive/"+id, reason)); err != nil {
+					return err
+				}
+			}
+			return a.show(map[string]any{"waived": args}, func(s *screen) {
+				s.line("%s given up.", plural(len(args), "error", "errors"))
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why, without patients' names")
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}

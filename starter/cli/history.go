@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"immtrail/activities"
+	"immtrail/workflows"
+)
+
+func (a *app) historyCommand() *cobra.Command {
+	return folder("history", "Answer, approve and follow the one-time historical load",
+		"  starter history status sunrise-plano\n  starter history answer sunrise-plano --yes --since 2019-01-01",
+		a.historyAnswer(), a.historyApprove(), a.historyStatus())
+}
+
+func (a *app) historyAnswer() *cobra.Command {
+	var yes, no bool
+	var since string
+	cmd := &cobra.Command{
+		Use: "answer PRACTICE", Short: "Record what the EHR vendor said: can it send one, how far back", Args: cobra.ExactArgs(1),
+		Example: "  starter history answer sunrise-plano --yes --since 2019-01-01\n  starter history answer sunrise-plano --no",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if yes && since == "" {
+				return misused("--since is missing: how far back does the EHR go (YYYY-MM-DD)?")
+			}
+			by, err := a.actor()
+			if err != nil {
+				return err
+			}
+			return ask(cmd.Context(), a, args[0], workflows.HistoryID(args[0]), workflows.UpdateAnswerHistorical,
+				workflows.AnswerHistorical{HistoryAnswer: activities.HistoryAnswer{Can: yes, Since: since}, By: by})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "the EHR can send a historical load")
+	cmd.Flags().BoolVar(&no, "no", false, "it cannot, or there is none")
+	cmd.Flags().StringVar(&since, "since", "", "the first day of the load, YYYY-MM-DD")
+	cmd.MarkFlagsMutuallyExclusive("yes", "no")
+	cmd.MarkFlagsOneRequired("yes", "no")
+	return cmd
+}
+
+func (a *app) historyApprove() *cobra.Command {
+	var plan string
+	cmd := &cobra.Command{
+		Use: "approve PRACTICE", Short: "Approve exactly the plan that was shown: the load begins", Args: cobra.ExactArgs(1),
+		Long: `Approves the plan that "starter history status" shows, named by the beginning of
+its digest, so that nothing else is approved than what you saw. A historical load
+is sent once.`,
+		Example: "  starter history approve sunrise-plano --plan 3f9c0a1b2c4d",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.approveHistory(cmd.Context(), args[0], plan)
+		},
+	}
+	cmd.Flags().StringVar(&plan, "plan", "", "the plan's digest, or its first eight or more characters")
+	_ = cmd.MarkFlagRequired("plan")
+	return cmd
+}
+
+func (a *app) approveHistory(ctx context.Context, id, plan string) error {
+	if len(plan) < 8 {
+		return misused("--plan %s: give eight characters or more", plan)
+	}
+	by, err := a.actor()
+	if err != nil {
+		return err
+	}
+	eng, err := a.engine(ctx)
+	if err != nil {
+		return err
+	}
+	progress, err := query(ctx, eng, workflows.HistoryID(id), workflows.QueryHistoryProgress)
+	if err != nil {
+		return a.explain(ctx, id, err)
+	}
+	digest := progress.Plan.Digest
+	if digest == "" {
+		return refused("%s: there is no plan to approve yet; `starter history status %s` says what it waits for", id, id)
+	}
+	if !strings.HasPrefix(digest, strings.ToLower(plan)) {
+		return refused("%s: the plan has changed; look at it again (starter history status %s), it begins with %.12s", id, id, digest)
+	}
+	return ask(ctx, a, id, workflows.HistoryID(id), workflows.UpdateApproveHistorical,
+		workflows.ApproveHistorical{Digest: digest, By: by})
+}
+
+func (a *app) historyStatus() *cobra.Command {
+	return &cobra.Command{
+		Use: "status PRACTICE", Short: "Show the plan, its dry run and how far the load is", Args: cobra.ExactArgs(1),
+		Example: "  starter history status sunrise-plano",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, id := cmd.Context(), args[0]
+			eng, err := a.engine(ctx)
+			if err != nil {
+				return err
+			}
+			progress, err := query(ctx, eng, workflows.HistoryID(id), workflows.QueryHistoryProgress)
+			if err != nil {
+				return a.explain(ctx, id, err)
+			}
+			return a.show(progress, func(s *screen) { s.history(id, progress) })
+		},
+	}
+}
+
+func (s *screen) history(id string, h workflows.HistoryProgress) {
+	plan, n := h.Plan, h.Counts
+	s.line("The historical load of %s is %s.", id, historyWords(h.State))
+	if plan.Digest == "" {
+		s.line("There is no plan yet. Next: starter status %s", id)
+		return
+	}
+	s.raw("")
+	s.title("The plan")
+	s.pairs(
+		[2]string{"Digest", plan.Digest},
+		[2]string{"Files", strconv.Itoa(plan.Files)},
+		[2]string{"Messages", strconv.Itoa(plan.Messages) + " with " + plural(plan.Doses, "dose", "doses")},
+		[2]string{"Years", strconv.Itoa(plan.FirstYear) + " to " + strconv.Itoa(plan.LastYear)},
+		[2]string{"Parts", strconv.Itoa(plan.Parts)},
+		[2]string{"Dry run", plural(plan.Errors, "error", "errors") + ", " + plural(plan.Warnings, "warning", "warnings") +
+			", " + plural(plan.Held, "message", "messages") + " left out"},
+	)
+	if h.State == "planned" {
+		s.raw("")
+		s.raw("Next: starter history approve %s --plan %.12s", id, plan.Digest)
+		return
+	}
+	s.raw("")
+	s.title("The load")
+	s.pairs(
+		[2]string{"Sent", "part " + strconv.Itoa(h.Sent) + " of " + strconv.Itoa(plan.Parts) + ", " + strconv.Itoa(h.InFlight) + " on their way"},
+		[2]string{"Delivered", plural(n.Delivered, "part", "parts") + ", " + plural(n.Sent, "message", "messages")},
+		[2]string{"Answered", strconv.Itoa(n.Answered()) + " of " + plural(n.Sent, "message", "messages") + ": " + strconv.Itoa(n.Accepted) + " accepted, " +
+			strconv.Itoa(n.Warned) + " with warnings, " + strconv.Itoa(n.Rejected) + " refused"},
+		[2]string{"Left out", strconv.Itoa(n.Held + n.Dropped)},
+		[2]string{"Unexplained", nonZero(n.Difference)},
+	)
+}
+
+func nonZero(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

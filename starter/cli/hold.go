@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"immtrail/db"
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+func (a *app) holdCommand() *cobra.Command {
+	return folder("hold", "See and settle what waits for you",
+		"  starter hold list\n  starter hold resolve h-1c3f-1 --action retry", a.holdList(), a.holdResolve())
+}
+
+// shownHold is something that waits for a person.
+type shownHold struct {
+	ID       string                `json:"id"`
+	Practice string                `json:"practice,omitempty"`
+	Reason   registry.HoldReason   `json:"reason"`
+	What     string                `json:"what"`
+	Words    string                `json:"words,omitempty"`
+	Since    time.Time             `json:"since"`
+	Actions  []registry.HoldAction `json:"actions"`
+	Workflow string                `json:"workflow"`
+}
+
+func showHolds(holds []db.Hold) []shownHold {
+	out := []shownHold{}
+	for _, h := range holds {
+		out = append(out, shownHold{
+			ID: h.ID, Practice: h.Practice, Reason: h.Reason, What: h.What, Words: h.Words, Since: h.OpenedAt,
+			Actions: h.Reason.Actions(), Workflow: h.WorkflowID,
+		})
+	}
+	return out
+}
+
+func (a *app) holdList() *cobra.Command {
+	var practice string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List what waits for you, oldest first", Args: cobra.NoArgs,
+		Example: "  starter hold list\n  starter hold list --practice sunrise-plano",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, err := a.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			holds, err := store.Holds(cmd.Context(), practice, true)
+			if err != nil {
+				return err
+			}
+			shown := showHolds(holds)
+			return a.show(shown, func(s *screen) {
+				if len(shown) == 0 {
+					s.line("Nothing waits for you.")
+					return
+				}
+				s.holds(a.now(), shown)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&practice, "practice", "", "one practice only")
+	return cmd
+}
+
+func (s *screen) holds(now time.Time, holds []shownHold) {
+	for i, h := range holds {
+		if i > 0 {
+			s.raw("")
+		}
+		whose := h.Practice
+		if whose != "" {
+			whose = " of " + whose
+		}
+		s.line("%s%s waits for you since %s (%s): %s.", s.paint(warnStyle, h.ID), whose, day(h.Since), since(now, h.Since), h.Reason.Words())
+		s.line("  %s", h.What)
+		if h.Words != "" {
+			s.line("  %s", h.Words)
+		}
+		for _, action := range h.Actions {
+			s.raw("  > starter hold resolve %s --action %s    (%s)", h.ID, action, actionWords(action))
+		}
+	}
+}
+
+func actionWords(action registry.HoldAction) string {
+	switch action {
+	case registry.ActionRetry:
+		return "try the step again"
+	case registry.ActionArrived:
+		return "I know that the file is there"
+	case registry.ActionResend:
+		return "send it again under a new name"
+	case registry.ActionDrop:
+		return "give it up"
+	case registry.ActionContinue:
+		return "go on in spite of it"
+	}
+	return ""
+}
+
+func (a *app) holdResolve() *cobra.Command {
+	var action, reason string
+	cmd := &cobra.Command{
+		Use: "resolve ID", Short: "Say how it goes on", Args: cobra.ExactArgs(1),
+		Example: `  starter hold resolve h-1c3f-1 --action retry
+  starter hold resolve h-1c3f-1 --action arrived --reason "DSHS confirmed it on the telephone"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.resolveHold(cmd.Context(), args[0], registry.HoldAction(action), reason)
+		},
+	}
+	cmd.Flags().StringVar(&action, "action", "", "retry, arrived, resend, drop or continue, as the list offers")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, without patients' names")
+	_ = cmd.MarkFlagRequired("action")
+	return cmd
+}
+
+func (a *app) resolveHold(ctx context.Context, id string, action registry.HoldAction, reason string) error {
+	by, err := a.actor()
+	if err != nil {
+		return err
+	}
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	hold, err := store.Hold(ctx, id)
+	if err != nil && registry.KindOf(err) == registry.Missing {
+		return refused("nothing waits under %s; see: starter hold list", id)
+	}
+	if err != nil {
+		return err
+	}
+	if hold.ClosedAt != nil {
+		return refused("%s was settled on %s by %s (%s)", id, day(*hold.ClosedAt), hold.ClosedBy, hold.Action)
+	}
+	if !hold.Reason.Allows(action) {
+		return refused("%q does not settle it; possible: %s", action, joinActions(hold.Reason.Actions()))
+	}
+	eng, err := a.engine(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := update(ctx, eng, hold.WorkflowID, workflows.UpdateResolveHold,
+		workflows.ResolveHold{HoldID: id, Action: action, By: by, Reason: reason})
+	if errors.Is(err, errGone) {
+		return refused("what waited under %s has ended (%s); nothing is left to settle", id, hold.WorkflowID)
+	}
+	if err != nil {
+		return err
+	}
+	return a.show(answer, func(s *screen) { s.line("%s: %s.", id, strings.TrimSuffix(answer.Words, ".")) })
+}
+
+func joinActions(actions []registry.HoldAction) string {
+	words := make([]string, len(actions))
+	for i, each := range actions {
+		words[i] = string(each)
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,334 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"immtrail/db"
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var attention bool
+	cmd := &cobra.Command{
+		Use: "status [PRACTICE]", Short: "See who must do what next, since when", Args: cobra.MaximumNArgs(1),
+		Long: `Lists the practices with their stage, what they wait for, whose turn it is and
+since when; what needs you comes first. Under each row stands the command, or
+the telephone call, that moves it. With a practice it also shows its files and
+what waits for you.`,
+		Example: "  starter status\n  starter status --attention\n  starter status sunrise-plano",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.statusOf(cmd.Context(), args[0])
+			}
+			return a.status(cmd.Context(), attention)
+		},
+	}
+	cmd.Flags().BoolVar(&attention, "attention", false, "only what needs you")
+	return cmd
+}
+
+// statusLine is one row of status.
+type statusLine struct {
+	Practice string         `json:"practice"`
+	Phase    registry.Phase `json:"phase"`
+	// Source is which part of the process says it: onboarding, history, watch.
+	Source    string     `json:"source"`
+	Stage     string     `json:"stage"`
+	Next      string     `json:"next"`
+	Whose     string     `json:"whose"`
+	Since     *time.Time `json:"since,omitempty"`
+	Due       *time.Time `json:"due,omitempty"`
+	Attention bool       `json:"attention"`
+	// Move is the command or the telephone call that moves it.
+	Move string `json:"move"`
+}
+
+func (a *app) status(ctx context.Context, attention bool) error {
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	practices, err := store.Practices(ctx)
+	if err != nil {
+		return err
+	}
+	lines, err := a.statusLines(ctx, store, practices, "")
+	if err != nil {
+		return err
+	}
+	if attention {
+		lines = slices.DeleteFunc(lines, func(l statusLine) bool { return !l.Attention })
+	}
+	return a.show(lines, func(s *screen) {
+		switch {
+		case len(practices) == 0:
+			s.line("There is no practice yet. Next: starter practice add FILE.yaml")
+		case len(lines) == 0:
+			s.line("Nothing waits for you.")
+		default:
+			s.status(a.now(), lines)
+		}
+	})
+}
+
+// statusLines are the rows of practices: what is said of each, and for those of
+// whom nothing is said what to do.
+func (a *app) statusLines(ctx context.Context, store *db.Store, practices []*registry.Practice, only string) ([]statusLine, error) {
+	progress, err := store.ProgressLines(ctx, only)
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]*registry.Practice{}
+	for _, p := range practices {
+		byID[p.ID] = p
+	}
+	lines, said := []statusLine{}, map[string]bool{}
+	for _, p := range progress {
+		practice, ok := byID[p.Practice]
+		if !ok || p.Ended && only == "" {
+			continue
+		}
+		said[p.Practice] = true
+		line := statusLine{
+			Practice: p.Practice, Phase: practice.Phase, Source: p.Source, Stage: p.Stage, Next: p.Next, Whose: p.Whose,
+			Since: pointer(p.Since), Due: pointer(p.Due), Attention: p.Attention, Move: p.Move,
+		}
+		if line.Move == "" {
+			line.Move = "starter status " + p.Practice
+		}
+		a.addPhone(&line)
+		lines = append(lines, line)
+	}
+	for _, p := range practices {
+		if said[p.ID] || only != "" && p.ID != only {
+			continue
+		}
+		lines = append(lines, silentLine(p))
+	}
+	return lines, nil
+}
+
+// silentLine is the row of a practice that no workflow speaks for.
+func silentLine(p *registry.Practice) statusLine {
+	line := statusLine{
+		Practice: p.ID, Phase: p.Phase, Stage: p.Phase.Words(), Next: "begin its way to production", Whose: "you",
+		Move: "starter onboard " + p.ID, Attention: true,
+	}
+	if p.Phase == registry.PhaseWithdrawn {
+		line.Next, line.Whose, line.Attention = "nothing", "nobody", false
+		line.Move = "starter practice show " + p.ID
+	}
+	return line
+}
+
+// addPhone names the registry's contact where the wait is the registry's.
+func (a *app) addPhone(line *statusLine) {
+	if line.Whose != "registry" {
+		return
+	}
+	loaded, err := a.loadProfile(line.Practice)
+	if err != nil || strings.Contains(line.Move, loaded.Profile.DataExchangePhone) {
+		return
+	}
+	call := "call " + loaded.Profile.DataExchangePhone + " or write to " + loaded.Profile.DataExchangeEmail
+	if line.Move != "" {
+		call = line.Move + "; or " + call
+	}
+	line.Move = call
+}
+
+func pointer(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func value(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// status prints a row per line and under each what moves it; commands are never
+// broken, so that they can be copied.
+func (s *screen) status(now time.Time, lines []statusLine) {
+	width := 8
+	for _, l := range lines {
+		width = max(width, len(l.Practice))
+	}
+	width = min(width, 30)
+	for _, l := range lines {
+		name := l.Practice + strings.Repeat(" ", max(0, width-len(l.Practice)))
+		style := headStyle
+		if l.Attention {
+			style = warnStyle
+		}
+		s.raw("%s  %s", s.paint(style, name), short(l.Stage, screenWidth-width-2))
+		waits := "Next: " + l.Next
+		if l.Whose != "" && l.Whose != "nobody" {
+			waits += " (waits for " + l.Whose
+			if l.Since != nil {
+				waits += " since " + day(*l.Since) + ", " + since(now, *l.Since)
+			}
+			waits += ")"
+		}
+		if l.Due != nil {
+			waits += ", due " + day(*l.Due)
+		}
+		indent := strings.Repeat(" ", width+2)
+		for _, part := range wrap(waits, screenWidth-len(indent)) {
+			s.raw("%s%s", indent, part)
+		}
+		s.raw("%s> %s", indent, l.Move)
+	}
+}
+
+// shownStatus is what `status PRACTICE --output json` prints.
+type shownStatus struct {
+	Practice string         `json:"practice"`
+	Phase    registry.Phase `json:"phase"`
+	Lines    []statusLine   `json:"lines"`
+	// Gate are the test files and why each counts or not; while testing, and
+	// when a worker answers.
+	Gate  any         `json:"gate,omitempty"`
+	Holds []shownHold `json:"holds"`
+	Files []shownFile `json:"files"`
+	// OpenErrors counts errors of the registry that nobody has settled.
+	OpenErrors int `json:"open_errors"`
+}
+
+type shownFile struct {
+	ID       string             `json:"id"`
+	For      registry.Lane      `json:"for"`
+	State    registry.FileState `json:"state"`
+	StagedAt time.Time          `json:"staged_at"`
+	Messages int                `json:"messages"`
+	Errors   int                `json:"errors"`
+	Warnings int                `json:"warnings"`
+	Held     int                `json:"held"`
+}
+
+func (a *app) statusOf(ctx context.Context, id string) error {
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := a.practice(ctx, store, id)
+	if err != nil {
+		return err
+	}
+	out := shownStatus{Practice: p.ID, Phase: p.Phase, Files: []shownFile{}}
+	if out.Lines, err = a.statusLines(ctx, store, []*registry.Practice{p}, id); err != nil {
+		return err
+	}
+	holds, err := store.Holds(ctx, id, true)
+	if err != nil {
+		return err
+	}
+	out.Holds = showHolds(holds)
+	files, err := store.Files(ctx, id, 10)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		out.Files = append(out.Files, showFile(f))
+	}
+	open, err := store.GroupErrors(ctx, db.ErrorFilter{Practice: id})
+	if err != nil {
+		return err
+	}
+	for _, g := range open {
+		out.OpenErrors += g.Errors
+	}
+	gate := a.gate(ctx, p)
+	if gate != nil && gate.Gate != nil {
+		out.Gate = gate.Gate
+	}
+	return a.show(out, func(s *screen) { s.statusOf(a.now(), out, gate) })
+}
+
+// gate asks the onboarding for the test files that count. Without an answer the
+// rest is still shown.
+func (a *app) gate(ctx context.Context, p *registry.Practice) *workflows.Status {
+	if p.Phase != registry.PhaseTesting {
+		return nil
+	}
+	eng, err := a.engine(ctx)
+	if err != nil {
+		a.note("Temporal does not answer, so that the count of test files is left out.")
+		return nil
+	}
+	status, err := query(ctx, eng, workflows.OnboardingID(p.ID), workflows.QueryStatus)
+	if err != nil {
+		a.note("No worker answers, so that the count of test files is left out.")
+		return nil
+	}
+	return &status
+}
+
+func showFile(f db.File) shownFile {
+	out := shownFile{ID: f.ID, For: f.Lane, State: f.State, StagedAt: f.StagedAt}
+	if f.Check != nil {
+		out.Messages, out.Errors, out.Warnings, out.Held = f.Check.Messages, f.Check.Errors, f.Check.Warnings, f.Check.Held
+	}
+	return out
+}
+
+func (s *screen) statusOf(now time.Time, out shownStatus, gate *workflows.Status) {
+	s.status(now, out.Lines)
+	if gate != nil && gate.Gate != nil {
+		s.raw("")
+		s.line("%d test files count so far:", gate.Gate.Counted)
+		for _, f := range gate.Gate.Files {
+			s.line("  %s: %s", f.FileID, f.Because)
+		}
+	}
+	if gate != nil && gate.Refused != "" {
+		s.raw("")
+		s.line("%s", gate.Refused)
+	}
+	if len(out.Holds) > 0 {
+		s.raw("")
+		s.holds(now, out.Holds)
+	}
+	if len(out.Files) > 0 {
+		s.raw("")
+		rows := [][]string{}
+		for _, f := range out.Files {
+			rows = append(rows, []string{
+				f.ID, string(f.For), fileWords(f.State), day(f.StagedAt), plural(f.Messages, "message", "messages"),
+				plural(f.Errors, "error", "errors"), plural(f.Held, "left out", "left out"),
+			})
+		}
+		s.table([]string{"FILE", "FOR", "STATE", "CAME", "HOLDS", "OUR CHECK", ""}, rows)
+	}
+	if out.OpenErrors > 0 {
+		s.raw("")
+		s.line("%s of the registry open. See: starter errors list --practice %s",
+			plural(out.OpenErrors, "error", "errors"), out.Practice)
+	}
+}
+
+func fileWords(state registry.FileState) string {
+	switch state {
+	case registry.FileStaged:
+		return "being worked on"
+	case registry.FileRefused:
+		return "not sent: our check found errors"
+	case registry.FileDelivered:
+		return "at the registry, not answered"
+	case registry.FileAnswered:
+		return "answered"
+	case registry.FileDropped:
+		return "given up"
+	}
+	return string(state)
+}

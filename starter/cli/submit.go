@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"immtrail/activities"
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+func (a *app) submitCommand() *cobra.Command {
+	var test, production, historical bool
+	cmd := &cobra.Command{
+		Use: "submit PRACTICE FILE", Short: "Put a file into the practice's outbox and send it now", Args: cobra.ExactArgs(2),
+		Long: `Copies a file into the practice's outbox, complete or not at all, and starts the
+submission that else runs on schedule. Your file stays where it is. Without a
+flag the file goes the way of the practice's stage: a test file while it tests,
+a production file afterwards.`,
+		Example: `  starter submit sunrise-plano batch.hl7
+  starter submit sunrise-plano batch.hl7 --test
+  starter submit sunrise-plano 2020-2025.hl7 --historical`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			lane := registry.Lane("")
+			switch {
+			case test:
+				lane = registry.LaneTest
+			case production:
+				lane = registry.LaneProduction
+			case historical:
+				lane = registry.LaneHistorical
+			}
+			return a.submit(cmd.Context(), args[0], args[1], lane)
+		},
+	}
+	cmd.Flags().BoolVar(&test, "test", false, "a test file")
+	cmd.Flags().BoolVar(&production, "production", false, "a production file: true patient data")
+	cmd.Flags().BoolVar(&historical, "historical", false, "a file of the one-time historical load")
+	cmd.MarkFlagsMutuallyExclusive("test", "production", "historical")
+	return cmd
+}
+
+// submitted is what `submit --output json` prints.
+type submitted struct {
+	Practice string        `json:"practice"`
+	For      registry.Lane `json:"for"`
+	Size     int64         `json:"size"`
+	// Started says that a submission was started at once.
+	Started bool   `json:"started"`
+	Words   string `json:"words"`
+}
+
+func (a *app) submit(ctx context.Context, id, path string, lane registry.Lane) error {
+	by, err := a.actor()
+	if err != nil {
+		return err
+	}
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := a.practice(ctx, store, id)
+	if err != nil {
+		return err
+	}
+	if lane, err = laneFor(p, lane); err != nil {
+		return err
+	}
+	size, err := a.intoOutbox(path, id, lane)
+	if err != nil {
+		return err
+	}
+	// The name is left out: an EHR may put a patient into it.
+	if err := store.RecordAct(ctx, id, "", "file-submitted", a.act(by, "submit/"+id, string(lane))); err != nil {
+		a.note("The file is in the outbox, but the audit log could not be written: %v", err)
+	}
+	out := submitted{Practice: id, For: lane, Size: size}
+	out.Started, out.Words = a.startSubmission(ctx, id, lane)
+	return a.show(out, func(s *screen) {
+		s.line("%s: the %s file is in the outbox (%d bytes). %s", id, lane, size, out.Words)
+		s.line("Next: starter status %s", id)
+	})
+}
+
+// laneFor refuses, before anything is copied, what the process would refuse.
+func laneFor(p *registry.Practice, lane registry.Lane) (registry.Lane, error) {
+	if lane == "" {
+		var ok bool
+		if lane, ok = registry.LaneOf(p.Phase); !ok {
+			return "", refused("%s is %s: nothing is sent; begin with: starter onboard %s", p.ID, p.Phase.Words(), p.ID)
+		}
+	}
+	if lane.OpenIn(p.Phase) {
+		return lane, nil
+	}
+	switch {
+	case p.Phase == registry.PhaseRegistered:
+		return "", refused("%s is not testing yet; begin with: starter onboard %s", p.ID, p.ID)
+	case p.Phase == registry.PhaseProduction:
+		return "", refused("%s is in production: only true patient data is sent, no test files", p.ID)
+	case p.Phase == registry.PhaseWithdrawn:
+		return "", refused("%s is withdrawn: nothing is sent", p.ID)
+	}
+	return "", refused("%s is %s: true patient data is sent only after the registry's Production email (starter production approve %s)",
+		p.ID, p.Phase.Words(), p.ID)
+}
+
+// startSubmission starts what the schedule starts, now. That it cannot is no
+// failure: the file lies where the next submission finds it.
+func (a *app) startSubmission(ctx context.Context, practice string, lane registry.Lane) (started bool, words string) {
+	if lane == registry.LaneHistorical {
+		return false, "It becomes part of the plan of the historical load (starter history status " + practice + ")."
+	}
+	eng, err := a.engine(ctx)
+	if err == nil {
+		err = eng.Trigger(ctx, activities.CycleScheduleID(practice))
+	}
+	switch {
+	case err == nil:
+		return true, "A submission has been started."
+	case errors.Is(err, errGone):
+		return false, "It is taken as soon as the practice is on its way (starter onboard " + practice + ")."
+	}
+	return false, "The next submission on schedule takes it; it could not be started now, since Temporal did not answer."
+}
+
+// intoOutbox copies a file into the outbox: under a hidden name first, then, when
+// every byte is on the disk, under its own. It never overwrites.
+func (a *app) intoOutbox(path, practice string, lane registry.Lane) (int64, error) {
+	if a.cfg.Outbox.Dir == "" {
+		return 0, couldNot("outbox.dir is not set: where does the worker look for files?")
+	}
+	src, size, name, err := a.openInput(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = src.Close() }() // only read from
+	if path == "-" {
+		name = "stdin-" + a.env.Now().UTC().Format("20060102T150405.000000000") + ".hl7"
+	}
+	if strings.HasPrefix(name, ".") {
+		return 0, refused("%s: hidden files are not taken out of the outbox; give it another name", name)
+	}
+	dir := filepath.Join(a.cfg.Outbox.Dir, practice, string(lane))
+	if _, err := os.Stat(dir); err != nil {
+		return 0, couldNot("the outbox %s is not there: %w (starter setup makes it)", dir, err)
+	}
+	final := filepath.Join(dir, name)
+	if exists(final) {
+		return 0, refused("a file of that name is in the outbox already; wait until it is taken, or give yours another name")
+	}
+	watched, done := a.progress(src, size, "copying")
+	defer done()
+	temp, err := a.copyAside(dir, watched)
+	if err != nil {
+		return 0, err
+	}
+	if err := os.Rename(temp, final); err != nil {
+		return 0, couldNot("%w", errors.Join(err, os.Remove(temp)))
+	}
+	info, err := os.Stat(final)
+	if err != nil {
+		return size, nil //nolint:nilerr // taken already: all the better
+	}
+	return info.Size(), nil
+}
+
+// copyAside copies src to a hidden file in dir. The file's time is set back, so
+// that it counts as complete at once: its rename proves that it is.
+func (a *app) copyAside(dir string, src io.Reader) (string, error) {
+	f, err := os.CreateTemp(dir, ".submit-*.part")
+	if err != nil {
+		return "", couldNot("%w", err)
+	}
+	_, err = io.Copy(f, src)
+	err = errors.Join(err, f.Chmod(0o660), f.Sync(), f.Close())
+	if err == nil {
+		old := a.env.Now().Add(-a.cfg.Outbox.Stable - time.Second)
+		err = os.Chtimes(f.Name(), old, old)
+	}
+	if err != nil {
+		return "", couldNot("copy into the outbox: %w", errors.Join(err, os.Remove(f.Name())))
+	}
+	return f.Name(), nil
+}
+
+func (a *app) submissionCommand() *cobra.Command {
+	run := &cobra.Command{
+		Use: "run PRACTICE", Short: "Send what lies in the outbox now, instead of on schedule", Args: cobra.ExactArgs(1),
+		Example: "  starter submission run sunrise-plano",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runSubmission(cmd.Context(), args[0])
+		},
+	}
+	var reason, site string
+	attest := &cobra.Command{
+		Use: "attest PRACTICE", Short: "State that there was nothing to send; the 30 days count anew", Args: cobra.ExactArgs(1),
+		Example: `  starter submission attest sunrise-plano --reason "closed for two weeks"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := a.actor()
+			if err != nil {
+				return err
+			}
+			return ask(cmd.Context(), a, args[0], workflows.WatchID(args[0]), workflows.UpdateAttestNothing,
+				workflows.Attest{Act: workflows.Act{By: by, Reason: reason}, Site: site})
+		},
+	}
+	attest.Flags().StringVar(&reason, "reason", "", "why there was nothing")
+	attest.Flags().StringVar(&site, "site", "", "one site only")
+	_ = attest.MarkFlagRequired("reason")
+	return folder("submission", "Run, pause and resume the daily submission",
+		"  starter submission run sunrise-plano\n  starter submission pause sunrise-plano --reason \"EHR upgrade\"",
+		run,
+		a.switchCommand("pause", "Stop sending files for a practice", workflows.UpdatePause),
+		a.switchCommand("resume", "Go on sending files for a practice", workflows.UpdateResume),
+		attest)
+}
+
+func (a *app) runSubmission(ctx context.Context, id string) error {
+	if _, err := a.actor(); err != nil {
+		return err
+	}
+	eng, err := a.engine(ctx)
+	if err != nil {
+		return err
+	}
+	if err := eng.Trigger(ctx, activities.CycleScheduleID(id)); err != nil {
+		return a.explain(ctx, id, err)
+	}
+	return a.show(map[string]any{"practice": id, "started": true}, func(s *screen) {
+		s.line("%s: a submission has been started. Next: starter status %s", id, id)
+	})
+}
