@@ -284,7 +284,7 @@ func (a *Reports) read(ctx context.Context, key string, emit func(registry.Repor
 			if v.File != "" && len(names.Files) < maxNames && !slices.Contains(names.Files, v.File) {
 				names.Files = append(names.Files, v.File)
 			}
-			if v.ControlID == "" && v.Outcome == registry.OutcomeFileRejected && len(names.Rejected) < maxNames {
+			if v.Outcome == registry.OutcomeFileRejected && len(names.Rejected) < maxNames {
 				names.Rejected[v.File] = v.FirstItem
 			}
 			return nil

@@ -25,7 +25,8 @@ type ReportImport struct {
 	Read func(emit func(registry.ReportItem) error) (ReportNames, error)
 }
 
-// ReportNames are the names of our files that a report told.
+// ReportNames are the names of our files that a report told: the name at the
+// registry, or the control ID of our envelope (file ID and attempt).
 type ReportNames struct {
 	Files []string
 	// Rejected are those refused as a whole, with the item that says so. An
@@ -182,7 +183,8 @@ func linkItems(ctx context.Context, tx pgx.Tx, r Report, names ReportNames) erro
 		insert into report_covers (report_id, delivery_id, file_id, named)
 		select @report, id, file_id, true from deliveries
 		where connection = @connection and state in `+sentStates+`
-		  and (remote_name = any(@files) or position(regexp_replace(remote_name, '\.[A-Za-z0-9]+$', '') in @name) > 0)`, args)
+		  and (remote_name = any(@files) or file_id || '-' || attempt = any(@files)
+			or position(regexp_replace(remote_name, '\.[A-Za-z0-9]+$', '') in @name) > 0)`, args)
 	if err != nil {
 		return err
 	}
@@ -251,7 +253,7 @@ func rejectFile(ctx context.Context, tx pgx.Tx, r Report, at time.Time, name str
 	found, err := many[cover](ctx, tx, `
 		select c.file_id, c.delivery_id, (select min(ordinal) from messages m where m.file_id = c.file_id and not m.held) as message
 		from report_covers c join deliveries d on d.id = c.delivery_id
-		where c.report_id = @report and c.named and (@name = '' or d.remote_name = @name)`, args)
+		where c.report_id = @report and c.named and (@name = '' or d.remote_name = @name or d.file_id || '-' || d.attempt = @name)`, args)
 	if err != nil || len(found) != 1 {
 		return err
 	}
