@@ -217,7 +217,7 @@ func quietSites(f db.WatchFacts, p registry.Policy, date time.Time) []db.Inciden
 		}
 		seeds = append(seeds, db.IncidentSeed{
 			Kind: IncidentQuietSite, Site: site.ID,
-			Words: fmt.Sprintf("Site %s has had no record in a file for %s; %s. Ask the clinic whether its EHR still exports; or attest that there was nothing to send.",
+			Words: fmt.Sprintf("Site %s has had no record in a file for %s; %s. Ask the clinic whether its EHR still exports, or attest that there was nothing to send.",
 				site.ID, amount(days, "day", "days"), last),
 		})
 	}
