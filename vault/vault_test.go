@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -180,6 +181,13 @@ func TestInterruptedPut(t *testing.T) {
 			require.Equal(t, registry.Missing, kind(t, err), "the source's kind is kept")
 			require.Empty(t, b.files(t))
 		})
+		t.Run("does not blame the store for its source", func(t *testing.T) {
+			b := setup(t)
+			src := io.MultiReader(io.LimitReader(bytes.NewReader(data), at), iotest.ErrReader(fs.ErrPermission))
+			_, err := b.v.Put(t.Context(), src)
+			require.ErrorIs(t, err, fs.ErrPermission)
+			require.Equal(t, registry.Transient, kind(t, err))
+		})
 		t.Run("leaves nothing when the context ends", func(t *testing.T) {
 			b := setup(t)
 			ctx, cancel := context.WithCancel(t.Context())
@@ -193,6 +201,23 @@ func TestInterruptedPut(t *testing.T) {
 			require.Empty(t, b.files(t))
 		})
 	}
+	t.Run("leaves nothing under the name when naming fails", func(t *testing.T) {
+		b := setup(t)
+		o, err := b.v.Put(t.Context(), bytes.NewReader(data))
+		require.NoError(t, err)
+		require.NoError(t, b.v.Delete(t.Context(), o.Key))
+		require.NoError(t, os.RemoveAll(filepath.Join(b.dir, "sha256")))
+		require.NoError(t, os.WriteFile(filepath.Join(b.dir, "sha256"), nil, 0o600))
+		_, err = b.v.Put(t.Context(), bytes.NewReader(data))
+		require.Error(t, err)
+		require.NoError(t, os.Remove(filepath.Join(b.dir, "sha256")))
+		has, err := b.v.Has(t.Context(), o.Key)
+		require.NoError(t, err)
+		require.False(t, has)
+		again, err := b.v.Put(t.Context(), bytes.NewReader(data))
+		require.NoError(t, err, "the next attempt stores it")
+		require.Equal(t, o, again)
+	})
 	t.Run("leaves at most what is swept when the process is killed", func(t *testing.T) {
 		b := setup(t)
 		left := filepath.Join(b.dir, "incoming", "XYZ.18f.tmp")
@@ -407,4 +432,43 @@ func TestDeleteAndList(t *testing.T) {
 	has, err := b.v.Has(t.Context(), gone)
 	require.NoError(t, err)
 	require.False(t, has)
+}
+
+// Memory must not grow with the file.
+func TestMemory(t *testing.T) {
+	b := setup(t)
+	const size = 96 << 20
+	var heap peak
+	o, err := b.v.Put(t.Context(), io.LimitReader(&heap, size))
+	require.NoError(t, err)
+	r, err := b.v.Open(t.Context(), o.Key)
+	require.NoError(t, err)
+	defer r.Close()
+	n, err := io.Copy(&heap, r)
+	require.NoError(t, err)
+	require.EqualValues(t, size, n)
+	require.Less(t, heap.most, uint64(24<<20), "for 96 MiB there and back")
+}
+
+// peak is zeros to read and a hole to write to; it remembers the largest heap
+// on the way.
+type peak struct {
+	most  uint64
+	moved int
+}
+
+func (p *peak) Read(b []byte) (int, error) {
+	clear(b)
+	return p.Write(b)
+}
+
+func (p *peak) Write(b []byte) (int, error) {
+	const every = 4 << 20
+	if p.moved%every+len(b) >= every {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		p.most = max(p.most, m.HeapAlloc)
+	}
+	p.moved += len(b)
+	return len(b), nil
 }

@@ -29,6 +29,8 @@ type Options struct {
 	Addr string
 	// HostKey identifies the server; nil makes one.
 	HostKey ssh.Signer
+	// MoreHostKeys are offered too, of other types than HostKey.
+	MoreHostKeys []ssh.Signer
 	// Users by login name.
 	Users map[string]User
 	// Log tells of logins and faults; nil is silence.
@@ -210,6 +212,9 @@ func (s *Server) sshConfig(f Faults) *ssh.ServerConfig {
 		},
 	}
 	cfg.AddHostKey(key)
+	for _, more := range s.opts.MoreHostKeys {
+		cfg.AddHostKey(more)
+	}
 	return cfg
 }
 

@@ -66,11 +66,22 @@ func downloads(t *testing.T, with func(*testing.T) *trial) {
 			require.True(t, bytes.Equal(data, got.Bytes()))
 		}
 	})
-	t.Run("download of a file that is still written is no success", func(t *testing.T) {
+	t.Run("download of a file that is still written is no success, and ends", func(t *testing.T) {
 		f := with(t)
 		f.write(t, "report.csv", Noise(100_000))
-		grow := growing{grow: func() { f.write(t, "report.csv", Noise(100_100)) }}
-		_, err := f.dial(t).Download(t.Context(), f.Folder, "report.csv", &grow)
+		size := 100_000
+		meanwhile := onWrite(func() { size += 64 << 10; f.write(t, "report.csv", make([]byte, size)) })
+		_, err := f.dial(t).Download(t.Context(), f.Folder, "report.csv", meanwhile)
+		require.Equal(t, registry.Corrupt, Kind(t, err))
+	})
+	t.Run("download of a file that is replaced by one of the same size is no success", func(t *testing.T) {
+		f := with(t)
+		f.write(t, "report.csv", Noise(100_000))
+		meanwhile := onWrite(func() {
+			f.write(t, "report.csv", make([]byte, 100_000))
+			require.NoError(t, os.Chtimes(f.path("report.csv"), time.Time{}, time.Now().Add(time.Hour)))
+		})
+		_, err := f.dial(t).Download(t.Context(), f.Folder, "report.csv", meanwhile)
 		require.Equal(t, registry.Corrupt, Kind(t, err))
 	})
 	t.Run("download keeps the kind of our own disk's error", func(t *testing.T) {
@@ -117,14 +128,11 @@ func removes(t *testing.T, with func(*testing.T) *trial) {
 	})
 }
 
-// growing changes the file that is read while it is read.
-type growing struct{ grow func() }
+// onWrite is a writer that does something to the server's disk at each write.
+type onWrite func()
 
-func (g *growing) Write(p []byte) (int, error) {
-	if g.grow != nil {
-		g.grow()
-		g.grow = nil
-	}
+func (f onWrite) Write(p []byte) (int, error) {
+	f()
 	return len(p), nil
 }
 

@@ -30,11 +30,12 @@ type fake struct {
 	remotetest.Fixture
 }
 
-func startFake(t *testing.T) *fake {
+func startFake(t *testing.T, hostKeys ...ssh.Signer) *fake {
 	t.Helper()
 	root := t.TempDir()
 	srv, err := sftptest.Start(sftptest.Options{
-		Users: map[string]sftptest.User{"sunrise": {Password: "open sesame", Root: root}},
+		MoreHostKeys: hostKeys,
+		Users:        map[string]sftptest.User{"sunrise": {Password: "open sesame", Root: root}},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, srv.Close()) })

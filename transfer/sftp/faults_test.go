@@ -259,10 +259,16 @@ func TestHostKey(t *testing.T) {
 	})
 	t.Run("a key of another type is a changed key and is shown", func(t *testing.T) {
 		f := startFake(t)
-		f.Connection.HostKeys = []string{ecdsaLine(t)}
+		f.Connection.HostKeys = []string{line(ecdsaKey(t))}
 		_, err := f.Dialer.Dial(t.Context(), f.Connection)
 		require.Equal(t, registry.HostKeyChanged, remotetest.Kind(t, err))
 		require.ErrorContains(t, err, ssh.FingerprintSHA256(f.HostKey()))
+	})
+	t.Run("a right pin holds on a server that has a key of another type too", func(t *testing.T) {
+		second := ecdsaKey(t)
+		f := startFake(t, second)
+		f.Connection.HostKeys = []string{line(second)}
+		require.Equal(t, ssh.FingerprintSHA256(second.PublicKey()), f.dial(t).Capabilities().HostKey)
 	})
 	t.Run("a scan shows what may be pinned", func(t *testing.T) {
 		f := startFake(t)
@@ -281,14 +287,16 @@ func TestHostKey(t *testing.T) {
 	})
 }
 
-func ecdsaLine(t *testing.T) string {
+func ecdsaKey(t *testing.T) ssh.Signer {
 	t.Helper()
 	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	pub, err := ssh.NewPublicKey(&secret.PublicKey)
+	key, err := ssh.NewSignerFromKey(secret)
 	require.NoError(t, err)
-	return string(ssh.MarshalAuthorizedKey(pub))
+	return key
 }
+
+func line(key ssh.Signer) string { return string(ssh.MarshalAuthorizedKey(key.PublicKey())) }
 
 // lock puts a passphrase on a private key.
 func lock(t *testing.T, pemKey []byte, phrase string) []byte {
@@ -307,6 +315,14 @@ func TestLogin(t *testing.T) {
 		require.Equal(t, registry.Unauthorised, remotetest.Kind(t, err))
 		require.Equal(t, 1, f.Stats().Attempts, "accounts get locked")
 		require.NotContains(t, err.Error(), "guess")
+	})
+	t.Run("a stranger's key is unauthorised", func(t *testing.T) {
+		f := startFake(t)
+		stranger, _, err := sftptest.NewClientKey()
+		require.NoError(t, err)
+		f.Connection.Password, f.Connection.Key = nil, stranger
+		_, err = f.Dialer.Dial(t.Context(), f.Connection)
+		require.Equal(t, registry.Unauthorised, remotetest.Kind(t, err))
 	})
 	t.Run("a key with a passphrase logs in", func(t *testing.T) {
 		f := startFake(t)

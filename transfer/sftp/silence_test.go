@@ -83,6 +83,7 @@ func TestSilentServer(t *testing.T) {
 	})
 	t.Run("a cancelled context frees a stalled upload at once", func(t *testing.T) {
 		f := startFake(t)
+		f.Connection.Settings.IdleTimeout = time.Hour
 		f.SetFaults(sftptest.Faults{StallUploadAt: 100_000})
 		ctx, cancel := context.WithCancel(t.Context())
 		f.OnStrike(cancel)
