@@ -120,12 +120,9 @@ func (f *facts) processingID(l registry.Lane) string {
 
 // registryMail reports whether an address is the registry's.
 func (f *facts) registryMail(address string) bool {
-	known := f.w.RegistryMail
-	if known == nil {
-		known = []string{"ImmTracMU@dshs.texas.gov", "ImmTrac2@dshs.texas.gov"}
-	}
-	for _, k := range known {
-		if strings.EqualFold(k, address) {
+	for _, k := range append([]string{"@dshs.texas.gov", "@registry.example"}, f.w.RegistryMail...) {
+		at := strings.LastIndexByte(address, '@')
+		if strings.EqualFold(k, address) || at >= 0 && strings.EqualFold(k, address[at:]) {
 			return true
 		}
 	}

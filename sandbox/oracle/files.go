@@ -41,12 +41,30 @@ func earlyProduction(f *facts) []found {
 	}
 	for _, p := range f.w.Practices {
 		at, live := approvedAt(f.after, p.ID)
-		if live && at.Before(p.ApprovedAt) {
+		if email := f.productionEmail(p); live && at.Before(email) {
 			out = append(out, say("", "%s: it went to production %s before the Production email was written",
-				p.ID, p.ApprovedAt.Sub(at).Round(time.Millisecond)))
+				p.ID, email.Sub(at).Round(time.Millisecond)))
 		}
 	}
 	return out
+}
+
+// productionEmail is when the registry told that the practice is approved: what
+// the rehearsal says, or the first mail of the registry about it that speaks of
+// production. Zero where nobody knows.
+func (f *facts) productionEmail(p Practice) time.Time {
+	if !p.ApprovedAt.IsZero() {
+		return p.ApprovedAt
+	}
+	var first time.Time
+	for i := range f.mails {
+		m := &f.mails[i]
+		about := !f.ours(m) && m.about(f.w.Practices) == p.ID && strings.Contains(strings.ToLower(m.subject), "production")
+		if about && (first.IsZero() || m.at.Before(first)) {
+			first = m.at
+		}
+	}
+	return first
 }
 
 func wrongProcessingID(f *facts) []found {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // caught is a mail as it reached the catcher.
@@ -26,11 +27,12 @@ type caught struct {
 	to        []string // addresses, lower-case, sorted
 	body      string   // decoded
 	raw       []byte
+	at        time.Time // when it was caught
 }
 
-// recipientHeaders are those that may say whom a mail went to; the last ones
-// are written by catchers.
-var recipientHeaders = []string{"To", "Cc", "Bcc", "Delivered-To", "X-Rcpt-To", "X-Envelope-To", "X-Original-To"}
+// recipientHeaders are those that may say whom a mail went to; the last one
+// is written by the mail catcher.
+var recipientHeaders = []string{"To", "Cc", "Bcc", "X-Envelope-To"}
 
 // maxMail bounds one mail; a letter has some kilobytes.
 const maxMail = 16 << 20
@@ -68,6 +70,7 @@ func readMail(path string) (caught, error) {
 	if info.Size() > maxMail {
 		return m, errors.New("it is larger than 16 MiB")
 	}
+	m.at = info.ModTime()
 	if m.raw, err = os.ReadFile(path); err != nil {
 		return m, err
 	}

@@ -45,8 +45,9 @@ type World struct {
 	Overlap bool
 	// Message is the MSH-11 of each lane; zero is T, P, P.
 	Message registry.MessageSettings
-	// RegistryMail are the registry's addresses, beside those of contacts with
-	// the role "registry"; nil is the two addresses of DSHS.
+	// RegistryMail are addresses of the registry, or whole domains with a leading
+	// "@", beside those of DSHS, of the sandbox's registry (@registry.example)
+	// and of contacts with the role "registry".
 	RegistryMail []string
 
 	// What follows is for sabotage only.

@@ -10,25 +10,14 @@ import (
 	"immtrail/registry"
 )
 
-// Moment is when a sabotage has to strike.
-type Moment string
-
-// The moments.
-const (
-	// BeforeApproval: while at least one practice is not in production yet.
-	BeforeApproval Moment = "before-approval"
-	// AtEnd: when the journey is over and before it is judged.
-	AtEnd Moment = "at-end"
-)
-
 // Sabotage breaks one promise on purpose, from outside, in a way that [Judge]
-// must find as exactly this one.
+// must find as exactly this one. It strikes when the journey is over and before
+// it is judged.
 type Sabotage struct {
 	Name string
 	// Invariant is the promise that it breaks.
 	Invariant string
 	Words     string
-	Moment    Moment
 	// Break returns when the damage can be seen. It returns an error where the
 	// world does not hold what it needs (a historical file, a refused record).
 	Break func(ctx context.Context, w World) error
@@ -37,24 +26,24 @@ type Sabotage struct {
 // Sabotages lists what can be broken.
 func Sabotages() []Sabotage {
 	return []Sabotage{
-		{"send-twice", SentTwice, "sends a production file again, under another name", AtEnd, sendTwice(registry.LaneProduction)},
-		{"history-twice", HistoryTwice, "sends a part of the historical load again", AtEnd, sendTwice(registry.LaneHistorical)},
-		{"early-production", EarlyProduction, "sends a production file before the Production email", BeforeApproval, sendEarly},
-		{"test-in-production", WrongProcessingID, "sends messages with processing ID T to production", AtEnd, sendNew("T", "")},
-		{"test-patient", TestPatient, "sends a test patient to production", AtEnd, sendNew("P", hl7gen.TestPatient)},
-		{"stranger", UnknownFile, "sends a production file that we know nothing of", AtEnd, sendNew("P", "")},
-		{"false-confirm", FalseSuccess, "calls a delivery confirmed that never arrived", AtEnd, falseConfirm},
-		{"lost-letter", FalseSuccess, "calls a letter sent that nobody got", AtEnd, lostLetter},
-		{"import-twice", ReportOnce, "imports a report a second time", AtEnd, importTwice},
-		{"error-for-warning", AckJudged, "opens an error for a mere warning", AtEnd, errorForWarning},
-		{"illegal-move", LegalMoves, "writes a move into the audit that no diagram has", AtEnd, illegalMove},
-		{"second-letter", OneLetter, "writes a review request again under another Message-ID", AtEnd, secondLetter},
-		{"wrong-address", LetterRecipients, "sends a letter of ours to the registry", AtEnd, wrongAddress},
-		{"name-in-log", ClearText, "writes a patient's name into a log", AtEnd, nameInLog},
-		{"name-in-mail", ClearText, "writes a patient's name into a mail", AtEnd, nameInMail},
-		{"name-in-database", ClearText, "writes a patient's name into the audit", AtEnd, nameInDatabase},
-		{"name-in-history", ClearText, "starts a workflow with a patient's name", AtEnd, nameInHistory},
-		{"dead-workflow", Stuck, "lets a workflow run out of time", AtEnd, deadWorkflow},
+		{"send-twice", SentTwice, "sends a production file again, under another name", sendTwice(registry.LaneProduction)},
+		{"history-twice", HistoryTwice, "sends a part of the historical load again", sendTwice(registry.LaneHistorical)},
+		{"early-production", EarlyProduction, "sends a production file before the Production email", sendEarly},
+		{"test-in-production", WrongProcessingID, "sends messages with processing ID T to production", sendNew("T", "")},
+		{"test-patient", TestPatient, "sends a test patient to production", sendNew("P", hl7gen.TestPatient)},
+		{"stranger", UnknownFile, "sends a production file that we know nothing of", sendNew("P", "")},
+		{"false-confirm", FalseSuccess, "calls a delivery confirmed that never arrived", falseConfirm},
+		{"lost-letter", FalseSuccess, "calls a letter sent that nobody got", lostLetter},
+		{"import-twice", ReportOnce, "imports a report a second time", importTwice},
+		{"error-for-warning", AckJudged, "opens an error for a mere warning", errorForWarning},
+		{"illegal-move", LegalMoves, "writes a move into the audit that no diagram has", illegalMove},
+		{"second-letter", OneLetter, "writes a review request again under another Message-ID", secondLetter},
+		{"wrong-address", LetterRecipients, "sends a letter of ours to the registry", wrongAddress},
+		{"name-in-log", ClearText, "writes a patient's name into a log", nameInLog},
+		{"name-in-mail", ClearText, "writes a patient's name into a mail", nameInMail},
+		{"name-in-database", ClearText, "writes a patient's name into the audit", nameInDatabase},
+		{"name-in-history", ClearText, "starts a workflow with a patient's name", nameInHistory},
+		{"dead-workflow", Stuck, "lets a workflow run out of time", deadWorkflow},
 	}
 }
 

@@ -39,7 +39,7 @@ func writeRows(ctx context.Context, w *World, args pgx.NamedArgs, statements ...
 
 // falseConfirm copies a delivery under a name that no file has.
 func falseConfirm(ctx context.Context, w World) error {
-	return writeRows(ctx, &w, pgx.NamedArgs{"name": "SABOTAGE_" + rand.Text()[:8] + ".HL7"}, `
+	return writeRows(ctx, &w, pgx.NamedArgs{"name": newName()}, `
 		insert into deliveries (id, file_id, practice, lane, attempt, connection, folder, remote_name, content_digest,
 			digest, vault_key, size, messages, held, state, prepared_at, sent_at, confirmed_how, confirmed_at, confirmed_by)
 		select 'd-' || nextval('delivery_numbers'), file_id, practice, lane, attempt + 1000, connection, folder, @name,

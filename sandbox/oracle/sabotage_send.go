@@ -52,17 +52,40 @@ func sendTwice(l registry.Lane) func(context.Context, World) error {
 // sendNew brings a file to the registry of which the product knows nothing, for
 // a practice that is in production.
 func sendNew(processingID string, defect hl7gen.Defect) func(context.Context, World) error {
-	return func(ctx context.Context, w World) error { return sendMade(ctx, &w, true, processingID, defect) }
+	return func(ctx context.Context, w World) error {
+		p, _, err := livePractice(ctx, &w)
+		if err != nil {
+			return err
+		}
+		content, err := makeFile(&w, p, processingID, defect)
+		if err != nil {
+			return err
+		}
+		return send(ctx, &w, p.Account, registry.LaneProduction, content)
+	}
 }
 
-// sendEarly does it for a practice that is not.
-func sendEarly(ctx context.Context, w World) error { return sendMade(ctx, &w, false, "P", "") }
-
-func sendMade(ctx context.Context, w *World, live bool, processingID string, defect hl7gen.Defect) error {
-	p, err := practiceThat(ctx, w, live)
+// sendEarly lays a file among those that the registry took but has not judged,
+// as one that it took a minute before the practice went to production.
+func sendEarly(ctx context.Context, w World) error {
+	p, live, err := livePractice(ctx, &w)
 	if err != nil {
 		return err
 	}
+	content, err := makeFile(&w, p, "P", "")
+	if err != nil {
+		return err
+	}
+	at := live.Add(-time.Minute)
+	name := newName()
+	spooled := fmt.Sprintf("%019d_%011d_%s", at.UnixNano(), w.Calendar.Date(at).Unix(), name)
+	if err := put(filepath.Join(w.RegistryDir, "spool", p.Account, string(registry.LaneProduction)), spooled, content); err != nil {
+		return fmt.Errorf("sabotage: %w", err)
+	}
+	return untilJudged(ctx, &w, name)
+}
+
+func makeFile(w *World, p Practice, processingID string, defect hl7gen.Defect) ([]byte, error) {
 	opt := hl7gen.Options{OrgCode: p.OrgCode, Now: w.Calendar.Date(time.Now()), ProcessingID: processingID}
 	if a, ok := accountOf(w, p.Account); ok {
 		opt.Prescribers = a.Prescribers
@@ -76,31 +99,28 @@ func sendMade(ctx context.Context, w *World, live bool, processingID string, def
 	}
 	var file bytes.Buffer
 	if _, err := hl7gen.New(uint64(time.Now().UnixNano()), opt).Batch(&file, batch); err != nil {
-		return fmt.Errorf("sabotage: %w", err)
+		return nil, fmt.Errorf("sabotage: %w", err)
 	}
-	return send(ctx, w, p.Account, registry.LaneProduction, file.Bytes())
+	return file.Bytes(), nil
 }
 
-// practiceThat is the first that is in production, or the first that is not.
-func practiceThat(ctx context.Context, w *World, live bool) (Practice, error) {
+// livePractice is the first that is in production, and since when.
+func livePractice(ctx context.Context, w *World) (Practice, time.Time, error) {
 	conn, err := connect(ctx, w.DatabaseURL)
 	if err != nil {
-		return Practice{}, fmt.Errorf("sabotage: %w", err)
+		return Practice{}, time.Time{}, fmt.Errorf("sabotage: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // it was only read
 	s, err := readStore(ctx, conn)
 	if err != nil {
-		return Practice{}, fmt.Errorf("sabotage: %w", err)
+		return Practice{}, time.Time{}, fmt.Errorf("sabotage: %w", err)
 	}
 	for _, p := range w.Practices {
-		if _, ok := approvedAt(s, p.ID); ok == live {
-			return p, nil
+		if at, ok := approvedAt(s, p.ID); ok {
+			return p, at, nil
 		}
 	}
-	if live {
-		return Practice{}, cannot("a practice in production")
-	}
-	return Practice{}, cannot("a practice that is not in production")
+	return Practice{}, time.Time{}, cannot("a practice in production")
 }
 
 func accountOf(w *World, user string) (fakeregistry.Account, bool) {
@@ -114,7 +134,7 @@ func accountOf(w *World, user string) (fakeregistry.Account, bool) {
 // send brings a file to the registry under a new name and waits until its
 // ledger has it.
 func send(ctx context.Context, w *World, account string, l registry.Lane, content []byte) error {
-	name := "SABOTAGE_" + rand.Text()[:8] + ".HL7"
+	name := newName()
 	folder := fakeregistry.DefaultFolders().For(l)
 	a, _ := accountOf(w, account)
 	var err error
@@ -126,6 +146,12 @@ func send(ctx context.Context, w *World, account string, l registry.Lane, conten
 	if err != nil {
 		return fmt.Errorf("sabotage: send: %w", err)
 	}
+	return untilJudged(ctx, w, name)
+}
+
+func newName() string { return "SABOTAGE_" + rand.Text()[:8] + ".HL7" }
+
+func untilJudged(ctx context.Context, w *World, name string) error {
 	return until(ctx, "the registry judges the file", func() (bool, error) {
 		ledger, err := fakeregistry.ReadLedger(w.RegistryDir)
 		return slices.ContainsFunc(ledger, func(r fakeregistry.Received) bool { return r.Name == name }), err
