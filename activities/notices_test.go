@@ -120,7 +120,7 @@ func TestLetters(t *testing.T) {
 	r := b.reports(t)
 	good, facts := b.delivered(t, 1, registry.LaneTest, 2)
 	bad, badFacts := b.delivered(t, 2, registry.LaneTest, 2)
-	b.answer(t, "ack.hl7", ack(facts.ControlIDs[0], "", "")+ack(facts.ControlIDs[1], "", "")+ack(badFacts.ControlIDs[0], "CLR-100", "x"))
+	b.layReport(t, "ack.hl7", ack(facts.ControlIDs[0], "", "")+ack(facts.ControlIDs[1], "", "")+ack(badFacts.ControlIDs[0], "CLR-100", "x"))
 	b.collect(t, r, "ack.hl7")
 
 	t.Run("a review is asked of the registry, with the files that were error-free", func(t *testing.T) {

@@ -54,8 +54,8 @@ func ack(control, code, text string) string {
 		"MSA|" + msa + "|" + control + "\r" + errs
 }
 
-// answer lays a report into the registry's folder.
-func (b *bundle) answer(t *testing.T, name string, content string) {
+// layReport lays a report into the registry's folder.
+func (b *bundle) layReport(t *testing.T, name string, content string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(b.drop, b.profile.Folders.Reports, name), []byte(content), 0o644))
 }
@@ -92,7 +92,7 @@ func TestReportsOfAFile(t *testing.T) {
 	a := b.reports(t)
 	d, facts := b.delivered(t, 1, registry.LaneProduction, 4)
 	ids := facts.ControlIDs
-	b.answer(t, "ack1.hl7", "FHS|^~\\&\rBHS|^~\\&\r"+ack(ids[0], "", "")+ack(ids[1], "IMR-111", secretName)+
+	b.layReport(t, "ack1.hl7", "FHS|^~\\&\rBHS|^~\\&\r"+ack(ids[0], "", "")+ack(ids[1], "IMR-111", secretName)+
 		ack(ids[2], "IMR-109", "Duplicate")+ack("stranger", "", "")+"BTS|4\rFTS|1\r")
 
 	t.Run("one that was not taken in is listed", func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestReportsOfAFile(t *testing.T) {
 	})
 
 	t.Run("the rest comes with another report, and then the file is answered", func(t *testing.T) {
-		b.answer(t, "ack2.hl7", ack(ids[1], "", "")+ack(ids[3], "", ""))
+		b.layReport(t, "ack2.hl7", ack(ids[1], "", "")+ack(ids[3], "", ""))
 		_, settled := b.collect(t, a, "ack2.hl7")
 		require.Equal(t, 1, settled.Verified)
 		answer := must(t, a.Answer, activities.AnswerInput{Scope: scope(), FileID: d.FileID})
@@ -147,7 +147,7 @@ func TestReportOfARefusedFile(t *testing.T) {
 	d, _ := b.delivered(t, 1, registry.LaneProduction, 3)
 	control := d.FileID + "-1" // of our envelope
 	head := "|^~\\&|ImmTrac24.16|TEXIIS||TEST0001|20260303044526-0500||" + d.RemoteName + "||R1|" + control + "\r"
-	b.answer(t, "ack.hl7", "FHS"+head+"BHS"+head+ack(control, "FIR-001", "File rejected")+"BTS|1\rFTS|1\r")
+	b.layReport(t, "ack.hl7", "FHS"+head+"BHS"+head+ack(control, "FIR-001", "File rejected")+"BTS|1\rFTS|1\r")
 	imported, settled := b.collect(t, a, "ack.hl7")
 	require.Zero(t, imported.Unmatched)
 	require.Equal(t, 1, settled.Opened)
@@ -159,7 +159,7 @@ func TestReportThatNobodyUnderstands(t *testing.T) {
 	t.Parallel()
 	b := open(t, registry.PhaseProduction)
 	a := b.reports(t)
-	b.answer(t, "report.pdf", "%PDF-1.7 "+secretName)
+	b.layReport(t, "report.pdf", "%PDF-1.7 "+secretName)
 	imported, _ := b.collect(t, a, "report.pdf")
 	require.Equal(t, activities.ImportReportResult{Unreadable: true}, imported)
 	require.Empty(t, must(t, a.ListReports, listInput()).Reports, "it is kept and not fetched again")
@@ -175,7 +175,7 @@ func TestListReports(t *testing.T) {
 	a := b.reports(t)
 	b.profile.Reports.NamePattern = "dqa*"
 	for i, name := range []string{"dqa-b.txt", "dqa-a.txt", "dqa-c.txt.part", "readme.txt"} {
-		b.answer(t, name, name)
+		b.layReport(t, name, name)
 		at := b.now.Add(time.Duration(i) * time.Minute)
 		require.NoError(t, os.Chtimes(filepath.Join(b.drop, b.profile.Folders.Reports, name), at, at))
 	}
@@ -208,7 +208,7 @@ func TestFetchReportFaults(t *testing.T) {
 	t.Parallel()
 	b := open(t, registry.PhaseProduction)
 	a := b.reports(t)
-	b.answer(t, "ack.hl7", ack("1", "", ""))
+	b.layReport(t, "ack.hl7", ack("1", "", ""))
 	in := activities.FetchReportInput{Connection: "texas-sftp", Name: "ack.hl7"}
 
 	t.Run("half a report is none", func(t *testing.T) {
@@ -228,7 +228,7 @@ func TestFetchReportFaults(t *testing.T) {
 		requireKind(t, registry.Missing, err)
 	})
 	t.Run("a worker killed between file store and database does it again", func(t *testing.T) {
-		b.answer(t, "ack2.hl7", ack("2", "", ""))
+		b.layReport(t, "ack2.hl7", ack("2", "", ""))
 		twice := in
 		twice.Name = "ack2.hl7"
 		ctx, cancel := context.WithCancel(t.Context())

@@ -1,0 +1,267 @@
+package activities_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/activities"
+	"immtrail/hl7"
+	"immtrail/internal/hl7gen"
+	"immtrail/registry"
+)
+
+func (b *bundle) histories() *activities.Histories {
+	return &activities.Histories{DB: b.db, Files: b.files, Clock: func() time.Time { return b.now }}
+}
+
+func planInput(part int) activities.PlanHistoryInput {
+	return activities.PlanHistoryInput{Scope: scope(), PartMessages: part}
+}
+
+func (b *bundle) setHistory(t *testing.T, state registry.HistoryState) {
+	t.Helper()
+	must(t, b.practices.SetHistory, activities.SetHistoryInput{Scope: scope(), State: state, By: maria, Key: "history/" + string(state)})
+}
+
+// messagesOf are the messages of a batch, byte for byte.
+func messagesOf(t *testing.T, batch []byte) []string {
+	t.Helper()
+	var out []string
+	r := hl7.NewReader(bytes.NewReader(batch), hl7.Limits{})
+	for {
+		u, err := r.Next()
+		if err != nil {
+			return out
+		}
+		if u.Kind == hl7.KindMessage {
+			out = append(out, string(u.Raw()))
+		}
+	}
+}
+
+func (b *bundle) bytes(t *testing.T, id string) []byte {
+	t.Helper()
+	f, err := b.db.File(t.Context(), id)
+	require.NoError(t, err)
+	src, err := b.vault.Open(t.Context(), f.VaultKey)
+	require.NoError(t, err)
+	defer src.Close()
+	var buf bytes.Buffer
+	_, err = buf.ReadFrom(src)
+	require.NoError(t, err)
+	return buf.Bytes()
+}
+
+func TestPlanHistory(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a := b.histories()
+	b.setHistory(t, registry.HistoryAsked)
+
+	t.Run("there is nothing to plan before something came", func(t *testing.T) {
+		require.Equal(t, activities.HistoryPlan{}, must(t, a.PlanHistory, planInput(10)))
+	})
+
+	first, _ := b.batch(t, 1, registry.LaneHistorical, 25, hl7gen.MissingBirthDate, hl7gen.TestPatient)
+	second, _ := b.batch(t, 2, registry.LaneHistorical, 7)
+	b.put(t, registry.LaneHistorical, "2019.hl7", second)
+	b.put(t, registry.LaneHistorical, "2018.hl7", first)
+	plan := must(t, a.PlanHistory, planInput(10))
+
+	t.Run("sources are split on message boundaries and counted", func(t *testing.T) {
+		require.NotEmpty(t, plan.Digest)
+		require.Equal(t, 2, plan.Files)
+		require.Equal(t, 32, plan.Messages)
+		require.Equal(t, 4, plan.Parts, "10, 10, 5 of the first and 7 of the second")
+		require.Positive(t, plan.Doses)
+		require.Equal(t, 1, plan.Held, "the test patient")
+		require.Positive(t, plan.Errors)
+		require.NotEmpty(t, plan.Top)
+		require.Positive(t, plan.FirstYear)
+		require.LessOrEqual(t, plan.FirstYear, plan.LastYear)
+	})
+
+	t.Run("planning again, and on another day, gives the same plan", func(t *testing.T) {
+		b.now = b.now.AddDate(0, 0, 1)
+		require.Equal(t, plan, must(t, a.PlanHistory, planInput(10)))
+	})
+
+	t.Run("parts of another size are another plan", func(t *testing.T) {
+		other := must(t, a.PlanHistory, planInput(16))
+		require.NotEqual(t, plan.Digest, other.Digest)
+		require.Equal(t, plan.Messages, other.Messages)
+		require.Equal(t, plan, must(t, a.PlanHistory, planInput(10)))
+	})
+
+	t.Run("nothing is listed before it is approved", func(t *testing.T) {
+		_, err := run(t, a.ListParts, activities.ListPartsInput{Scope: scope(), Max: 10})
+		requireKind(t, registry.NotAllowed, err)
+	})
+
+	t.Run("the approval is of exactly this plan", func(t *testing.T) {
+		b.setHistory(t, registry.HistoryPlanned)
+		approve := activities.ApproveHistoryInput{Scope: scope(), Digest: "0" + plan.Digest[1:], By: maria, Key: "approve"}
+		if approve.Digest == plan.Digest {
+			approve.Digest = "1" + plan.Digest[1:]
+		}
+		_, err := run(t, a.ApproveHistory, approve)
+		requireKind(t, registry.NotAllowed, err)
+		approve.Digest = plan.Digest
+		must(t, a.ApproveHistory, approve)
+		must(t, a.ApproveHistory, approve)
+	})
+
+	t.Run("the parts hold every message of the sources, in order, byte for byte", func(t *testing.T) {
+		var got []string
+		for after := 0; ; {
+			page := must(t, a.ListParts, activities.ListPartsInput{Scope: scope(), After: after, Max: 3})
+			for _, part := range page.Parts {
+				got = append(got, messagesOf(t, b.bytes(t, part.File.ID))...)
+				after = part.Ordinal
+			}
+			if len(page.Parts) == 0 {
+				break
+			}
+		}
+		require.Equal(t, append(messagesOf(t, first), messagesOf(t, second)...), got)
+	})
+
+	t.Run("an approved load is not planned again", func(t *testing.T) {
+		_, err := run(t, a.PlanHistory, planInput(10))
+		requireKind(t, registry.NotAllowed, err)
+	})
+}
+
+func TestPlanHistoryOfBadSources(t *testing.T) {
+	t.Parallel()
+
+	t.Run("a source that is no HL7 gives an error and no part", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, registry.PhaseProduction)
+		good, _ := b.batch(t, 1, registry.LaneHistorical, 3)
+		b.put(t, registry.LaneHistorical, "a.hl7", good)
+		b.put(t, registry.LaneHistorical, "b.hl7", []byte("%PDF-1.7 patients"))
+		plan := must(t, b.histories().PlanHistory, planInput(10))
+		require.Equal(t, 1, plan.Files)
+		require.Equal(t, 3, plan.Messages)
+		require.Positive(t, plan.Errors)
+	})
+
+	t.Run("half a source is none", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, registry.PhaseProduction)
+		good, _ := b.batch(t, 1, registry.LaneHistorical, 3)
+		long := append(append([]byte{}, good...), []byte("MSH|^~\\&|"+string(bytes.Repeat([]byte("x"), 2<<20)))...)
+		b.put(t, registry.LaneHistorical, "a.hl7", long)
+		plan := must(t, b.histories().PlanHistory, planInput(2))
+		require.Empty(t, plan.Digest)
+		require.Zero(t, plan.Parts)
+		require.Positive(t, plan.Errors)
+	})
+
+	t.Run("what two sources have in common is sent once", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, registry.PhaseProduction)
+		good, _ := b.batch(t, 1, registry.LaneHistorical, 4)
+		b.put(t, registry.LaneHistorical, "a.hl7", good)
+		b.put(t, registry.LaneHistorical, "b.hl7", bytes.Replace(good, []byte("FHS|^~\\&|"), []byte("FHS|^~\\&|OTHER"), 1))
+		plan := must(t, b.histories().PlanHistory, planInput(2))
+		require.Equal(t, 2, plan.Parts)
+		require.Equal(t, 4, plan.Messages)
+	})
+
+	t.Run("a file that is still being written is waited for", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, registry.PhaseProduction)
+		good, _ := b.batch(t, 1, registry.LaneHistorical, 2)
+		b.put(t, registry.LaneHistorical, "a.hl7.part", good)
+		plan := must(t, b.histories().PlanHistory, planInput(2))
+		require.Equal(t, activities.HistoryPlan{Unstable: 1}, plan)
+	})
+
+	t.Run("a worker stopped in the middle plans the same afterwards", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, registry.PhaseProduction)
+		good, _ := b.batch(t, 1, registry.LaneHistorical, 9)
+		b.put(t, registry.LaneHistorical, "a.hl7", good)
+		ctx, cancel := context.WithCancel(t.Context())
+		b.files.Clock = func() time.Time { // first asked for while the source is staged
+			cancel()
+			return b.now
+		}
+		_, err := b.histories().PlanHistory(ctx, planInput(2))
+		require.Error(t, err)
+		b.files.Clock = func() time.Time { return b.now }
+		plan := must(t, b.histories().PlanHistory, planInput(2))
+		require.Equal(t, 5, plan.Parts)
+		require.Equal(t, 9, plan.Messages)
+		require.Empty(t, b.arrived(t, b.profile.Folders.Historical), "planning sends nothing")
+	})
+
+	t.Run("a folder that is not there is no empty load", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, registry.PhaseProduction)
+		require.NoError(t, os.RemoveAll(filepath.Join(b.outbox, "sunrise", "historical")))
+		_, err := run(t, b.histories().PlanHistory, planInput(2))
+		requireKind(t, registry.Missing, err)
+		_, err = run(t, b.histories().PlanHistory, planInput(0))
+		requireKind(t, registry.Invalid, err)
+	})
+}
+
+func TestReconcileHistory(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, r := b.histories(), b.reports(t)
+	b.setHistory(t, registry.HistoryAsked)
+	content, facts := b.batch(t, 1, registry.LaneHistorical, 6, hl7gen.TestPatient)
+	b.put(t, registry.LaneHistorical, "a.hl7", content)
+	plan := must(t, a.PlanHistory, planInput(3))
+	b.setHistory(t, registry.HistoryPlanned)
+	must(t, a.ApproveHistory, activities.ApproveHistoryInput{Scope: scope(), Digest: plan.Digest, By: maria, Key: "approve"})
+	count := func(t *testing.T) activities.HistoryCounts {
+		t.Helper()
+		c := must(t, a.ReconcileHistory, activities.ReconcileHistoryInput{Scope: scope()})
+		require.Zero(t, c.Difference)
+		return c
+	}
+
+	t.Run("before anything was sent", func(t *testing.T) {
+		require.Equal(t, activities.HistoryCounts{Parts: 2, Messages: 6, Held: 1, NotSent: 5}, count(t))
+	})
+
+	t.Run("after the parts went out", func(t *testing.T) {
+		for _, part := range must(t, a.ListParts, activities.ListPartsInput{Scope: scope(), Max: 10}).Parts {
+			b.check(t, part.File, registry.LaneHistorical)
+			p := must(t, b.deliveries.PrepareDelivery, activities.PrepareDeliveryInput{
+				Scope: scope(), File: part.File, Lane: registry.LaneHistorical, Attempt: 1,
+			})
+			must(t, b.deliveries.UploadFile, b.uploadInput(p))
+			must(t, b.deliveries.ConfirmDelivery, b.confirmInput(p))
+		}
+		require.Equal(t, activities.HistoryCounts{Parts: 2, Delivered: 2, Messages: 6, Held: 1, Sent: 5, Unanswered: 5}, count(t))
+	})
+
+	t.Run("after the registry has answered", func(t *testing.T) {
+		report := ""
+		for i, id := range facts.ControlIDs {
+			if i == 2 {
+				report += ack(id, "IMR-111", "x")
+			} else {
+				report += ack(id, "", "")
+			}
+		}
+		b.layReport(t, "ack.hl7", report)
+		b.collect(t, r, "ack.hl7")
+		c := count(t)
+		require.Equal(t, 5, c.Answered())
+		require.Zero(t, c.Unanswered)
+		require.Equal(t, 1, c.Rejected)
+	})
+}
