@@ -18,6 +18,7 @@ import (
 	"immtrail/internal/buildid"
 	"immtrail/internal/temporalconn"
 	"immtrail/internal/wire"
+	"immtrail/registry"
 	"immtrail/registry/texas"
 	"immtrail/vault"
 	"immtrail/workflows"
@@ -73,7 +74,8 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 		return err
 	}
 	defer r.close()
-	w, err := r.worker(opts, log)
+	fatal := make(chan error, 1)
+	w, err := r.worker(opts, log, fatal)
 	if err != nil {
 		return err
 	}
@@ -89,10 +91,14 @@ func Run(ctx context.Context, cfg *config.Config, opts Options) error {
 	if opts.Ready != nil {
 		opts.Ready()
 	}
-	<-ctx.Done()
-	log.Info("the worker stops; running steps may finish", "within", cfg.Worker.StopTimeout.String())
+	select {
+	case <-ctx.Done():
+		log.Info("the worker stops; running steps may finish", "within", cfg.Worker.StopTimeout.String())
+	case err = <-fatal: // it ends, so that whoever watches it starts another
+		err = fmt.Errorf("the worker lost Temporal for good: %w", err)
+	}
 	w.Stop()
-	return nil
+	return err
 }
 
 // open opens every room, or closes again what it has opened.
@@ -109,7 +115,10 @@ func open(ctx context.Context, cfg *config.Config, opts Options, log *slog.Logge
 	if r.letters, err = r.wire.Profiles().Letters(); err != nil {
 		return r, err
 	}
-	if r.store, err = r.wire.Store(ctx); err != nil {
+	if err := patiently(ctx, log, "the database", func(ctx context.Context) error {
+		r.store, err = r.wire.Store(ctx)
+		return err
+	}); err != nil {
 		return r, err
 	}
 	r.closers = append(r.closers, r.store.Close)
@@ -125,37 +134,42 @@ func open(ctx context.Context, cfg *config.Config, opts Options, log *slog.Logge
 		return r, err
 	}
 	extra = append(extra, func(o *client.Options) { o.MetricsHandler = m.temporal })
-	if r.client, err = dial(ctx, settings, log, extra...); err != nil {
+	if err := patiently(ctx, log, "Temporal", func(ctx context.Context) error {
+		r.client, err = temporalconn.Dial(ctx, settings, log, extra...)
+		return err
+	}); err != nil {
 		return r, err
 	}
 	r.closers = append(r.closers, r.client.Close)
-	return r, nil
+	// Workflows set them: with one missing their tasks would fail for ever.
+	return r, temporalconn.EnsureSearchAttributes(ctx, r.client, cfg.Temporal.Namespace)
 }
 
-// dialPatience is how long a worker waits for a Temporal that is starting too,
-// as it does after a power cut.
-const dialPatience = time.Minute
+// startPatience is how long a worker waits for a database and a Temporal that
+// are starting too, as they do after a power cut.
+const startPatience = time.Minute
 
-// dial connects to Temporal, patiently.
-func dial(ctx context.Context, s temporalconn.Settings, log *slog.Logger, opts ...temporalconn.Option) (client.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialPatience)
+// patiently tries until it succeeds. Only what may be late is waited for: wrong
+// settings and refusals are said at once.
+func patiently(ctx context.Context, log *slog.Logger, what string, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
 	for {
-		c, err := temporalconn.Dial(ctx, s, log, opts...)
-		if err == nil {
-			return c, nil
+		err := try(ctx)
+		if err == nil || registry.KindOf(err) != registry.Transient {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return err
 		case <-time.After(time.Second):
-			log.Warn("Temporal does not answer yet", "address", s.HostPort)
+			log.Warn("waiting at the start", "for", what)
 		}
 	}
 }
 
 // worker registers workflows and activities.
-func (r *rooms) worker(opts Options, log *slog.Logger) (worker.Worker, error) {
+func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (worker.Worker, error) {
 	mail, err := r.wire.Mail()
 	if err != nil {
 		return nil, err
@@ -168,6 +182,10 @@ func (r *rooms) worker(opts Options, log *slog.Logger) (worker.Worker, error) {
 		Interceptors:                           []interceptor.WorkerInterceptor{&around{hooks: opts.Hooks}},
 		OnFatalError: func(err error) {
 			log.Error("the worker lost Temporal for good", "error", err.Error())
+			select {
+			case fatal <- err:
+			default: // told already
+			}
 		},
 	})
 	workflows.Register(w)
