@@ -49,13 +49,10 @@ func earlyProduction(f *facts) []found {
 	return out
 }
 
-// productionEmail is when the registry told that the practice is approved: what
-// the rehearsal says, or the first mail of the registry about it that speaks of
-// production. Zero where nobody knows.
+// productionEmail is when the registry told that the practice is approved: the
+// first mail of the registry about it that speaks of production, else what the
+// rehearsal says. Zero where nobody knows.
 func (f *facts) productionEmail(p Practice) time.Time {
-	if !p.ApprovedAt.IsZero() {
-		return p.ApprovedAt
-	}
 	var first time.Time
 	for i := range f.mails {
 		m := &f.mails[i]
@@ -63,6 +60,9 @@ func (f *facts) productionEmail(p Practice) time.Time {
 		if about && (first.IsZero() || m.at.Before(first)) {
 			first = m.at
 		}
+	}
+	if first.IsZero() {
+		return p.ApprovedAt
 	}
 	return first
 }
