@@ -267,8 +267,10 @@ func TestHostKey(t *testing.T) {
 	t.Run("a right pin holds on a server that has a key of another type too", func(t *testing.T) {
 		second := ecdsaKey(t)
 		f := startFake(t, second)
-		f.Connection.HostKeys = []string{line(second)}
-		require.Equal(t, ssh.FingerprintSHA256(second.PublicKey()), f.dial(t).Capabilities().HostKey)
+		for _, key := range []ssh.PublicKey{f.HostKey(), second.PublicKey()} {
+			f.Connection.HostKeys = []string{string(ssh.MarshalAuthorizedKey(key))}
+			require.Equal(t, ssh.FingerprintSHA256(key), f.dial(t).Capabilities().HostKey)
+		}
 	})
 	t.Run("a scan shows what may be pinned", func(t *testing.T) {
 		f := startFake(t)
