@@ -2,7 +2,6 @@ package activities_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
@@ -198,7 +197,7 @@ func TestLetters(t *testing.T) {
 			in.FileID = bad.FileID
 			must(t, a.SendNotice, in)
 			require.NotEmpty(t, man.to(t))
-			require.False(t, strings.Contains(man.last().Body, "<no value>"), kind)
+			require.NotContains(t, man.last().Body, "<no value>", kind)
 		}
 		_, err = run(t, a.SendNotice, letterInput(activities.NoticeFirstFile, "first"))
 		requireKind(t, registry.Missing, err)

@@ -30,9 +30,9 @@ func (b *bundle) reports(t *testing.T) *activities.Reports {
 }
 
 // delivered brings a batch all the way to the registry.
-func (b *bundle) delivered(t *testing.T, seed uint64, lane registry.Lane, messages int, defects ...hl7gen.Defect) (db.Delivery, hl7gen.Facts) {
+func (b *bundle) delivered(t *testing.T, seed uint64, lane registry.Lane, messages int) (db.Delivery, hl7gen.Facts) {
 	t.Helper()
-	content, facts := b.batch(t, seed, lane, messages, defects...)
+	content, facts := b.batch(t, seed, lane, messages)
 	f := b.stage(t, lane, fmt.Sprintf("export%d.hl7", seed), content)
 	b.check(t, f, lane)
 	p := must(t, b.deliveries.PrepareDelivery, activities.PrepareDeliveryInput{Scope: scope(), File: f, Lane: lane, Attempt: 1})

@@ -52,19 +52,21 @@ const recordErrorFrom = `
 type ErrorFilter struct {
 	Practice, Site, Code, FileID string
 	Owner                        registry.Owner
-	// State; empty means open and corrected, "all" means every state.
+	// State; empty means open and corrected, [AllErrors] means every state.
 	State registry.ErrorState
 	// DueBefore keeps what is due before a date.
 	DueBefore time.Time
 	Limit     int
 }
 
+// AllErrors in an [ErrorFilter] is no state but all of them.
+const AllErrors registry.ErrorState = "all"
+
 func (f ErrorFilter) args() pgx.NamedArgs {
 	states := []string{string(f.State)}
-	switch f.State {
-	case "":
+	if f.State == "" {
 		states = []string{string(registry.ErrorOpen), string(registry.ErrorCorrected)}
-	case "all":
+	} else if f.State == AllErrors {
 		states = []string{}
 	}
 	due := &f.DueBefore

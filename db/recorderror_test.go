@@ -220,7 +220,7 @@ func TestWaiveError(t *testing.T) {
 		_, got := b.imported(t, "2", day0.AddDate(0, 0, 1), says([2]string{"1", "IMR-111"}))
 		require.Zero(t, got.Opened)
 		require.Empty(t, b.errors(t, db.ErrorFilter{}))
-		require.Equal(t, 2, b.errors(t, db.ErrorFilter{State: "all"})[0].Times)
+		require.Equal(t, 2, b.errors(t, db.ErrorFilter{State: db.AllErrors})[0].Times)
 	})
 
 	t.Run("rows that must not exist are refused", func(t *testing.T) {

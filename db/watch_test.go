@@ -186,7 +186,9 @@ func TestNotices(t *testing.T) {
 			f    db.NoticeFilter
 			want int
 		}{
-			{db.NoticeFilter{}, 2}, {db.NoticeFilter{Practice: p}, 1}, {db.NoticeFilter{State: db.NoticeOff}, 1},
+			{db.NoticeFilter{}, 2},
+			{db.NoticeFilter{Practice: p}, 1},
+			{db.NoticeFilter{State: db.NoticeOff}, 1},
 			{db.NoticeFilter{Kind: registry.LetterHold}, 0},
 		} {
 			list, err := b.ListNotices(ctx, c.f)
