@@ -89,6 +89,13 @@ func TestDataConverter(t *testing.T) {
 		}
 		require.Equal(t, want, decode[status](t, on(march), typed))
 	})
+}
+
+func TestDataConverterCannotDecode(t *testing.T) {
+	t.Parallel()
+	want := status{Practice: "sunrise-plano", Open: 3}
+	march, june := key("2026-03", 1), key("2026-06", 2)
+
 	t.Run("a key that is not there is named", func(t *testing.T) {
 		t.Parallel()
 		err := dataConverter(t, on(june)).FromPayload(encode(t, on(march), want), &status{})

@@ -102,7 +102,7 @@ func get(t *testing.T, u string) *http.Request {
 
 func TestEngine(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "temporal")
-	e := start(t, engine.Options{Dir: dir, CodecEndpoint: "http://127.0.0.1:1/secret"})
+	e := start(t, engine.Options{Dir: dir})
 	c := dial(t, e.HostPort())
 	work(t, c)
 
@@ -141,6 +141,19 @@ func TestEngine(t *testing.T) {
 		require.Equal(t, http.StatusOK, code, answer)
 		require.Equal(t, "up", result(t, c, "nap/1"))
 	})
+	t.Run("after a stop and a start a sleeping workflow finishes", func(t *testing.T) {
+		startNap(t, c, "nap/2", time.Millisecond)
+		require.NoError(t, e.Stop())
+		again := dial(t, start(t, engine.Options{Dir: dir, NoUI: true}).HostPort())
+		work(t, again)
+		require.NoError(t, again.SignalWorkflow(t.Context(), "nap/2", "", "go", "slept"))
+		require.Equal(t, "slept", result(t, again, "nap/2"))
+	})
+}
+
+func TestDoors(t *testing.T) {
+	e := start(t, engine.Options{Dir: t.TempDir(), CodecEndpoint: "http://127.0.0.1:1/secret"})
+
 	t.Run("the Web UI knows the codec endpoint", func(t *testing.T) {
 		_, settings := body(t, http.DefaultClient, get(t, e.UIURL()+"/api/v1/settings"))
 		var s struct{ Codec struct{ Endpoint string } }
@@ -169,14 +182,6 @@ func TestEngine(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, net.ParseIP(host).IsLoopback())
 		}
-	})
-	t.Run("after a stop and a start a sleeping workflow finishes", func(t *testing.T) {
-		startNap(t, c, "nap/2", time.Millisecond)
-		require.NoError(t, e.Stop())
-		again := dial(t, start(t, engine.Options{Dir: dir, NoUI: true}).HostPort())
-		work(t, again)
-		require.NoError(t, again.SignalWorkflow(t.Context(), "nap/2", "", "go", "slept"))
-		require.Equal(t, "slept", result(t, again, "nap/2"))
 	})
 }
 
