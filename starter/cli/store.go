@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"fmt"
+	"crypto/rand"
 	"time"
 
 	"immtrail/db"
@@ -58,7 +58,7 @@ func (a *app) fileStore(ctx context.Context) (*vault.Vault, error) {
 // act is what a person does now. Each run of a command is an act of its own.
 func (a *app) act(by registry.Actor, what, reason string) db.Act {
 	return db.Act{
-		Key: fmt.Sprintf("cli/%s/%s", what, a.env.Now().UTC().Format(time.RFC3339Nano)),
+		Key: "cli/" + what + "/" + rand.Text(),
 		By:  by, Reason: reason, At: a.now(),
 	}
 }

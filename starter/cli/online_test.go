@@ -1,0 +1,205 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/activities"
+	"immtrail/config"
+	"immtrail/db"
+	"immtrail/internal/dbtest"
+	"immtrail/registry"
+	"immtrail/starter/cli"
+	"immtrail/vault"
+	"immtrail/workflows"
+)
+
+func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
+
+// fakeEngine stands for Temporal: it keeps what it was asked and answers what
+// it was told to.
+type fakeEngine struct {
+	onboarded map[string]workflows.OnboardingInput
+	updates   []sentUpdate
+	// answer is what updates are answered with.
+	answer func(workflowID, name string, arg any) (workflows.Answer, error)
+	// queries are answered by workflow ID and name.
+	queries   map[string]any
+	triggered []string
+	trigger   error
+	schedules []activities.EnsureSchedulesInput
+	signals   []string
+	missing   []string
+	workers   []string
+}
+
+type sentUpdate struct {
+	workflowID, name string
+	arg              any
+}
+
+func (f *fakeEngine) Onboard(_ context.Context, p *registry.Practice, in workflows.OnboardingInput) (bool, error) {
+	_, again := f.onboarded[p.ID]
+	f.onboarded[p.ID] = in
+	return again, nil
+}
+
+func (f *fakeEngine) Update(_ context.Context, id, name string, arg, answer any) error {
+	f.updates = append(f.updates, sentUpdate{id, name, arg})
+	out, err := f.answer(id, name, arg)
+	*answer.(*workflows.Answer) = out
+	return err
+}
+
+func (f *fakeEngine) Query(_ context.Context, id, name string, answer any) error {
+	value, ok := f.queries[id+" "+name]
+	if !ok {
+		return cli.ErrGone
+	}
+	b, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, answer)
+}
+
+func (f *fakeEngine) Signal(_ context.Context, id, name string, _ any) error {
+	f.signals = append(f.signals, id+" "+name)
+	return nil
+}
+
+func (f *fakeEngine) Trigger(_ context.Context, id string) error {
+	f.triggered = append(f.triggered, id)
+	return f.trigger
+}
+
+func (f *fakeEngine) EnsureSchedules(_ context.Context, in activities.EnsureSchedulesInput) error {
+	f.schedules = append(f.schedules, in)
+	return nil
+}
+
+func (f *fakeEngine) EnsureSearchAttributes(context.Context) error {
+	f.missing = nil
+	return nil
+}
+
+func (f *fakeEngine) MissingSearchAttributes(context.Context) ([]string, error) {
+	return f.missing, nil
+}
+func (f *fakeEngine) Workers(context.Context) ([]string, error) { return f.workers, nil }
+func (f *fakeEngine) Close()                                    {}
+
+// bench is a harness with a database, a file store, an outbox and a Temporal of
+// our own.
+type bench struct {
+	*harness
+	eng   *fakeEngine
+	store *db.Store
+	keys  map[string]string
+}
+
+const settingsText = `
+temporal: {address: "127.0.0.1:1"}
+database: {url: env:DB_URL}
+vault: {url: "file://%[1]s/files", recipients: [%[2]s], identities: [env:IDENTITY]}
+sealing: {keys: [{id: a, secret: env:KEY}], digest_key: env:KEY}
+outbox: {dir: outbox, stable: 30s}
+profile: {dir: profiles}
+notify: {from: Mary Major <mary@example.org>}
+people:
+  mary: {name: Mary Major, email: mary@example.org}
+  sam: {name: Sam Minor, may_act_for: [mary]}
+`
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	return benchOn(t, dbtest.New(t, db.Migrate))
+}
+
+func benchOn(t *testing.T, url string) *bench {
+	t.Helper()
+	h := newHarness(t)
+	secret, recipient, err := vault.NewIdentity()
+	require.NoError(t, err)
+	key := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
+	h.file(t, config.FileName, fmt.Sprintf(settingsText, h.dir, recipient))
+	require.NoError(t, os.MkdirAll(filepath.Join(h.dir, "profiles"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(h.dir, "outbox"), 0o700))
+	b := &bench{
+		harness: h, keys: map[string]string{"IDENTITY": secret, "KEY": key, "DB_URL": url},
+		eng: &fakeEngine{
+			onboarded: map[string]workflows.OnboardingInput{}, queries: map[string]any{}, workers: []string{"worker:1@host"},
+			answer: func(string, string, any) (workflows.Answer, error) { return workflows.Answer{Words: "done"}, nil },
+		},
+	}
+	vars := h.vars
+	h.env.Getenv = func(name string) string {
+		if v, ok := b.keys[name]; ok {
+			return v
+		}
+		return vars[name]
+	}
+	h.env.Dial = func(context.Context, *config.Config, func(string) string) (cli.Engine, error) { return b.eng, nil }
+	return b
+}
+
+// open is the database as a test looks at it.
+func (b *bench) open(t *testing.T) *db.Store {
+	t.Helper()
+	if b.store != nil {
+		return b.store
+	}
+	sealer, err := db.NewSealer([]byte(strings.Repeat("k", 32)), db.SealKey{ID: "a", Key: []byte(strings.Repeat("k", 32))})
+	require.NoError(t, err)
+	store, err := db.Open(t.Context(), db.Options{URL: b.keys["DB_URL"], Sealer: sealer})
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	b.store = store
+	return store
+}
+
+func (b *bench) at() time.Time { return b.env.Now() }
+
+// connection makes "dshs" known.
+func (b *bench) connection(t *testing.T) {
+	t.Helper()
+	require.NoError(t, b.open(t).SaveConnection(t.Context(), db.Connection{
+		Name: "dshs", Protocol: "sftp", Host: "127.0.0.1", Port: 1, Username: "u", SecretRef: "env:KEY",
+	}, b.act("connection")))
+}
+
+// practice adds sunrise-plano in a phase.
+func (b *bench) practice(t *testing.T, phase registry.Phase) {
+	t.Helper()
+	b.connection(t)
+	b.run(t, "practice", "add", b.file(t, "practice.yaml", practiceFile+"phase: "+string(phase)+"\n")).exits(0)
+}
+
+func (b *bench) act(key string) db.Act {
+	return db.Act{Key: key, By: registry.Actor{Name: "Test", Via: "cli"}, At: b.at()}
+}
+
+// last is the last update that was sent.
+func (b *bench) last(t *testing.T) sentUpdate {
+	t.Helper()
+	require.NotEmpty(t, b.eng.updates)
+	return b.eng.updates[len(b.eng.updates)-1]
+}
+
+func (b *bench) events(t *testing.T, kind string) []db.Event {
+	t.Helper()
+	events, err := b.open(t).Events(t.Context(), db.EventQuery{Kind: kind})
+	require.NoError(t, err)
+	return events
+}
+
+var mary = registry.Actor{Name: "Mary Major", Via: "cli"}

@@ -1,0 +1,248 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/registry"
+	"immtrail/starter/cli"
+	"immtrail/workflows"
+)
+
+func TestPractice(t *testing.T) {
+	b := newBench(t)
+	path := b.file(t, "practice.yaml", practiceFile)
+
+	t.Run("list says how to begin when there is none", func(t *testing.T) {
+		b.run(t, "practice", "list").exits(0).shows("starter practice add FILE.yaml")
+	})
+	t.Run("add needs the connection first", func(t *testing.T) {
+		b.run(t, "practice", "add", path).exits(1).complains("dshs", "starter connection add")
+	})
+	b.connection(t)
+	t.Run("add makes it known, with its outbox and an audit row", func(t *testing.T) {
+		b.run(t, "practice", "add", path).exits(0).fits().shows("1 site", "starter onboard sunrise-plano")
+		for _, lane := range []string{"test", "production", "historical"} {
+			require.DirExists(t, filepath.Join(b.dir, "outbox", "sunrise-plano", lane))
+		}
+		events := b.events(t, "practice-added")
+		require.Len(t, events, 1)
+		require.Equal(t, "Mary Major", events[0].By.Name)
+	})
+	t.Run("adding it again changes its data and nothing else", func(t *testing.T) {
+		again := b.file(t, "again.yaml", strings.Replace(practiceFile, "Pediatrics of Plano", "Family Care", 1)+"phase: production\n")
+		var p registry.Practice
+		b.run(t, "practice", "add", again, "-o", "json").exits(0).json(&p)
+		require.Equal(t, "Sunrise Family Care", p.Name)
+		require.Equal(t, registry.PhaseRegistered, p.Phase)
+	})
+	t.Run("list and show agree", func(t *testing.T) {
+		b.run(t, "practice", "list").exits(0).fits().line("sunrise-plano", "registered", "1 site", "dshs")
+		b.run(t, "practice", "list", "--phase", "production").exits(0).shows("There is none")
+		b.run(t, "practice", "show", "sunrise-plano").exits(0).fits().line("Org code", "BURL6343").line("ehr-vendor", "desk@ehr.example")
+		var p registry.Practice
+		b.run(t, "practice", "show", "sunrise-plano", "-o", "json").json(&p)
+		require.Equal(t, "0001112000", p.IISID)
+	})
+	t.Run("a practice that is not there exits with 1", func(t *testing.T) {
+		b.run(t, "practice", "show", "nobody").exits(1).complains(`no practice "nobody"`, "starter practice list")
+	})
+	t.Run("every fault of a file is said at once", func(t *testing.T) {
+		bad := b.file(t, "bad.yaml", "id: Sunrise Plano\nname: ''\norg_code: x\n")
+		b.run(t, "practice", "add", bad).exits(1).complains("id:", "name:", "org_code:", "connection:", "sites:")
+	})
+	t.Run("a slip of the pen in a file is no empty value", func(t *testing.T) {
+		b.run(t, "practice", "add", b.file(t, "slip.yaml", "identifier: x")).exits(1).complains("identifier")
+		b.run(t, "practice", "add", b.file(t, "slip.yaml", "id: 7")).exits(1).complains("id: is text")
+	})
+}
+
+func TestPersons(t *testing.T) {
+	b := newBench(t)
+	b.connection(t)
+	path := b.file(t, "practice.yaml", practiceFile)
+
+	t.Run("a login that nobody knows is refused, with the lines to add", func(t *testing.T) {
+		b.env.Login = "eve"
+		b.run(t, "practice", "add", path).exits(1).complains("eve:", "people:")
+	})
+	t.Run("root is refused", func(t *testing.T) {
+		b.env.Login = "root"
+		b.run(t, "practice", "add", path).exits(1).complains("root changes nothing")
+		b.run(t, "practice", "add", path, "--as", "mary").exits(1)
+	})
+	t.Run("everybody may look", func(t *testing.T) {
+		b.run(t, "practice", "list").exits(0)
+		b.run(t, "status").exits(0)
+	})
+	t.Run("a person may not act for another without leave", func(t *testing.T) {
+		b.env.Login = "mary"
+		b.run(t, "practice", "add", path, "--as", "sam").exits(1).complains("may_act_for")
+	})
+	t.Run("with leave the audit log names both", func(t *testing.T) {
+		b.env.Login = "sam"
+		b.run(t, "practice", "add", path, "--as", "mary").exits(0)
+		require.Equal(t, "Mary Major (entered by Sam Minor)", b.events(t, "practice-added")[0].By.Name)
+	})
+	t.Run("in a rehearsal anybody may, and the act is marked as claimed", func(t *testing.T) {
+		b.env.Login = "root"
+		b.vars["IMMTRAIL_ALLOW_AS"] = "1"
+		b.run(t, "practice", "add", path).exits(1)
+		b.run(t, "practice", "add", path, "--as", "Tess Tester").exits(0)
+		e := b.events(t, "practice-changed")[0]
+		require.Equal(t, "Tess Tester", e.By.Name)
+		require.True(t, e.By.Claimed)
+		b.run(t, "audit", "list").exits(0).fits().line("practice changed", "Tess Tester", "claimed")
+	})
+	t.Run("logins of a Windows domain are found", func(t *testing.T) {
+		b.env.Login = `CLINIC\Mary`
+		b.run(t, "practice", "add", path).exits(0)
+	})
+}
+
+func TestOnboard(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseRegistered)
+
+	t.Run("begins once, in the name of the person", func(t *testing.T) {
+		b.run(t, "onboard", "sunrise-plano").exits(0).shows("is on its way.", "starter status sunrise-plano")
+		require.Equal(t, mary, b.eng.onboarded["sunrise-plano"].By)
+		b.run(t, "onboard", "sunrise-plano").exits(0).shows("already")
+	})
+	t.Run("a practice that is not there is not begun", func(t *testing.T) {
+		b.run(t, "onboard", "nobody").exits(1)
+		require.NotContains(t, b.eng.onboarded, "nobody")
+	})
+	t.Run("acts go to the workflow that decides them", func(t *testing.T) {
+		for _, c := range []struct {
+			args           []string
+			workflow, name string
+		}{
+			{[]string{"review", "request", "sunrise-plano"}, "onboarding/sunrise-plano", "request-review"},
+			{[]string{"review", "changes", "sunrise-plano", "--reason", "consent"}, "onboarding/sunrise-plano", "record-revision"},
+			{[]string{"practice", "waive", "sunrise-plano", "--reason", "later"}, "onboarding/sunrise-plano", "waive-prerequisites"},
+			{[]string{"practice", "pause", "sunrise-plano", "--reason", "upgrade"}, "watch/sunrise-plano", "pause"},
+			{[]string{"submission", "pause", "sunrise-plano", "--reason", "upgrade"}, "watch/sunrise-plano", "pause"},
+			{[]string{"submission", "resume", "sunrise-plano", "--reason", "done"}, "watch/sunrise-plano", "resume"},
+			{[]string{"practice", "withdraw", "sunrise-plano", "--reason", "closed", "--yes"}, "watch/sunrise-plano", "withdraw"},
+		} {
+			b.run(t, c.args...).exits(0).shows("sunrise-plano: done.")
+			sent := b.last(t)
+			require.Equal(t, c.workflow, sent.workflowID)
+			require.Equal(t, c.name, sent.name)
+			require.Equal(t, mary, sent.arg.(workflows.Act).By)
+		}
+	})
+	t.Run("attesting nothing to send carries the site", func(t *testing.T) {
+		b.run(t, "submission", "attest", "sunrise-plano", "--reason", "closed", "--site", "plano").exits(0)
+		require.Equal(t, "plano", b.last(t).arg.(workflows.Attest).Site)
+	})
+	t.Run("a refusal is said in the workflow's words and exits with 1", func(t *testing.T) {
+		b.eng.answer = func(string, string, any) (workflows.Answer, error) {
+			return workflows.Answer{}, cli.Refused("2 of 3 error-free test files are answered")
+		}
+		b.run(t, "review", "request", "sunrise-plano").exits(1).complains("2 of 3 error-free test files")
+	})
+	t.Run("without the workflow it says how to begin", func(t *testing.T) {
+		b.eng.answer = func(string, string, any) (workflows.Answer, error) { return workflows.Answer{}, cli.ErrGone }
+		b.run(t, "review", "request", "sunrise-plano").exits(1).complains("starter onboard sunrise-plano")
+	})
+	t.Run("withdrawing asks twice, and every act for a reason", func(t *testing.T) {
+		b.run(t, "practice", "withdraw", "sunrise-plano", "--reason", "x").exits(2).complains("--yes")
+		b.run(t, "practice", "pause", "sunrise-plano").exits(2).complains("reason")
+	})
+}
+
+const productionEmail = "From: \"J. Ortiz\" <immtracmu@dshs.example>\r\nTo: mary@example.org\r\n" +
+	"Date: Tue, 31 Mar 2026 09:00:00 -0500\r\nMessage-ID: <prod-1@dshs.example>\r\nSubject: Production\r\n\r\nYou are live.\r\n"
+
+func TestProductionApprove(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseInReview)
+
+	t.Run("reads who, when and which from the email and keeps it", func(t *testing.T) {
+		b.run(t, "production", "approve", "sunrise-plano", "--email", b.file(t, "production.eml", productionEmail)).exits(0)
+		got := b.last(t).arg.(workflows.ApproveProduction)
+		require.Equal(t, "J. Ortiz", got.ApprovedBy)
+		require.Equal(t, "2026-03-31", got.EmailDate)
+		require.Equal(t, "<prod-1@dshs.example>", got.MessageID)
+		require.True(t, strings.HasPrefix(got.EvidenceID, "sha256/"))
+		require.FileExists(t, filepath.Join(b.dir, "files", filepath.FromSlash(got.EvidenceID)))
+		require.Equal(t, mary, got.By)
+	})
+	t.Run("what is given by hand counts more than the email", func(t *testing.T) {
+		b.run(t, "production", "approve", "sunrise-plano", "--email", "production.eml", "--approved-by", "A. Boss").exits(0)
+		require.Equal(t, "A. Boss", b.last(t).arg.(workflows.ApproveProduction).ApprovedBy)
+	})
+	t.Run("without the email, name and date are asked for", func(t *testing.T) {
+		b.run(t, "production", "approve", "sunrise-plano").exits(1).shows("approved_by is missing", "--email")
+		b.run(t, "production", "approve", "sunrise-plano", "--approved-by", "A", "--email-date", "31.3.").exits(1).shows("email_date")
+	})
+	t.Run("of several practices each is answered; one refusal exits with 1", func(t *testing.T) {
+		var got []struct {
+			Practice string
+			Accepted bool
+			Refused  string
+		}
+		b.run(t, "production", "approve", "sunrise-plano", "nobody", "--approved-by", "A", "--email-date", "2026-03-31", "-o", "json").
+			exits(1).json(&got)
+		require.True(t, got[0].Accepted)
+		require.False(t, got[1].Accepted)
+		require.NotEmpty(t, got[1].Refused)
+	})
+	t.Run("an email that cannot be read exits with 3", func(t *testing.T) {
+		b.run(t, "production", "approve", "sunrise-plano", "--email", "none.eml").exits(3)
+		require.NoError(t, os.WriteFile("empty.eml", nil, 0o600))
+		b.run(t, "production", "approve", "sunrise-plano", "--email", "empty.eml").exits(1).complains("empty")
+	})
+}
+
+func TestHistory(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseProduction)
+	digest := strings.Repeat("3f9c", 16)
+
+	t.Run("the vendor's answer is passed on", func(t *testing.T) {
+		b.run(t, "history", "answer", "sunrise-plano", "--yes", "--since", "2019-01-01").exits(0)
+		got := b.last(t)
+		require.Equal(t, "history/sunrise-plano", got.workflowID)
+		require.Equal(t, "2019-01-01", got.arg.(workflows.AnswerHistorical).Since)
+		b.run(t, "history", "answer", "sunrise-plano", "--no").exits(0)
+		require.False(t, b.last(t).arg.(workflows.AnswerHistorical).Can)
+	})
+	t.Run("yes without a date, and neither yes nor no, are wrong usage", func(t *testing.T) {
+		b.run(t, "history", "answer", "sunrise-plano", "--yes").exits(2).complains("--since")
+		b.run(t, "history", "answer", "sunrise-plano").exits(2)
+		b.run(t, "history", "answer", "sunrise-plano", "--yes", "--no").exits(2)
+	})
+	t.Run("without a load under way it says where the practice stands", func(t *testing.T) {
+		b.run(t, "history", "status", "sunrise-plano").exits(1).complains("starter status sunrise-plano")
+	})
+	progress := workflows.HistoryProgress{State: registry.HistoryPlanned}
+	progress.Plan.Digest, progress.Plan.Parts, progress.Plan.Messages = digest, 12, 5000
+	b.eng.queries["history/sunrise-plano history-progress"] = progress
+	t.Run("status shows the plan and the command that approves it", func(t *testing.T) {
+		b.run(t, "history", "status", "sunrise-plano").exits(0).fits().
+			line("Parts", "12").shows("starter history approve sunrise-plano --plan 3f9c3f9c3f9c")
+	})
+	t.Run("approve sends the whole digest of exactly what was seen", func(t *testing.T) {
+		b.run(t, "history", "approve", "sunrise-plano", "--plan", "3F9C3F9C3F9C").exits(0)
+		require.Equal(t, digest, b.last(t).arg.(workflows.ApproveHistorical).Digest)
+	})
+	t.Run("another plan than the one that waits is refused", func(t *testing.T) {
+		sent := len(b.eng.updates)
+		b.run(t, "history", "approve", "sunrise-plano", "--plan", "aaaaaaaaaaaa").exits(1).complains("the plan has changed")
+		b.run(t, "history", "approve", "sunrise-plano", "--plan", "3f").exits(2)
+		require.Len(t, b.eng.updates, sent)
+	})
+	t.Run("while it loads it tells parts and answers", func(t *testing.T) {
+		progress.State, progress.Sent, progress.InFlight = registry.HistoryLoading, 3, 2
+		progress.Counts.Sent, progress.Counts.Accepted = 1200, 1000
+		b.eng.queries["history/sunrise-plano history-progress"] = progress
+		b.run(t, "history", "status", "sunrise-plano").exits(0).fits().shows("part 3 of 12", "1000 of 1200 messages")
+	})
+}
