@@ -98,6 +98,18 @@ func TestPlanHistory(t *testing.T) {
 		require.Equal(t, plan.Messages, other.Messages)
 		require.Equal(t, plan, must(t, a.PlanHistory, planInput(10)))
 	})
+}
+
+func TestApproveHistory(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a := b.histories()
+	b.setHistory(t, registry.HistoryAsked)
+	first, _ := b.batch(t, 1, registry.LaneHistorical, 25)
+	second, _ := b.batch(t, 2, registry.LaneHistorical, 7)
+	b.put(t, registry.LaneHistorical, "2019.hl7", second)
+	b.put(t, registry.LaneHistorical, "2018.hl7", first)
+	plan := must(t, a.PlanHistory, planInput(10))
 
 	t.Run("nothing is listed before it is approved", func(t *testing.T) {
 		_, err := run(t, a.ListParts, activities.ListPartsInput{Scope: scope(), Max: 10})
@@ -175,6 +187,10 @@ func TestPlanHistoryOfBadSources(t *testing.T) {
 		require.Equal(t, 2, plan.Parts)
 		require.Equal(t, 4, plan.Messages)
 	})
+}
+
+func TestPlanHistoryOfWhatIsNotThere(t *testing.T) {
+	t.Parallel()
 
 	t.Run("a file that is still being written is waited for", func(t *testing.T) {
 		t.Parallel()

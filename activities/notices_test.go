@@ -160,6 +160,13 @@ func TestLetters(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestLettersToOurPeople(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseTesting)
+	a, man := b.notices(t)
+	file, _ := b.delivered(t, 1, registry.LaneTest, 2)
 
 	t.Run("a hold is told to our people with the commands that settle it", func(t *testing.T) {
 		must(t, b.practices.OpenHold, activities.OpenHoldInput{
@@ -194,7 +201,7 @@ func TestLetters(t *testing.T) {
 				continue // there is no production file to tell of
 			}
 			in := letterInput(kind, "bare/"+string(kind))
-			in.FileID = bad.FileID
+			in.FileID = file.FileID
 			must(t, a.SendNotice, in)
 			require.NotEmpty(t, man.to(t))
 			require.NotContains(t, man.last().Body, "<no value>", kind)

@@ -56,7 +56,8 @@ type ListReportsResult struct {
 }
 
 // ListReports lists the reports that were not imported before (by name, size
-// and time; the digest decides at import).
+// and time; the digest decides at import). Where the profile allows it, it
+// removes those that were.
 func (a *Reports) ListReports(ctx context.Context, in ListReportsInput) (ListReportsResult, error) {
 	defer beat(ctx, nil)()
 	out, err := a.listReports(ctx, in)
@@ -75,7 +76,13 @@ func (a *Reports) listReports(ctx context.Context, in ListReportsInput) (ListRep
 		return out, err
 	}
 	out.Refused = listing.Refused
-	fresh, err := a.DB.NewReportFiles(ctx, in.Connection, candidates(listing.Entries, profile.Reports.NamePattern))
+	files := candidates(listing.Entries, profile.Reports.NamePattern)
+	if profile.Transfer.DeleteReports {
+		if err := a.clearReports(ctx, remote, profile.Folders.Reports, in.Connection, files); err != nil {
+			return out, err
+		}
+	}
+	fresh, err := a.DB.NewReportFiles(ctx, in.Connection, files)
 	if err != nil {
 		return out, err
 	}
@@ -86,6 +93,21 @@ func (a *Reports) listReports(ctx context.Context, in ListReportsInput) (ListRep
 		out.Reports = append(out.Reports, RemoteReport{Name: f.Name, Size: f.Size})
 	}
 	return out, nil
+}
+
+// clearReports removes at the registry what was taken in by an earlier
+// collection; never what nobody could read.
+func (a *Reports) clearReports(ctx context.Context, remote transfer.Remote, folder, connection string, files []db.RemoteFile) error {
+	done, err := a.DB.ImportedReportFiles(ctx, connection, files)
+	if err != nil {
+		return err
+	}
+	for _, f := range done {
+		if err := remote.Remove(ctx, folder, f.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // candidates are the entries that look like finished reports, oldest first.

@@ -204,6 +204,26 @@ func TestListReports(t *testing.T) {
 	})
 }
 
+func TestReportsAreRemoved(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a := b.reports(t)
+	b.layReport(t, "ack.hl7", ack("1", "", ""))
+	b.layReport(t, "strange.pdf", "%PDF-1.7")
+	b.collect(t, a, "ack.hl7")
+	b.collect(t, a, "strange.pdf")
+	b.layReport(t, "new.hl7", ack("2", "", ""))
+	folder := b.profile.Folders.Reports
+
+	must(t, a.ListReports, listInput())
+	require.Equal(t, []string{"ack.hl7", "new.hl7", "strange.pdf"}, b.arrived(t, folder), "not unless the profile allows it")
+	b.profile.Transfer.DeleteReports = true
+	for range 2 {
+		require.Len(t, must(t, a.ListReports, listInput()).Reports, 1)
+		require.Equal(t, []string{"new.hl7", "strange.pdf"}, b.arrived(t, folder), "what nobody could read stays")
+	}
+}
+
 func TestFetchReportFaults(t *testing.T) {
 	t.Parallel()
 	b := open(t, registry.PhaseProduction)

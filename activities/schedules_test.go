@@ -128,6 +128,11 @@ func TestEnsureSchedules(t *testing.T) {
 		days := s.kept[activities.CycleScheduleID("sunrise-plano")].Spec.Calendars[0].DayOfMonth
 		require.Equal(t, []client.ScheduleRange{{Start: 1, End: 31, Step: 7}}, days)
 	})
+}
+
+func TestEnsureSchedulesOfARehearsal(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
 
 	for _, c := range []struct {
 		name    string
@@ -195,6 +200,12 @@ func TestEnsureSchedulesAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, s.kept[cycleID].State.Paused)
 	})
+}
+
+func TestEnsureSchedulesPausedAndRemoved(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	cycleID := activities.CycleScheduleID("sunrise-plano")
 
 	t.Run("pausing submission does not pause the reports", func(t *testing.T) {
 		t.Parallel()

@@ -18,14 +18,17 @@ func kinds(incidents []activities.Incident) []string {
 	return out
 }
 
-func TestLookAtPractice(t *testing.T) {
-	t.Parallel()
-	b := open(t, registry.PhaseProduction)
+// watcher looks at the practice some days after the beginning.
+func (b *bundle) watcher(t *testing.T, change func(*registry.Policy)) func(t *testing.T, day int) activities.LookResult {
+	t.Helper()
 	begin := b.now
 	a := &activities.Watches{DB: b.db, Profiles: b, Clock: func() time.Time { return b.now }}
 	policy := b.profile.Policy
 	policy.QuietSiteDays, policy.FloorWarnings, policy.FloorDays = 14, []int{20, 25, 28}, 30
-	look := func(t *testing.T, day int) activities.LookResult {
+	if change != nil {
+		change(&policy)
+	}
+	return func(t *testing.T, day int) activities.LookResult {
 		t.Helper()
 		b.now = begin.AddDate(0, 0, day)
 		// Called as it is: the test environment gives all activities one ID, and
@@ -34,6 +37,12 @@ func TestLookAtPractice(t *testing.T) {
 		require.NoError(t, err)
 		return got
 	}
+}
+
+func TestLookAtPracticeFloor(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	begin, look := b.now, b.watcher(t, nil)
 
 	t.Run("a quiet start is no incident", func(t *testing.T) {
 		got := look(t, 0)
@@ -75,9 +84,16 @@ func TestLookAtPractice(t *testing.T) {
 		require.Zero(t, got.DaysSince)
 		require.Empty(t, got.Current)
 	})
+}
+
+func TestLookAtPracticeOther(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	begin, look := b.now, b.watcher(t, func(p *registry.Policy) { p.ReportDueDays = 5 })
+	b.now = begin.AddDate(0, 0, 31) // Thursday, 2 April
+	b.delivered(t, 1, registry.LaneProduction, 2)
 
 	t.Run("a report is missing after business days, not days", func(t *testing.T) {
-		policy.ReportDueDays = 5 // day 31 is Thursday, 2 April
 		require.Zero(t, look(t, 36).MissingReports)
 		require.Zero(t, look(t, 38).MissingReports)
 		got := look(t, 39)
@@ -110,6 +126,7 @@ func TestLookAtPractice(t *testing.T) {
 	})
 
 	t.Run("no practice, no look", func(t *testing.T) {
+		a := &activities.Watches{DB: b.db, Profiles: b, Clock: time.Now}
 		_, err := run(t, a.LookAtPractice, activities.LookInput{Scope: activities.Scope{Practice: "nobody"}})
 		requireKind(t, registry.Missing, err)
 	})

@@ -68,6 +68,11 @@ func TestReconcileReport(t *testing.T) {
 		require.Equal(t, []string{"IEE-777"}, got.NewCodes)
 		require.Equal(t, registry.OwnerDataTeam, b.errors(t, db.ErrorFilter{})[0].Owner)
 	})
+}
+
+func TestReconcileReportRepeats(t *testing.T) {
+	t.Parallel()
+	later := day0.AddDate(0, 0, 3)
 
 	t.Run("repeats are one error, and a report's repeats too", func(t *testing.T) {
 		t.Parallel()
@@ -111,7 +116,7 @@ func TestReconcileReport(t *testing.T) {
 
 func TestErrorsAreVerified(t *testing.T) {
 	t.Parallel()
-	later, last := day0.AddDate(0, 0, 3), day0.AddDate(0, 0, 6)
+	later := day0.AddDate(0, 0, 3)
 
 	t.Run("when a corrected record is taken, whatever its control ID", func(t *testing.T) {
 		t.Parallel()
@@ -148,6 +153,11 @@ func TestErrorsAreVerified(t *testing.T) {
 		_, got := b.imported(t, "2", later, says([2]string{"1", ""}))
 		require.Zero(t, got.Verified)
 	})
+}
+
+func TestErrorsAreVerifiedByTheirOwnLane(t *testing.T) {
+	t.Parallel()
+	later, last := day0.AddDate(0, 0, 3), day0.AddDate(0, 0, 6)
 
 	t.Run("not by a test file: that proves nothing about true data", func(t *testing.T) {
 		t.Parallel()

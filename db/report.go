@@ -59,30 +59,42 @@ type RemoteFile struct {
 }
 
 // NewReportFiles returns those of files whose report was not taken in yet
-// (imported, and its errors settled; or quarantined), in their order. Name, size and time tell; the digest decides at import.
+// (imported, and its errors settled; or quarantined), in their order. Name, size
+// and time tell; the digest decides at import.
 func (s *Store) NewReportFiles(ctx context.Context, connection string, files []RemoteFile) ([]RemoteFile, error) {
+	return s.pickReportFiles(ctx, connection, files, `not exists (select 1 `+seenReport+`
+		and (r.reconciled_at is not null or r.state = 'quarantined'))`)
+}
+
+// ImportedReportFiles returns those of files whose report was imported and its
+// errors settled: what nobody needs at the registry any more. A quarantined
+// report is not among them.
+func (s *Store) ImportedReportFiles(ctx context.Context, connection string, files []RemoteFile) ([]RemoteFile, error) {
+	return s.pickReportFiles(ctx, connection, files, `exists (select 1 `+seenReport+` and r.reconciled_at is not null)`)
+}
+
+const seenReport = `from report_files f join reports r on r.id = f.report_id
+	where f.connection = @connection and f.name = seen.name and f.size = seen.size and f.mtime = seen.mtime`
+
+func (s *Store) pickReportFiles(ctx context.Context, connection string, files []RemoteFile, where string) ([]RemoteFile, error) {
 	names := make([]string, len(files))
 	sizes := make([]int64, len(files))
 	times := make([]time.Time, len(files))
 	for i, f := range files {
 		names[i], sizes[i], times[i] = f.Name, f.Size, f.ModTime
 	}
-	fresh, err := many[struct {
+	picked, err := many[struct {
 		N int64 `db:"n"`
 	}](ctx, s.pool, `
 		select n from unnest(@names::text[], @sizes::bigint[], @times::timestamptz[])
 			with ordinality as seen (name, size, mtime, n)
-		where not exists (
-			select 1 from report_files f join reports r on r.id = f.report_id
-			where f.connection = @connection and f.name = seen.name and f.size = seen.size
-			  and f.mtime = seen.mtime and (r.reconciled_at is not null or r.state = 'quarantined'))
-		order by n`,
+		where `+where+` order by n`,
 		pgx.NamedArgs{"connection": connection, "names": names, "sizes": sizes, "times": times})
 	if err != nil {
-		return nil, fault("reports new", err)
+		return nil, fault("report files", err)
 	}
-	out := make([]RemoteFile, len(fresh))
-	for i, f := range fresh {
+	out := make([]RemoteFile, len(picked))
+	for i, f := range picked {
 		out[i] = files[f.N-1]
 	}
 	return out, nil

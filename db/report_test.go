@@ -152,6 +152,11 @@ func TestImportReportMatching(t *testing.T) {
 		r, _ := b.imported(t, "1", day0, says([2]string{"1", ""}, [2]string{"3", ""}))
 		require.Equal(t, 2, r.Unmatched)
 	})
+}
+
+func TestImportReportAnswers(t *testing.T) {
+	t.Parallel()
+	later := day0.AddDate(0, 0, 1)
 
 	t.Run("the worst item is the answer, and a later report replaces it", func(t *testing.T) {
 		t.Parallel()

@@ -120,6 +120,15 @@ func TestSettleIncidents(t *testing.T) {
 		require.Empty(t, out.Closed)
 		require.Empty(t, out.Current)
 	})
+}
+
+func TestSettleIncidentsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	ctx := t.Context()
+	p := b.live(t, "sunrise-plano")
+	quiet := db.IncidentSeed{Kind: "quiet-site", Site: "allen", Words: "quiet"}
+
 	t.Run("two at once open one", func(t *testing.T) {
 		done := make(chan error, 4)
 		for range cap(done) {
