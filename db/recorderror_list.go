@@ -63,11 +63,12 @@ type ErrorFilter struct {
 const AllErrors registry.ErrorState = "all"
 
 func (f ErrorFilter) args() pgx.NamedArgs {
-	states := []string{string(f.State)}
-	if f.State == "" {
-		states = []string{string(registry.ErrorOpen), string(registry.ErrorCorrected)}
-	} else if f.State == AllErrors {
-		states = []string{}
+	states, ok := map[registry.ErrorState][]string{
+		"":        {string(registry.ErrorOpen), string(registry.ErrorCorrected)},
+		AllErrors: {},
+	}[f.State]
+	if !ok {
+		states = []string{string(f.State)}
 	}
 	due := &f.DueBefore
 	if f.DueBefore.IsZero() {
