@@ -77,27 +77,30 @@ func beat(ctx context.Context, progress func() any) (stop func()) {
 	if timeout := activity.GetInfo(ctx).HeartbeatTimeout; timeout > 0 {
 		every = min(every, timeout/3)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
+	// The activity's own context records: ending the loop must not break off a
+	// heartbeat that is on its way.
+	ended, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			case <-ended:
+				return
+			}
 			if progress == nil {
 				activity.RecordHeartbeat(ctx)
 			} else {
 				activity.RecordHeartbeat(ctx, progress())
 			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				return
-			}
 		}
 	}()
 	return func() {
-		cancel()
+		close(ended)
 		<-done
 	}
 }

@@ -58,7 +58,7 @@ func playOnce(ctx context.Context, o options, s *stage.Stage, j *journey.Journey
 	}
 	v, judgeErr := judge(ctx, o, s, j)
 	if judgeErr != nil {
-		return scr.fail(exitCouldNot, judgeErr)
+		return scr.fail(exitCouldNot, errors.Join(err, judgeErr))
 	}
 	v.Wall = time.Since(began).Round(10 * time.Millisecond)
 	v.WorkerRestarts = s.WorkerRestarts()

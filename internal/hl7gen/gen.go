@@ -26,6 +26,10 @@ type Options struct {
 	ProcessingID string
 	// ReceivingFacility is MSH-6; TEXIIS by default.
 	ReceivingFacility string
+	// Series tells apart files about the same people: equal seeds with another
+	// series give the same patients and doses under other control IDs, as an EHR
+	// does that sends corrected records.
+	Series int
 }
 
 // A Facility is a site's identifier and its weight among the others; a weight
@@ -157,6 +161,9 @@ func stamp(t time.Time) string { return t.Format("20060102150405-0700") }
 
 func (g *Gen) nextID() string {
 	g.serial++
+	if g.opt.Series > 0 {
+		return fmt.Sprintf("G%x.%d-%07d", g.seed, g.opt.Series, g.serial)
+	}
 	return fmt.Sprintf("G%x-%07d", g.seed, g.serial)
 }
 

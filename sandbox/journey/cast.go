@@ -68,8 +68,8 @@ func bluebonnet() role {
 			{Messages: 3, Defects: []hl7gen.Defect{hl7gen.MissingBirthDate, hl7gen.MissingLot}},
 			{Messages: 3},
 			{Messages: 3, Defects: []hl7gen.Defect{hl7gen.NoConsent}},
+			{Messages: 3, Again: 3},
 			{Messages: 4},
-			{Messages: 5},
 		},
 		production: func(n int) fileScript {
 			switch n {

@@ -14,7 +14,7 @@ import (
 // write makes the bytes of a drop. The same drop always gives the same bytes.
 func (p *player) write(d drop) ([]byte, hl7gen.Facts, error) {
 	opt := hl7gen.Options{
-		OrgCode: p.practice.OrgCode, Now: d.Date, ProcessingID: "P",
+		OrgCode: p.practice.OrgCode, Now: d.Date, ProcessingID: "P", Series: d.Script.Again,
 	}
 	if d.Lane == registry.LaneTest {
 		opt.ProcessingID = "T"

@@ -311,3 +311,17 @@ func (quiet) Debug(string, ...any) {}
 func (quiet) Info(string, ...any)  {}
 func (quiet) Warn(string, ...any)  {}
 func (quiet) Error(string, ...any) {}
+
+// ApprovedAt is the moment on the wall clock at which the Production email of a
+// practice was written; zero where it was not.
+func (j *Journey) ApprovedAt(practice string) time.Time {
+	for _, p := range j.players {
+		if p.practice.ID != practice {
+			continue
+		}
+		if at, ok := p.journal.done("production-mail"); ok {
+			return j.stage.Calendar().Wall(at)
+		}
+	}
+	return time.Time{}
+}

@@ -65,13 +65,16 @@ func (s *Stage) writeSettings() error {
 	if err != nil {
 		return err
 	}
+	if err := writeFile(s.path("keys", "database.url"), []byte(s.databaseURL), 0o600); err != nil {
+		return err
+	}
 	cal := s.state.Calendar
 	text := fmt.Sprintf(`# Written by the sandbox at every start.
 temporal:
   address: %s
   namespace: default
 database:
-  url: %s
+  url: "file:%s"
 vault:
   url: file://%s
   recipients: [%s]
@@ -80,15 +83,7 @@ sealing:
   keys:
     - {id: rehearsal, secret: "file:%s"}
   digest_key: "file:%s"
-codec:
-  enabled: %t
-  keys:
-    - {id: rehearsal, secret: "file:%s"}
-  endpoint:
-    listen: "%s"
-    token: "file:%s"
-    origins: ["%s"]
-outbox:
+%soutbox:
   dir: %s
   stable: 150ms
 profile:
@@ -107,13 +102,28 @@ calendar:
   epoch: %s
   anchor: %s
   day: %s
-`, s.engine.HostPort(), s.databaseURL, s.path("vault"), strings.TrimSpace(string(recipient)),
+`, s.engine.HostPort(), s.path("keys", "database.url"), s.path("vault"), strings.TrimSpace(string(recipient)),
 		s.path("keys", "identity.key"), s.path("keys", "sealing-rehearsal.key"), s.path("keys", "digest.key"),
-		s.opts.Codec, s.path("keys", "codec-rehearsal.key"), s.codecAddr, s.path("keys", "token.key"), s.engine.UIURL(),
-		s.path("outbox"), s.path("profile"), s.MailPort(), CoordinatorMail, coordinator, CoordinatorMail,
+		s.codecSettings(), s.path("outbox"), s.path("profile"), s.MailPort(), CoordinatorMail, coordinator, CoordinatorMail,
 		s.metricsAddr, s.healthAddr,
 		cal.Epoch.Format(time.RFC3339Nano), cal.Anchor.Format(time.RFC3339Nano), cal.Day)
 	return writeFile(s.SettingsFile(), []byte(text), 0o600)
+}
+
+// codecSettings encrypt what lies in Temporal, where that is wanted.
+func (s *Stage) codecSettings() string {
+	if !s.opts.Codec {
+		return ""
+	}
+	return fmt.Sprintf(`codec:
+  enabled: true
+  keys:
+    - {id: rehearsal, secret: "file:%s"}
+  endpoint:
+    listen: "%s"
+    token: "file:%s"
+    origins: ["%s"]
+`, s.path("keys", "codec-rehearsal.key"), s.codecAddr, s.path("keys", "token.key"), s.engine.UIURL())
 }
 
 // profileOverlay is what a rehearsal changes of the Texas profile, as a
@@ -123,7 +133,6 @@ policy:
   patience: %g
   history_part_messages: %d
   quiet_site_days: 6
-  report_due_days: 5
 `
 
 func (s *Stage) writeProfile() error {

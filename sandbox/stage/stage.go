@@ -73,7 +73,7 @@ const DatabaseName = "immtrail"
 const RegistryFolder = "registry"
 
 // Build builds the stage. What was built is taken down again when it fails.
-func Build(ctx context.Context, opts Options) (s *Stage, err error) {
+func Build(ctx context.Context, opts Options) (*Stage, error) {
 	if opts.Log == nil {
 		opts.Log = func(string, ...any) {}
 	}
@@ -84,35 +84,38 @@ func Build(ctx context.Context, opts Options) (s *Stage, err error) {
 	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o711); err != nil { //nolint:gosec // PostgreSQL's user has to pass
 		return nil, err
 	}
-	s = &Stage{opts: opts, dir: dir, sameGroup: opts.SameGroup}
-	defer func() {
-		if err != nil {
-			s.Close()
-		}
-	}()
-	down, err := s.loadState(opts.Day)
-	if err != nil {
+	s := &Stage{opts: opts, dir: dir, sameGroup: opts.SameGroup}
+	if err := s.build(ctx); err != nil {
+		s.Close()
 		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stage) build(ctx context.Context) error {
+	down, err := s.loadState(s.opts.Day)
+	if err != nil {
+		return err
 	}
 	stop := make(chan struct{})
 	go s.beat(stop)
 	s.closers = append(s.closers, func() { close(stop) })
 	if err := s.writeProfile(); err != nil {
-		return nil, err
+		return err
 	}
 	for _, step := range []func(context.Context) error{
 		s.startPostgres, s.startMail, s.startEngine, s.configure, s.startRegistry,
 	} {
 		if err := step(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if down > 0 {
 		if err := s.moveCalendars(ctx, down); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, s.startWorker(ctx)
+	return s.startWorker(ctx)
 }
 
 func (s *Stage) startPostgres(ctx context.Context) error {
@@ -333,3 +336,6 @@ func freeAddr() (string, error) {
 
 // HostPort is the Temporal frontend.
 func (s *Stage) HostPort() string { return s.engine.HostPort() }
+
+// MetricsURL is the worker's metrics page.
+func (s *Stage) MetricsURL() string { return "http://" + s.metricsAddr + "/metrics" }

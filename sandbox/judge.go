@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"immtrail/sandbox/fakeregistry"
+	"immtrail/sandbox/journey"
+	"immtrail/sandbox/oracle"
+	"immtrail/sandbox/stage"
+)
+
+// judge asks the oracle, which does not take the product's word for anything.
+func judge(ctx context.Context, o options, s *stage.Stage, j *journey.Journey) (verdict, error) {
+	w, err := world(ctx, o, s, j)
+	if err != nil {
+		return verdict{}, err
+	}
+	if o.sabotage != "" {
+		if err := sabotage(ctx, o.sabotage, w); err != nil {
+			return verdict{}, err
+		}
+	}
+	if o.record != "" {
+		if _, err := oracle.ExportHistories(ctx, s.Temporal(), o.record); err != nil {
+			return verdict{}, err
+		}
+	}
+	found, err := oracle.Judge(ctx, w)
+	if err != nil {
+		return verdict{}, err
+	}
+	v := verdict{Day: s.Calendar().Day.String()}
+	for _, r := range j.Rows() {
+		counts, err := oracle.Count(ctx, w, r.Practice)
+		if err != nil {
+			return v, err
+		}
+		v.Rows = append(v.Rows, verdictRow{
+			Row: r, FilesSent: counts.FilesSent, Verified: counts.Verified, Reports: counts.Reports,
+			ErrorsOpened: counts.ErrorsOpened, ErrorsSettled: counts.ErrorsSettled,
+		})
+		for _, missing := range r.Missing {
+			v.Reasons = append(v.Reasons, fmt.Sprintf("%s did not reach: %s", r.Practice, missing))
+		}
+	}
+	for _, f := range found {
+		v.Reasons = append(v.Reasons, f.Invariant+": "+f.Words)
+	}
+	v.OK = len(v.Reasons) == 0
+	return v, nil
+}
+
+func sabotage(ctx context.Context, name string, w oracle.World) error {
+	for _, s := range oracle.Sabotages() {
+		if s.Name == name {
+			return s.Break(ctx, w)
+		}
+	}
+	return fmt.Errorf("no sabotage is called %q; -sabotage help lists them", name)
+}
+
+// world is where the oracle may look.
+func world(ctx context.Context, o options, s *stage.Stage, j *journey.Journey) (oracle.World, error) {
+	patients, err := j.Patients()
+	if err != nil {
+		return oracle.World{}, err
+	}
+	accounts, err := fakeregistry.ReadAccounts(s.Path(stage.RegistryFolder))
+	if err != nil {
+		return oracle.World{}, err
+	}
+	logs, err := filepath.Glob(s.Path("logs", "*.log"))
+	if err != nil {
+		return oracle.World{}, err
+	}
+	w := oracle.World{
+		RegistryDir: s.Path(stage.RegistryFolder), MailDir: s.MailDir(), DatabaseURL: s.DatabaseURL(),
+		Temporal: s.Temporal(), Namespace: "default",
+		ScanDirs: []string{s.Path("postgres"), s.Path("temporal")}, NameDirs: []string{s.Path("outbox")},
+		Patients: patients, Overlap: o.outbox != "",
+		Accounts: accounts, RegistryAddr: s.Registry().Addr, HostKey: s.Registry().HostKey,
+		SMTPAddr: s.Mail().SMTPAddr(), Calendar: s.Calendar(),
+		Texts: map[string]string{},
+	}
+	for _, log := range logs {
+		if filepath.Base(log) != "registry.log" {
+			w.LogFiles = append(w.LogFiles, log)
+		}
+	}
+	for _, r := range j.Rows() {
+		p := oracle.Practice{ID: r.Practice, Account: r.Account, OrgCode: r.OrgCode}
+		p.ApprovedAt = j.ApprovedAt(r.Practice)
+		w.Practices = append(w.Practices, p)
+	}
+	page, err := fetch(ctx, s.MetricsURL())
+	if err != nil {
+		return w, err
+	}
+	w.Texts["metrics"] = page
+	return w, nil
+}
+
+func fetch(ctx context.Context, url string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("the worker's metrics: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	page, err := io.ReadAll(resp.Body)
+	return string(page), err
+}
