@@ -47,6 +47,8 @@ type statusLine struct {
 	Attention bool       `json:"attention"`
 	// Move is the command or the telephone call that moves it.
 	Move string `json:"move"`
+	// Call is the registry's contact, where the wait is the registry's.
+	Call string `json:"call,omitempty"`
 }
 
 func (a *app) status(ctx context.Context, attention bool) error {
@@ -136,11 +138,7 @@ func (a *app) addPhone(line *statusLine) {
 	if err != nil || strings.Contains(line.Move, loaded.Profile.DataExchangePhone) {
 		return
 	}
-	call := "call " + loaded.Profile.DataExchangePhone + " or write to " + loaded.Profile.DataExchangeEmail
-	if line.Move != "" {
-		call = line.Move + "; or " + call
-	}
-	line.Move = call
+	line.Call = "call " + loaded.Profile.DataExchangePhone + " or write to " + loaded.Profile.DataExchangeEmail
 }
 
 func pointer(t time.Time) *time.Time {
@@ -157,8 +155,7 @@ func value(t *time.Time) time.Time {
 	return *t
 }
 
-// status prints a row per line and under each what moves it; commands are never
-// broken, so that they can be copied.
+// status prints a row per line and under each what moves it.
 func (s *screen) status(now time.Time, lines []statusLine) {
 	width := 8
 	for _, l := range lines {
@@ -187,7 +184,21 @@ func (s *screen) status(now time.Time, lines []statusLine) {
 		for _, part := range wrap(waits, screenWidth-len(indent)) {
 			s.raw("%s%s", indent, part)
 		}
-		s.raw("%s> %s", indent, l.Move)
+		s.move(indent, l.Move)
+		if l.Call != "" {
+			s.move(indent, l.Call)
+		}
+	}
+}
+
+// move prints what moves a row; only what does not fit a line is broken.
+func (s *screen) move(indent, text string) {
+	for i, part := range wrap(text, screenWidth-len(indent)-2) {
+		mark := "> "
+		if i > 0 {
+			mark = "  "
+		}
+		s.raw("%s%s%s", indent, mark, part)
 	}
 }
 

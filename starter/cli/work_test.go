@@ -1,0 +1,285 @@
+package cli_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/db"
+	"immtrail/registry"
+	"immtrail/starter/cli"
+	"immtrail/workflows"
+)
+
+func TestSubmit(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseTesting)
+	file := b.file(t, "Quarrow Zebedine.hl7", cleanMessage)
+	outbox := func(lane string) string { return filepath.Join(b.dir, "outbox", "sunrise-plano", lane) }
+
+	t.Run("puts the whole file into the outbox and starts a submission", func(t *testing.T) {
+		r := b.run(t, "submit", "sunrise-plano", file).exits(0).fits().shows("the test file is in the outbox", "has been started")
+		require.NotContains(t, r.stdout, "Quarrow", "an EHR may put a patient into a file's name")
+		got, err := os.ReadFile(filepath.Join(outbox("test"), "Quarrow Zebedine.hl7"))
+		require.NoError(t, err)
+		require.Equal(t, cleanMessage, string(got))
+		require.Equal(t, []string{"cycle-sunrise-plano"}, b.eng.triggered)
+	})
+	t.Run("the file counts as complete at once and yours stays", func(t *testing.T) {
+		info, err := os.Stat(filepath.Join(outbox("test"), "Quarrow Zebedine.hl7"))
+		require.NoError(t, err)
+		require.Greater(t, b.at().Sub(info.ModTime()), 30*time.Second)
+		require.FileExists(t, file)
+	})
+	t.Run("the audit log knows who, and no name of the file", func(t *testing.T) {
+		e := b.events(t, "file-submitted")
+		require.Len(t, e, 1)
+		require.Equal(t, "Mary Major", e[0].By.Name)
+		require.NotContains(t, e[0].Reason+string(e[0].Detail), "Quarrow")
+	})
+	t.Run("a file of that name that waits is not overwritten", func(t *testing.T) {
+		b.run(t, "submit", "sunrise-plano", file).exits(1).complains("already")
+	})
+	t.Run("nothing half-copied stays behind", func(t *testing.T) {
+		entries, err := os.ReadDir(outbox("test"))
+		require.NoError(t, err)
+		require.Len(t, entries, 1)
+	})
+	t.Run("true patient data is refused before the Production email", func(t *testing.T) {
+		b.run(t, "submit", "sunrise-plano", file, "--production").exits(1).complains("Production email", "starter production approve")
+		b.run(t, "submit", "sunrise-plano", file, "--historical").exits(1)
+	})
+	t.Run("two ways at once are wrong usage", func(t *testing.T) {
+		b.run(t, "submit", "sunrise-plano", file, "--test", "--production").exits(2)
+	})
+	t.Run("a Temporal that does not answer loses nothing", func(t *testing.T) {
+		b.eng.trigger = os.ErrDeadlineExceeded
+		defer func() { b.eng.trigger = nil }()
+		var got struct {
+			Started bool
+			Words   string
+		}
+		b.runIn(t, cleanMessage, "submit", "sunrise-plano", "-", "-o", "json").exits(0).json(&got)
+		require.False(t, got.Started)
+		require.Contains(t, got.Words, "next submission on schedule")
+	})
+	t.Run("an outbox that is not mounted exits with 3", func(t *testing.T) {
+		require.NoError(t, os.RemoveAll(outbox("test")))
+		b.run(t, "submit", "sunrise-plano", file).exits(3).complains("outbox", "starter setup")
+	})
+	t.Run("submission run starts one by itself", func(t *testing.T) {
+		b.run(t, "submission", "run", "sunrise-plano").exits(0)
+		b.eng.trigger = cli.ErrGone
+		defer func() { b.eng.trigger = nil }()
+		b.run(t, "submission", "run", "sunrise-plano").exits(1).complains("starter onboard")
+	})
+}
+
+func TestSubmitInProduction(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseProduction)
+	file := b.file(t, "a.hl7", cleanMessage)
+	t.Run("no test file is taken", func(t *testing.T) {
+		b.run(t, "submit", "sunrise-plano", file, "--test").exits(1).complains("only true patient data")
+	})
+	t.Run("a historical file waits for its plan and starts nothing", func(t *testing.T) {
+		b.run(t, "submit", "sunrise-plano", file, "--historical").exits(0).shows("starter history status sunrise-plano")
+		require.Empty(t, b.eng.triggered)
+	})
+}
+
+func TestHold(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseProduction)
+	require.NoError(t, b.open(t).OpenHold(t.Context(), db.Hold{
+		ID: "h-1-1", Practice: "sunrise-plano", WorkflowID: "file/f-1", Reason: registry.HoldDeliveryUnknown,
+		What: "upload of BURL6343_PROD_1.HL7", Words: "the connection broke after the rename", OpenedAt: b.at().AddDate(0, 0, -3),
+	}))
+
+	t.Run("list says what waits, since when, and each way to go on", func(t *testing.T) {
+		b.run(t, "hold", "list").exits(0).fits().
+			shows("h-1-1 of sunrise-plano waits for you since 2026-03-28 (3 days)", "upload of BURL6343_PROD_1.HL7",
+				"starter hold resolve h-1-1 --action arrived").
+			line("resend", "send it again under a new name")
+		b.run(t, "hold", "list", "--practice", "other").exits(0).shows("Nothing waits for you")
+	})
+	t.Run("resolve asks the workflow that waits", func(t *testing.T) {
+		b.run(t, "hold", "resolve", "h-1-1", "--action", "arrived", "--reason", "DSHS has it").exits(0)
+		got := b.last(t)
+		require.Equal(t, "file/f-1", got.workflowID)
+		require.Equal(t, workflows.ResolveHold{HoldID: "h-1-1", Action: "arrived", By: mary, Reason: "DSHS has it"}, got.arg)
+	})
+	t.Run("an action that the reason does not allow is refused with the possible ones", func(t *testing.T) {
+		b.run(t, "hold", "resolve", "h-1-1", "--action", "continue").exits(1).complains("retry, arrived, resend, drop")
+	})
+	t.Run("an ID that is not there and one that is settled are refused", func(t *testing.T) {
+		b.run(t, "hold", "resolve", "h-9", "--action", "retry").exits(1).complains("starter hold list")
+		require.NoError(t, b.open(t).CloseHold(t.Context(), "h-1-1", "arrived", b.act("x")))
+		b.run(t, "hold", "resolve", "h-1-1", "--action", "retry").exits(1).complains("was settled", "Test")
+	})
+}
+
+func TestStatus(t *testing.T) {
+	b := newBench(t)
+	t.Run("an empty house says how to begin", func(t *testing.T) {
+		b.run(t, "status").exits(0).shows("starter practice add FILE.yaml")
+	})
+	b.practice(t, registry.PhaseTesting)
+	t.Run("a practice that nobody began says the command", func(t *testing.T) {
+		b.run(t, "status").exits(0).fits().shows("> starter onboard sunrise-plano")
+	})
+	say := func(p db.Progress) {
+		t.Helper()
+		p.Practice, p.At = "sunrise-plano", b.at()
+		require.NoError(t, b.open(t).RecordProgress(t.Context(), p))
+	}
+	say(db.Progress{
+		Source: "onboarding", Stage: "in review", Next: "the registry's Production email", Whose: "registry",
+		Since: b.at().AddDate(0, 0, -9), Move: "starter production approve sunrise-plano",
+	})
+	say(db.Progress{
+		Source: "watch", Stage: "testing", Next: "settle 2 open errors", Whose: "you", Attention: true,
+		Move: "starter errors list --practice sunrise-plano", Due: b.at().AddDate(0, 0, 2),
+	})
+	say(db.Progress{Source: "history", Stage: "closed", Next: "nothing", Whose: "nobody", Ended: true})
+
+	t.Run("what needs you comes first, each row with what moves it", func(t *testing.T) {
+		r := b.run(t, "status").exits(0).fits().
+			shows("waits for registry since 2026-03-22, 9 days", "due 2026-04-02", "> starter errors list --practice sunrise-plano")
+		require.Less(t, strings.Index(r.stdout, "settle 2 open errors"), strings.Index(r.stdout, "Production email"))
+		require.NotContains(t, r.stdout, "closed", "what has ended is not in the list")
+	})
+	t.Run("where the registry is waited for its telephone stands there", func(t *testing.T) {
+		b.run(t, "status").shows("800-348-9158")
+	})
+	t.Run("--attention leaves the rest out", func(t *testing.T) {
+		var lines []struct{ Source, Move string }
+		b.run(t, "status", "--attention", "-o", "json").exits(0).json(&lines)
+		require.Len(t, lines, 1)
+		require.Equal(t, "watch", lines[0].Source)
+	})
+	t.Run("of one practice it shows test files, files and what waits", func(t *testing.T) {
+		b.eng.queries["onboarding/sunrise-plano status"] = map[string]any{"gate": map[string]any{
+			"counted": 2, "files": []map[string]any{{"file_id": "f-1", "because": "answered without an error"}},
+		}}
+		sentFile(t, b, "a")
+		b.run(t, "status", "sunrise-plano").exits(0).fits().
+			shows("2 test files count so far", "f-1: answered without an error").line("f-1", "test", "at the registry")
+	})
+	t.Run("without a worker the rest is still shown", func(t *testing.T) {
+		clear(b.eng.queries)
+		b.run(t, "status", "sunrise-plano").exits(0).complains("No worker answers").shows("settle 2 open errors")
+	})
+	t.Run("a practice that is not there exits with 1", func(t *testing.T) {
+		b.run(t, "status", "nobody").exits(1)
+	})
+}
+
+// sentFile brings a test file of one message to the registry, as activities
+// would, and returns its ID.
+func sentFile(t *testing.T, b *bench, content string) string {
+	t.Helper()
+	store, ctx := b.open(t), t.Context()
+	digest := strings.Repeat(content, 64)
+	staged, err := store.StageFile(ctx, db.NewFile{
+		Practice: "sunrise-plano", Lane: registry.LaneTest, Digest: digest, Size: 10, VaultKey: "sha256/" + content, At: b.at(),
+	})
+	require.NoError(t, err)
+	id := staged.File.ID
+	require.NoError(t, store.SaveCheck(ctx, "sunrise-plano", id, func(w *db.CheckWriter) (db.CheckResult, error) {
+		w.Message(db.CheckedMessage{
+			Ordinal: 1, ControlID: "m-" + content, Site: "plano", Outcome: registry.OutcomeAccepted, Length: 100,
+			Patient: []byte("Quarrow, Zebedine, born 2020-01-15"), Doses: []db.CheckedDose{{Ordinal: 1, RecordKey: content, Year: 2026}},
+		})
+		return db.CheckResult{At: b.at(), Summary: registry.CheckSummary{
+			Outcome: registry.OutcomeAccepted, ErrorFree: true, Messages: 1, Doses: 1, RuleSet: "r",
+		}}, w.Err()
+	}))
+	d, _, err := store.PrepareDelivery(ctx, db.NewDelivery{
+		FileID: id, Practice: "sunrise-plano", Lane: registry.LaneTest, Attempt: 1, Connection: "dshs", Folder: "in",
+		ContentDigest: digest, Digest: digest, VaultKey: "sha256/o" + content, Size: 20, Messages: 1, At: b.at(),
+		Name: func(int64) (string, error) { return "BURL6343_TEST_" + content + ".HL7", nil },
+	})
+	require.NoError(t, err)
+	_, err = store.BeginUpload(ctx, "sunrise-plano", d.ID)
+	require.NoError(t, err)
+	require.NoError(t, store.Published(ctx, "sunrise-plano", d.ID, b.at()))
+	_, err = store.Confirm(ctx, "sunrise-plano", d.ID, registry.ConfirmedByStat, registry.System, b.at())
+	require.NoError(t, err)
+	require.NoError(t, store.SettleFile(ctx, "sunrise-plano", id, registry.FileDelivered, b.at()))
+	return id
+}
+
+// ackOf refuses the message of a file for want of consent.
+func ackOf(content string) string {
+	return "MSH|^~\\&|ImmTrac24.16|TEXIIS||BURL6343|20260331044526-0500||ACK^V04^ACK|7|P|2.5.1\r" +
+		"MSA|AE|m-" + content + "\r" +
+		"ERR||PID^1|101^Required field missing^HL70357|E||||CLR-100::Client Rejected. No existing consent for Zebedine Quarrow.\r"
+}
+
+func TestReportsAndErrors(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseTesting)
+	file := sentFile(t, b, "a")
+	report := b.file(t, "ack.hl7", ackOf("a"))
+
+	t.Run("lists are empty at first", func(t *testing.T) {
+		b.run(t, "report", "list").exits(0).shows("There is none")
+		b.run(t, "errors", "list").exits(0).shows("There is none")
+	})
+	t.Run("a report by hand opens errors and tells the file that waits", func(t *testing.T) {
+		b.run(t, "report", "import", report, "--connection", "dshs").exits(0).fits().
+			shows("1 answer about 1 file", "1 error opened", "starter errors list")
+		require.Equal(t, []string{"file/" + file + " report-imported"}, b.eng.signals)
+	})
+	t.Run("the same report again changes nothing", func(t *testing.T) {
+		var got struct {
+			Again  bool
+			Report string
+		}
+		b.run(t, "report", "import", report, "--connection", "dshs", "-o", "json").exits(0).json(&got)
+		require.True(t, got.Again)
+		b.run(t, "report", "list").exits(0).fits().line(got.Report, "dshs", "read", "1 answer")
+		var errors []any
+		b.run(t, "errors", "list", "-o", "json").json(&errors)
+		require.Len(t, errors, 1)
+	})
+	t.Run("what nothing understands is kept and exits with 1", func(t *testing.T) {
+		b.run(t, "report", "import", b.file(t, "odd.bin", "\x00\x01\x02 nothing"), "--connection", "dshs").exits(1)
+	})
+	t.Run("an unknown connection and an empty file are refused", func(t *testing.T) {
+		b.run(t, "report", "import", report, "--connection", "none").exits(1).complains("starter connection list")
+		b.run(t, "report", "import", b.file(t, "empty", ""), "--connection", "dshs").exits(1).complains("empty")
+	})
+	t.Run("the list names code, owner and due date, and no patient", func(t *testing.T) {
+		r := b.run(t, "errors", "list", "--practice", "sunrise-plano").exits(0).fits().line("CLR-100", "practice", "open")
+		require.NotContains(t, r.stdout, "Quarrow")
+	})
+	t.Run("show says what it means and what to do, and no patient", func(t *testing.T) {
+		r := b.run(t, "errors", "show", "e-1").exits(0).fits().shows("What to do", "consent", "--patient")
+		require.NotContains(t, r.stdout, "Quarrow")
+		require.Empty(t, b.events(t, "patient-shown"))
+	})
+	t.Run("the patient is shown on request, with an audit row", func(t *testing.T) {
+		b.run(t, "errors", "show", "e-1", "--patient").exits(0).shows("Quarrow, Zebedine", "No existing consent")
+		require.Equal(t, "Mary Major", b.events(t, "patient-shown")[0].By.Name)
+	})
+	t.Run("who is nobody does not see the patient", func(t *testing.T) {
+		b.env.Login = "eve"
+		defer func() { b.env.Login = "mary" }()
+		r := b.run(t, "errors", "show", "e-1", "--patient").exits(1)
+		require.NotContains(t, r.stdout+r.stderr, "Quarrow")
+	})
+	t.Run("waiving wants a reason and a person", func(t *testing.T) {
+		b.run(t, "errors", "waive", "e-1").exits(2)
+		b.run(t, "errors", "waive", "e-1", "--reason", "the family refused").exits(0)
+		b.run(t, "errors", "list").exits(0).shows("There is none")
+		b.run(t, "errors", "list", "--state", "waived").exits(0).line("e-1", "waived")
+		b.run(t, "errors", "waive", "e-1", "--reason", "again").exits(1).complains("already")
+		b.run(t, "errors", "show", "e-99").exits(1).complains("starter errors list")
+	})
+}
