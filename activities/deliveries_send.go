@@ -41,6 +41,7 @@ func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, err
 		return d.Size, nil
 	}
 	if acknowledgedBefore(ctx) {
+		activity.RecordHeartbeat(ctx, uploadProgress{Sent: d.Size, Acknowledged: true}) // for the next attempt, should this one fail
 		return d.Size, a.DB.Published(ctx, d.Practice, d.ID, in.date(a.Clock))
 	}
 	var sent atomic.Int64

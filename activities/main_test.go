@@ -203,9 +203,9 @@ func (b *bundle) check(t *testing.T, f registry.FileRef, lane registry.Lane) reg
 }
 
 // prepare brings a batch as far as a prepared delivery.
-func (b *bundle) prepare(t *testing.T, seed uint64, lane registry.Lane, messages int, defects ...hl7gen.Defect) activities.PreparedDelivery {
+func (b *bundle) prepare(t *testing.T, seed uint64, lane registry.Lane, messages int) activities.PreparedDelivery {
 	t.Helper()
-	content, _ := b.batch(t, seed, lane, messages, defects...)
+	content, _ := b.batch(t, seed, lane, messages)
 	f := b.stage(t, lane, fmt.Sprintf("export%d.hl7", seed), content)
 	b.check(t, f, lane)
 	return must(t, b.deliveries.PrepareDelivery, activities.PrepareDeliveryInput{Scope: scope(), File: f, Lane: lane, Attempt: 1})

@@ -160,12 +160,14 @@ func TestDeliveryMoves(t *testing.T) {
 		f, g := b.file(t, "a", registry.LaneProduction, "a"), b.file(t, "a", registry.LaneProduction, "b")
 		waiting := b.brought(t, newDelivery("a", f, registry.LaneProduction, 1, "a"), db.DeliveryPrepared)
 		onItsWay := b.brought(t, newDelivery("a", g, registry.LaneProduction, 1, "b"), db.DeliveryUploaded)
-		b.move(t, "a", registry.EventWithdrawn, "k")
+		b.move(t, registry.EventWithdrawn, "k")
 		_, err := b.BeginUpload(ctx, "a", waiting.ID)
 		requireKind(t, registry.NotAllowed, err)
 		require.NoError(t, b.Published(ctx, "a", onItsWay.ID, day0))
 		_, err = b.Confirm(ctx, "a", onItsWay.ID, registry.ConfirmedByStat, registry.System, day0)
 		require.NoError(t, err)
+		_, err = b.BeginUpload(ctx, "a", onItsWay.ID)
+		require.NoError(t, err, "a repeat finds that nothing is left to do")
 	})
 
 	t.Run("a repeat that comes late takes nothing back", func(t *testing.T) {

@@ -19,12 +19,16 @@ const (
 	codeInvalid    = "IT002"
 )
 
-// constraintKinds are the constraints whose violation is a rule of the process
-// and not a bug.
-var constraintKinds = map[string]registry.Kind{
-	"deliveries_same_content":         registry.NotAllowed,
-	"practices_registry_org_code_key": registry.NotAllowed,
-	"holds_reason_action_fkey":        registry.NotAllowed,
+// rules are the constraints whose violation is no bug but somebody's mistake,
+// or a rule of the process, with the words for it.
+var rules = map[string]struct {
+	kind  registry.Kind
+	words string
+}{
+	"deliveries_same_content":         {registry.NotAllowed, "the same content is on its way in this lane, or has arrived"},
+	"practices_registry_org_code_key": {registry.NotAllowed, "another practice of this registry has that org code"},
+	"practices_connection_fkey":       {registry.Missing, "there is no such connection; `starter connection list` shows them"},
+	"holds_reason_action_fkey":        {registry.NotAllowed, "a hold for that reason cannot be ended so"},
 }
 
 // fault gives err its kind and a text without values: what PostgreSQL says may
@@ -60,8 +64,8 @@ func serverFault(pg *pgconn.PgError) (registry.Kind, string) {
 	case "42P01", "42703", "42883": // no such table, column, function
 		return registry.Invalid, "the schema is not the one of this build; run `starter migrate`"
 	}
-	if kind, ok := constraintKinds[pg.ConstraintName]; ok {
-		return kind, "refused by " + pg.ConstraintName
+	if rule, ok := rules[pg.ConstraintName]; ok {
+		return rule.kind, rule.words
 	}
 	text := "SQLSTATE " + pg.Code
 	for _, name := range []struct{ what, is string }{

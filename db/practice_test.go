@@ -50,6 +50,14 @@ func TestPractice(t *testing.T) {
 		requireKind(t, registry.NotAllowed, b.SavePractice(ctx, &other, act("practice-added/x")))
 	})
 
+	t.Run("a connection that nobody added is missed in words", func(t *testing.T) {
+		bad := *p
+		bad.Connection = "elsewhere"
+		err := b.SavePractice(ctx, &bad, act("practice-changed/4"))
+		requireKind(t, registry.Missing, err)
+		require.ErrorContains(t, err, "starter connection list")
+	})
+
 	t.Run("a facility belongs to one site", func(t *testing.T) {
 		bad := *p
 		bad.Sites = []registry.Site{{ID: "a", Facilities: []string{"X"}}, {ID: "b", Facilities: []string{"X"}}}
@@ -65,14 +73,14 @@ func TestPractice(t *testing.T) {
 	})
 }
 
-// move is the shortest way to set a practice onto a phase that the test wants.
-func (b *bundle) move(t *testing.T, id string, event registry.PhaseEvent, key string) registry.Phase {
+// move moves the practice "a".
+func (b *bundle) move(t *testing.T, event registry.PhaseEvent, key string) registry.Phase {
 	t.Helper()
 	var approval *registry.Approval
 	if event == registry.EventApproved {
-		approval = &registry.Approval{Practice: id, ApprovedBy: "DSHS", EmailDate: "2026-03-31"}
+		approval = &registry.Approval{Practice: "a", ApprovedBy: "DSHS", EmailDate: "2026-03-31"}
 	}
-	to, err := b.MovePhase(t.Context(), id, event, act(key), approval)
+	to, err := b.MovePhase(t.Context(), "a", event, act(key), approval)
 	require.NoError(t, err)
 	return to
 }
@@ -151,9 +159,9 @@ func TestPhase(t *testing.T) {
 		t.Parallel()
 		b := open(t)
 		b.practice(t, "a", registry.PhaseRegistered)
-		require.Equal(t, registry.PhaseTesting, b.move(t, "a", registry.EventPrerequisitesDone, "k1"))
-		require.Equal(t, registry.PhaseInReview, b.move(t, "a", registry.EventReviewRequested, "k2"))
-		require.Equal(t, registry.PhaseTesting, b.move(t, "a", registry.EventPrerequisitesDone, "k1"))
+		require.Equal(t, registry.PhaseTesting, b.move(t, registry.EventPrerequisitesDone, "k1"))
+		require.Equal(t, registry.PhaseInReview, b.move(t, registry.EventReviewRequested, "k2"))
+		require.Equal(t, registry.PhaseTesting, b.move(t, registry.EventPrerequisitesDone, "k1"))
 		p, err := b.Practice(ctx, "a")
 		require.NoError(t, err)
 		require.Equal(t, registry.PhaseInReview, p.Phase)
@@ -189,7 +197,7 @@ func TestPhase(t *testing.T) {
 		b := open(t)
 		b.practice(t, "a", registry.PhaseRegistered)
 		b.practice(t, "b", registry.PhaseRegistered)
-		b.move(t, "a", registry.EventPrerequisitesDone, "k1")
+		b.move(t, registry.EventPrerequisitesDone, "k1")
 		_, err := b.MovePhase(ctx, "b", registry.EventPrerequisitesDone, act("k1"), nil)
 		requireKind(t, registry.Invalid, err)
 	})
@@ -204,7 +212,7 @@ func TestPhase(t *testing.T) {
 			_, err := b.MovePhase(ctx, "a", registry.EventApproved, act("k"), bad)
 			requireKind(t, registry.Invalid, err)
 		}
-		require.Equal(t, registry.PhaseProduction, b.move(t, "a", registry.EventApproved, "k"))
+		require.Equal(t, registry.PhaseProduction, b.move(t, registry.EventApproved, "k"))
 		stored, ok, err := b.Approval(ctx, "a")
 		require.NoError(t, err)
 		require.True(t, ok)
@@ -217,7 +225,7 @@ func TestPhase(t *testing.T) {
 		b.practice(t, "a", registry.PhaseInReview)
 		more := registry.Approval{Practice: "a", ApprovedBy: "DSHS", EmailDate: "2026-03-31", MessageID: "<1@dshs>"}
 		requireKind(t, registry.NotAllowed, b.RecordEvidence(ctx, more, act("")))
-		b.move(t, "a", registry.EventApproved, "k")
+		b.move(t, registry.EventApproved, "k")
 		require.NoError(t, b.RecordEvidence(ctx, more, act("")))
 		require.NoError(t, b.RecordEvidence(ctx, more, act("")))
 		stored, _, err := b.Approval(ctx, "a")
