@@ -21,7 +21,9 @@ func approvedAt(s *store, practice string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-func realData(l registry.Lane) bool { return l == registry.LaneProduction || l == registry.LaneHistorical }
+func realData(l registry.Lane) bool {
+	return l == registry.LaneProduction || l == registry.LaneHistorical
+}
 
 func earlyProduction(f *facts) []found {
 	var out []found
@@ -179,8 +181,8 @@ func falseSuccess(f *facts) []found {
 		if d.State != "confirmed" || d.How == string(registry.ConfirmedByPerson) {
 			continue
 		}
-		if why := f.notThere(d); why != "" {
-			out = append(out, say("", "%s: the delivery %s (%s) is called confirmed, and %s", d.Practice, d.ID, d.RemoteName, why))
+		if id, why := f.notThere(d); why != "" {
+			out = append(out, say(id, "%s: the delivery %s (%s) is called confirmed, and %s", d.Practice, d.ID, d.RemoteName, why))
 		}
 	}
 	arrived := map[string]bool{}
@@ -196,18 +198,18 @@ func falseSuccess(f *facts) []found {
 }
 
 // notThere says what is wrong with a delivery that should be at the registry,
-// or "".
-func (f *facts) notThere(d deliveryRow) string {
+// or "", and which file there has its name.
+func (f *facts) notThere(d deliveryRow) (id, why string) {
 	account := f.account(d.Practice)
 	if account == "" {
-		return "nobody knows the practice's account"
+		return "", "nobody knows the practice's account"
 	}
 	same := f.shore.named(account, d.RemoteName)
 	if len(same) == 0 {
-		return "no file of that name reached the registry"
+		return "", "no file of that name reached the registry"
 	}
-	why := ""
 	for _, a := range same {
+		id = a.id
 		switch {
 		case string(a.lane) != d.Lane:
 			why = "the file lies among the " + string(a.lane) + " files"
@@ -216,10 +218,10 @@ func (f *facts) notThere(d deliveryRow) string {
 		case a.sha256 != d.Digest:
 			why = "the file holds something else there"
 		default:
-			return ""
+			return "", ""
 		}
 	}
-	return why
+	return id, why
 }
 
 // unknownFile finds files at the registry that no delivery accounts for.

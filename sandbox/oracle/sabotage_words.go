@@ -46,7 +46,9 @@ func wrongAddress(ctx context.Context, w World) error {
 	if err != nil {
 		return err
 	}
-	m, err := pick(&w, func(m *caught) bool { return m.kind() != reviewRequest && m.kind() != firstFile && m.from == request.from })
+	m, err := pick(&w, func(m *caught) bool {
+		return m.kind() != reviewRequest && m.kind() != firstFile && m.from == request.from
+	})
 	if err != nil {
 		return err
 	}
