@@ -1,7 +1,6 @@
 package config_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -103,7 +102,7 @@ func TestLoad(t *testing.T) {
 	t.Run("reports every fault at once, with key, place and remedy", func(t *testing.T) {
 		_, err := load(t, strings.Join([]string{
 			"temporal:",
-			"  adress: example.org:7233",
+			"  addresz: example.org:7233",
 			"  namespace: 7",
 			"codec: on-please",
 			"database:",
@@ -116,8 +115,8 @@ func TestLoad(t *testing.T) {
 			"  Mary.Major: {email: nobody}",
 		}, "\n"), "IMMTRAIL_WORKER__ACTIVITIES=many", "IMMTRAIL_WORKERS=3")
 		faults := faultsOf(t, err)
-		require.Contains(t, faults["temporal.adress"].Words, "did you mean address?")
-		require.Contains(t, faults["temporal.adress"].Place, "immtrail.yaml:2")
+		require.Contains(t, faults["temporal.addresz"].Words, "did you mean address?")
+		require.Contains(t, faults["temporal.addresz"].Place, "immtrail.yaml:2")
 		require.Contains(t, faults["temporal.namespace"].Words, "put it in quotes")
 		require.Contains(t, faults["codec"].Words, "group of settings, not text")
 		require.Contains(t, faults["database.url"].Words, "database.password")
@@ -276,7 +275,7 @@ func TestSecret(t *testing.T) {
 		_, err := config.Secret("env:UNSET").Read(getenv)
 		require.ErrorContains(t, err, "UNSET")
 		_, err = config.Secret("file:/no/such").Read(getenv)
-		require.True(t, errors.Is(err, os.ErrNotExist))
+		require.ErrorIs(t, err, os.ErrNotExist)
 		_, err = file(0o600, "\n").Read(getenv)
 		require.ErrorContains(t, err, "empty")
 	})

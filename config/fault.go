@@ -20,7 +20,7 @@ func (f Fault) String() string { return fmt.Sprintf("%s (%s): %s", f.Key, f.Plac
 
 // Faults is every fault at once; it is the error of [Load] and
 // [Config.Validate].
-type Faults []Fault
+type Faults []Fault //nolint:errname // a list first; that it is an error comes second
 
 func (f Faults) Error() string {
 	lines := make([]string, len(f))

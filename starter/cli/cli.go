@@ -47,7 +47,7 @@ const (
 // Run runs one command and returns its exit code.
 func Run(ctx context.Context, env Env) int {
 	a := newApp(env)
-	root := a.root()
+	root := a.root() //nolint:contextcheck // commands get theirs from ExecuteContext
 	root.SetArgs(env.Args)
 	err := root.ExecuteContext(ctx)
 	a.close()

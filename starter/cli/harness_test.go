@@ -115,8 +115,7 @@ func (r result) complains(texts ...string) result {
 }
 
 // json decodes the output.
-func (r result) json(into any) result {
+func (r result) json(into any) {
 	r.t.Helper()
 	require.NoError(r.t, json.Unmarshal([]byte(r.stdout), into), "not JSON:\n%s", r.stdout)
-	return r
 }

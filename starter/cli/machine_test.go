@@ -123,8 +123,8 @@ func TestDoctor(t *testing.T) {
 		b.run(t, "doctor").exits(1).line("wrong", "connection", "dshs").shows("Next: starter connection test dshs")
 	})
 	t.Run("broken settings are found first", func(t *testing.T) {
-		b.file(t, config.FileName, "temporal: {adress: x}")
-		b.run(t, "doctor").exits(1).shows("temporal.adress", "Next: starter config check")
+		b.file(t, config.FileName, "temporal: {addresz: x}")
+		b.run(t, "doctor").exits(1).shows("temporal.addresz", "Next: starter config check")
 	})
 }
 

@@ -157,9 +157,9 @@ func TestConfigCheck(t *testing.T) {
 		h.run(t, "config", "check").exits(0).shows("no file of settings")
 	})
 	t.Run("reports every fault at once and exits with 1", func(t *testing.T) {
-		h.file(t, "immtrail.yaml", "temporal: {adress: x}\nlog: {level: loud}\nnotify: {smtp: {user: u, password: 'env:NOPE'}}")
+		h.file(t, "immtrail.yaml", "temporal: {addresz: x}\nlog: {level: loud}\nnotify: {smtp: {user: u, password: 'env:NOPE'}}")
 		h.run(t, "config", "check").exits(1).fits().
-			shows("temporal.adress (immtrail.yaml:1)", "log.level (immtrail.yaml:2)", "NOPE is not set", "3 faults")
+			shows("temporal.addresz (immtrail.yaml:1)", "log.level (immtrail.yaml:2)", "NOPE is not set", "3 faults")
 		var got struct {
 			OK     bool
 			Faults []struct{ Key, Place, Words string }

@@ -148,13 +148,6 @@ func pointer(t time.Time) *time.Time {
 	return &t
 }
 
-func value(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
-}
-
 // status prints a row per line and under each what moves it.
 func (s *screen) status(now time.Time, lines []statusLine) {
 	width := 8

@@ -100,13 +100,14 @@ func laneFor(p *registry.Practice, lane registry.Lane) (registry.Lane, error) {
 	if lane.OpenIn(p.Phase) {
 		return lane, nil
 	}
-	switch {
-	case p.Phase == registry.PhaseRegistered:
+	switch p.Phase {
+	case registry.PhaseRegistered:
 		return "", refused("%s is not testing yet; begin with: starter onboard %s", p.ID, p.ID)
-	case p.Phase == registry.PhaseProduction:
+	case registry.PhaseProduction:
 		return "", refused("%s is in production: only true patient data is sent, no test files", p.ID)
-	case p.Phase == registry.PhaseWithdrawn:
+	case registry.PhaseWithdrawn:
 		return "", refused("%s is withdrawn: nothing is sent", p.ID)
+	default:
 	}
 	return "", refused("%s is %s: true patient data is sent only after the registry's Production email (starter production approve %s)",
 		p.ID, p.Phase.Words(), p.ID)
@@ -167,7 +168,7 @@ func (a *app) intoOutbox(path, practice string, lane registry.Lane) (int64, erro
 	}
 	info, err := os.Stat(final)
 	if err != nil {
-		return size, nil //nolint:nilerr // taken already: all the better
+		return size, nil // taken already: all the better
 	}
 	return info.Size(), nil
 }

@@ -1,0 +1,87 @@
+package profiles_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/internal/profiles"
+	"immtrail/registry"
+	"immtrail/registry/texas"
+)
+
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "texas.yaml", "policy.test_files_min: 4\npolicy.error_due_days: 9\n")
+	write(t, dir, "practices/sunrise-plano.yaml", "policy.test_files_min: 5\n")
+	d := profiles.Dir(dir)
+
+	t.Run("a practice's file lies above the one for all", func(t *testing.T) {
+		p, err := d.Profile("sunrise-plano")
+		require.NoError(t, err)
+		require.Equal(t, 5, p.Policy.TestFilesMin)
+		require.Equal(t, 9, p.Policy.ErrorDueDays)
+	})
+	t.Run("other practices do not see it", func(t *testing.T) {
+		p, err := d.Profile("lakeside-waco")
+		require.NoError(t, err)
+		require.Equal(t, 4, p.Policy.TestFilesMin)
+	})
+	t.Run("a change counts from the next look on", func(t *testing.T) {
+		write(t, dir, "practices/lakeside-waco.yaml", "policy.test_files_min: 3\n")
+		p, err := d.Profile("lakeside-waco")
+		require.NoError(t, err)
+		require.Equal(t, 3, p.Policy.TestFilesMin)
+	})
+	t.Run("without a folder the built-in values hold", func(t *testing.T) {
+		p, err := profiles.Dir("").Profile("sunrise-plano")
+		require.NoError(t, err)
+		require.Equal(t, 3, p.Policy.TestFilesMin)
+	})
+	t.Run("a folder that is set and not there is no empty one", func(t *testing.T) {
+		_, err := profiles.Dir(filepath.Join(dir, "gone")).Load("")
+		require.Equal(t, registry.Missing, registry.KindOf(err))
+		require.ErrorContains(t, err, "profile.dir")
+	})
+	t.Run("a name cannot climb out of the folder", func(t *testing.T) {
+		_, err := d.Load("../texas")
+		require.Equal(t, registry.Invalid, registry.KindOf(err))
+	})
+	t.Run("a fault names its file", func(t *testing.T) {
+		write(t, dir, "practices/odd.yaml", "policy.fun: 1\n")
+		_, err := d.Load("odd")
+		require.ErrorContains(t, err, "practices/odd.yaml")
+	})
+}
+
+func TestLetters(t *testing.T) {
+	dir := t.TempDir()
+	t.Run("without overrides they are the built-in ones", func(t *testing.T) {
+		l, err := profiles.Dir(dir).Letters()
+		require.NoError(t, err)
+		require.Equal(t, texas.SourceDefault, l.Source(registry.LetterHold))
+	})
+	t.Run("a file takes the place of one letter", func(t *testing.T) {
+		write(t, dir, "letters/alert-hold.txt", "Subject: ours\n\nSomething waits.\n")
+		write(t, dir, "letters/readme.md", "not a letter")
+		l, err := profiles.Dir(dir).Letters()
+		require.NoError(t, err)
+		subject, _, err := l.Render(registry.LetterHold, texas.SampleLetterData())
+		require.NoError(t, err)
+		require.Equal(t, "ours", subject)
+	})
+	t.Run("a name that is no letter is refused", func(t *testing.T) {
+		write(t, dir, "letters/alert-fun.txt", "Subject: x\n\ny\n")
+		_, err := profiles.Dir(dir).Letters()
+		require.ErrorContains(t, err, "alert-fun.txt")
+	})
+}
