@@ -41,7 +41,7 @@ func newEngine() *fakeEngine {
 	return e
 }
 
-func (e *fakeEngine) add(id, kind string, status enumspb.WorkflowExecutionStatus, input string) *fakeRun {
+func (e *fakeEngine) add(id, kind string, status enumspb.WorkflowExecutionStatus, input string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r := &fakeRun{
@@ -60,7 +60,6 @@ func (e *fakeEngine) add(id, kind string, status enumspb.WorkflowExecutionStatus
 		}},
 	}
 	e.runs = append(e.runs, r)
-	return r
 }
 
 func payload(text string) *commonpb.Payload {

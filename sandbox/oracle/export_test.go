@@ -24,16 +24,16 @@ var (
 )
 
 // ScanStream counts what the scan finds in a stream.
-func ScanStream(t testing.TB, who []hl7gen.Patient, data []byte) int {
-	t.Helper()
+func ScanStream(tb testing.TB, who []hl7gen.Patient, data []byte) int {
+	tb.Helper()
 	lastMu.Lock()
 	if lastPeople != len(who) {
 		lastPeople, last = len(who), newNeedles(who)
 	}
 	s := newScanner(last)
 	lastMu.Unlock()
-	require.NoError(t, s.stream("stream", bytes.NewReader(data)))
-	require.Equal(t, int64(len(data)), s.bytes)
+	require.NoError(tb, s.stream("stream", bytes.NewReader(data)))
+	require.Equal(tb, int64(len(data)), s.bytes)
 	return s.total()
 }
 

@@ -31,7 +31,7 @@ func judged(t *testing.T, cases []damage) {
 	}
 }
 
-func TestFilesAreHeldAgainstTheRegistrysLedger(t *testing.T) {
+func TestNothingLeavesBeforeTheProductionEmail(t *testing.T) {
 	judged(t, []damage{
 		{"a production file of a practice that never was in production", func(w *world) {
 			w.sql(`update practices set phase = 'in_review'`)
@@ -57,6 +57,11 @@ func TestFilesAreHeldAgainstTheRegistrysLedger(t *testing.T) {
 			require.NoError(w.t, os.Remove(filepath.Join(w.MailDir, "000001-test.eml")))
 			require.NoError(w.t, os.Remove(filepath.Join(w.MailDir, "000005-test.eml")))
 		}, nil},
+	})
+}
+
+func TestMessagesAreOfTheirFoldersKind(t *testing.T) {
+	judged(t, []damage{
 		{"a test file with processing ID P", func(w *world) {
 			w.ledger[1].ProcessingIDs = map[string]int{"T": 4, "P": 1}
 			w.saveLedger()
@@ -69,6 +74,11 @@ func TestFilesAreHeldAgainstTheRegistrysLedger(t *testing.T) {
 			w.ledger[4].TestPatients = 1
 			w.saveLedger()
 		}, []string{oracle.TestPatient}},
+	})
+}
+
+func TestNothingIsSentTwice(t *testing.T) {
+	judged(t, []damage{
 		{"a test file sent twice", func(w *world) {
 			w.ledger[2].ContentSHA256 = w.ledger[1].ContentSHA256
 			w.saveLedger()

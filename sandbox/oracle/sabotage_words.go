@@ -12,10 +12,9 @@ import (
 	"regexp"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-
-	enumspb "go.temporal.io/api/enums/v1"
 )
 
 // pick is the first caught mail of ours that fits.

@@ -250,9 +250,11 @@ func (b *base) rows() ([]statement, error) {
 	all := []statement{
 		{`insert into connections (name, protocol, host, port, username, secret_ref, at)
 			values ('dshs', 'sftp', 'localhost', 22, 'sunrise', 'env:PW', $1)`, []any{start}},
-		{`insert into practices (id, name, registry, org_code, zone, connection, phase, history_state, submission_state, at)
+		{
+			`insert into practices (id, name, registry, org_code, zone, connection, phase, history_state, submission_state, at)
 			values ($1, 'Sunrise Plano', 'texas', $2, 'America/Chicago', 'dshs', 'production', 'loading', 'on', $3)`,
-			[]any{practiceID, orgCode, start}},
+			[]any{practiceID, orgCode, start},
+		},
 		{`insert into contacts (practice, ordinal, role, name, email) values ($1, 1, 'ehr-vendor', 'EHR Support', $2),
 			($1, 2, 'coordinator', 'Carla', $3)`, []any{practiceID, vendor, coordinator}},
 		move("practice-added", "", "registered", "", before),
@@ -306,10 +308,12 @@ func (b *base) fileRows(n int, r *fakeregistry.Received) ([]statement, error) {
 	all := []statement{
 		{`insert into files (id, practice, lane, digest, size, vault_key, state, staged_at, settled_at)
 			values ($1, $2, $3, $4, $5, 'v', 'answered', $6, $6)`, []any{file, practiceID, r.Lane, r.SHA256, r.Size, r.Time}},
-		{`insert into deliveries (id, file_id, practice, lane, attempt, connection, folder, remote_name, content_digest, digest,
+		{
+			`insert into deliveries (id, file_id, practice, lane, attempt, connection, folder, remote_name, content_digest, digest,
 				vault_key, size, messages, held, state, prepared_at, sent_at, confirmed_how, confirmed_at, confirmed_by, recorded_at)
 			values ($1, $2, $3, $4, 1, 'dshs', $5, $6, $7, $8, 'v', $9, 5, 0, 'confirmed', $10, $10, 'stat', $10, 'immtrail', $10)`,
-			[]any{delivery, file, practiceID, r.Lane, r.Folder, r.Name, r.ContentSHA256, r.SHA256, r.Size, r.Time}},
+			[]any{delivery, file, practiceID, r.Lane, r.Folder, r.Name, r.ContentSHA256, r.SHA256, r.Size, r.Time},
+		},
 		{`insert into report_covers (report_id, delivery_id, file_id, named) values ($1, $2, $3, true)`, []any{report, delivery, file}},
 	}
 	items := 0
@@ -380,8 +384,8 @@ func (w *world) letter(event, subject, body, to string) {
 	w.caught(l.id(), subject, body, coordinator, w.approved, to)
 }
 
-// caught lays a mail into the catcher's folder and returns its path.
-func (w *world) caught(id, subject, body, from string, at time.Time, to ...string) string {
+// caught lays a mail into the catcher's folder and keeps when it came.
+func (w *world) caught(id, subject, body, from string, at time.Time, to ...string) {
 	w.t.Helper()
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "X-Envelope-To: %s\r\n", strings.Join(to, ", "))
@@ -391,7 +395,6 @@ func (w *world) caught(id, subject, body, from string, at time.Time, to ...strin
 	path := filepath.Join(w.MailDir, fmt.Sprintf("%06d-test.eml", w.mails))
 	require.NoError(w.t, os.WriteFile(path, b.Bytes(), 0o600))
 	require.NoError(w.t, os.Chtimes(path, at, at))
-	return path
 }
 
 // broken judges and wants exactly these invariants broken; it returns the words.
