@@ -41,7 +41,7 @@ Exit code 0: no errors (warnings do not count); 1: errors found.`,
 			return a.check(cmd.Context(), args[0], o)
 		},
 	}
-	cmd.Flags().StringVar(&o.practice, "practice", "", "the practice's YAML file: its sites and prescribers are then checked too")
+	cmd.Flags().StringVar(&o.practice, "practice", "", "the practice's YAML file: sites and prescribers are checked too")
 	cmd.Flags().StringArrayVar(&o.profiles, "profile", nil, "YAML file of values above the built-in Texas ones; may be repeated")
 	cmd.Flags().StringVar(&o.lane, "for", string(registry.LaneTest), "test, production or historical")
 	cmd.Flags().IntVar(&o.most, "places", 3, "how many places to show for each rule")

@@ -9,6 +9,8 @@ import (
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
+
+	"immtrail/starter/cli"
 )
 
 const (
@@ -48,9 +50,9 @@ func TestHelp(t *testing.T) {
 		h.run(t).exits(0).shows("Examples:")
 		h.run(t, "keys").exits(0).shows("starter keys rotate")
 	})
-	t.Run("every command has an example", func(t *testing.T) {
-		for _, args := range [][]string{{"check"}, {"config", "check"}, {"keys", "new"}, {"profile", "show"}, {"version"}} {
-			h.run(t, append(args, "--help")...).exits(0).shows("Examples:")
+	t.Run("every command has an example and fits the screen", func(t *testing.T) {
+		for _, words := range cli.Commands() {
+			h.run(t, append(words, "--help")...).exits(0).fits().shows("Examples:", "starter "+strings.Join(words[:1], " "))
 		}
 	})
 }
