@@ -238,7 +238,7 @@ type ImportReportResult struct {
 	// Unreadable says that nothing understood the report: it is quarantined,
 	// and somebody is told.
 	Unreadable bool `json:"unreadable,omitempty"`
-	// Files are the files of ours that it answers, at most 200; More says that
+	// Files are the files of ours that it answers, at most 60; More says that
 	// there are further ones, to be asked for by ListAnswered.
 	Files []AnsweredFile `json:"files,omitempty"`
 	More  bool           `json:"more,omitempty"`
@@ -259,8 +259,9 @@ func (a *Reports) ImportReport(ctx context.Context, in ImportReportInput) (Impor
 	return out, fail(ctx, err)
 }
 
-// maxAnswered bounds the files that one result names.
-const maxAnswered = 200
+// maxAnswered bounds the files that one result names: a result over 8 KiB is
+// refused on its way into history.
+const maxAnswered = 60
 
 func (a *Reports) importReport(ctx context.Context, in ImportReportInput) (ImportReportResult, error) {
 	var out ImportReportResult
@@ -355,7 +356,7 @@ type ListAnsweredInput struct {
 	After string `json:"after"`
 }
 
-// ListAnsweredResult is a page of files, at most 200.
+// ListAnsweredResult is a page of files, at most 60.
 type ListAnsweredResult struct {
 	Files []AnsweredFile `json:"files,omitempty"`
 	More  bool           `json:"more,omitempty"`

@@ -25,10 +25,16 @@ type Watches struct {
 type LookInput struct {
 	Scope
 	Policy registry.Policy `json:"policy"`
+	// Date is that of the look whose further page is asked for, and Skip how
+	// many changes were told of before; both are zero for a new look.
+	Date time.Time `json:"date,omitzero"`
+	Skip int       `json:"skip,omitempty"`
 }
 
 // LookResult is the state of a practice in numbers, and what changed.
 type LookResult struct {
+	// Date is the calendar's date of the look.
+	Date       time.Time                `json:"date"`
 	Phase      registry.Phase           `json:"phase"`
 	Submission registry.SubmissionState `json:"submission"`
 	// DaysSince the last confirmed delivery, of the practice and of its
@@ -40,11 +46,13 @@ type LookResult struct {
 	OverdueErrors int    `json:"overdue_errors"`
 	// MissingReports counts deliveries whose report is overdue.
 	MissingReports int `json:"missing_reports"`
-	// Opened and Closed are incidents that began or ended at this look: one
-	// alert per incident, one all-clear.
+	// Opened and Closed are incidents that began or ended at this look, without
+	// their words: one alert per incident, one all-clear. At most 20 of each a
+	// page; More says that there are further ones.
 	Opened []Incident `json:"opened,omitempty"`
 	Closed []Incident `json:"closed,omitempty"`
-	// Current are all incidents that are open now, at most 20.
+	More   bool       `json:"more,omitempty"`
+	// Current are incidents that are open now, at most 10.
 	Current []Incident `json:"current,omitempty"`
 }
 
@@ -54,7 +62,7 @@ type Incident struct {
 	Kind string `json:"kind"` // "floor-warning", "floor", "quiet-site", "report-missing", "errors-overdue", "submission-paused-long"
 	Site string `json:"site,omitempty"`
 	// Words say it in a sentence: since when, the last file, what to do.
-	Words string `json:"words"`
+	Words string `json:"words,omitempty"`
 }
 
 // The kinds of incidents.
@@ -67,8 +75,14 @@ const (
 	IncidentPausedLong    = "submission-paused-long"
 )
 
+// What is told of has to fit into history, which takes 8 KiB a result: a group
+// of 60 sites may fall silent on one day.
 const (
-	maxCurrent = 20
+	maxCurrent = 10
+	maxChanges = 20
+)
+
+const (
 	// pausedLong is how many days of pause are long where the policy names no
 	// reminders of holds.
 	pausedLong = 7
@@ -83,7 +97,10 @@ const (
 // the incident before it silently and opens another, so that each step is told
 // and the end is told once.
 func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult, error) {
-	date := in.Calendar.Date(a.Clock())
+	date := in.Date
+	if date.IsZero() {
+		date = in.Calendar.Date(a.Clock())
+	}
 	profile, err := a.Profiles.Profile(in.Practice)
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
@@ -101,19 +118,29 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 		return LookResult{}, fail(ctx, err)
 	}
 	out := LookResult{
-		Phase: facts.Phase, Submission: facts.Submission,
+		Date: date, Phase: facts.Phase, Submission: facts.Submission,
 		DaysSince:  daysSince(facts.LastDelivery, date),
 		OpenErrors: facts.OpenErrors, OverdueErrors: facts.OverdueErrors, MissingReports: facts.MissingReports,
-		Opened: incidentsOut(settled.Opened), Closed: incidentsOut(settled.Closed), Current: incidentsOut(settled.Current),
+		Opened: changes(settled.Opened, in.Skip), Closed: changes(settled.Closed, in.Skip),
+		More: max(len(settled.Opened), len(settled.Closed)) > in.Skip+maxChanges, Current: current(settled.Current),
 	}
 	out.QuietestSite, out.QuietestDays = quietest(facts, date)
 	return out, nil
 }
 
-func incidentsOut(in []db.Incident) []Incident {
+func current(in []db.Incident) []Incident {
 	var out []Incident
 	for _, i := range in[:min(len(in), maxCurrent)] {
 		out = append(out, Incident{ID: i.ID, Kind: i.Kind, Site: i.Site, Words: i.Words})
+	}
+	return out
+}
+
+// changes is a page of what began or ended; the letter reads the words.
+func changes(in []db.Incident, skip int) []Incident {
+	var out []Incident
+	for _, i := range in[min(len(in), skip):min(len(in), skip+maxChanges)] {
+		out = append(out, Incident{ID: i.ID, Kind: i.Kind, Site: i.Site})
 	}
 	return out
 }

@@ -71,7 +71,7 @@ func TestLookAtPracticeFloor(t *testing.T) {
 		}
 		got := look(t, 30)
 		require.Equal(t, []string{"floor"}, kinds(got.Opened))
-		require.Contains(t, got.Opened[0].Words, "30 days")
+		require.Contains(t, got.Current[0].Words, "30 days")
 		require.Empty(t, got.Closed)
 		require.Len(t, got.Current, 2)
 	})

@@ -10,7 +10,8 @@ import (
 )
 
 // reportsPerCollection bounds one collection; what is left is taken by the next.
-const reportsPerCollection = 50
+// The list has to fit into history even with the longest names.
+const reportsPerCollection = 25
 
 // ReportCollectionResult counts what a collection brought in.
 type ReportCollectionResult struct {
@@ -93,10 +94,25 @@ func (c *collection) importReport(ctx workflow.Context, what, reportID string) e
 	}
 	c.result.Opened += settled.Opened
 	c.result.Verified += settled.Verified
-	for _, f := range got.Files {
-		if err := tell(ctx, FileID(f.FileID), SignalReportImported, ReportImported{ReportID: reportID}); err != nil {
+	return c.tellFiles(ctx, what, reportID, got.Files, got.More)
+}
+
+// tellFiles tells every file that a report answers, page by page.
+func (c *collection) tellFiles(ctx workflow.Context, what, reportID string, files []activities.AnsweredFile, more bool) error {
+	for {
+		for _, f := range files {
+			if err := tell(ctx, FileID(f.FileID), SignalReportImported, ReportImported{ReportID: reportID}); err != nil {
+				return err
+			}
+		}
+		if !more || len(files) == 0 {
+			return nil
+		}
+		page, err := must(ctx, c.process, ledgerWork, "list further files of "+what, reports.ListAnswered,
+			activities.ListAnsweredInput{Scope: c.scope(), ReportID: reportID, After: files[len(files)-1].FileID})
+		if err != nil {
 			return err
 		}
+		files, more = page.Files, page.More
 	}
-	return nil
 }

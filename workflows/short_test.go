@@ -131,6 +131,19 @@ func TestReportCollection(t *testing.T) {
 		require.Equal(t, []string{"file/f-1", "file/f-2"}, told)
 	})
 
+	t.Run("a report that answers many files tells all of them", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.reports = []activities.RemoteReport{{Name: "DQA_1.txt"}}
+		w.imported = activities.ImportReportResult{Items: 2, Files: []activities.AnsweredFile{{FileID: "f-1"}}, More: true}
+		told := []string{}
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(
+				func(_, id, _, _ string, _ any) error { told = append(told, id); return nil })
+		})
+		require.Equal(t, []string{"file/f-1", "file/f-9"}, told)
+	})
+
 	t.Run("a report that nothing understands is kept and waits for a person", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
@@ -182,6 +195,18 @@ func TestWatch(t *testing.T) {
 		require.Equal(t, 1, w.calls["ReleaseFiles"], "once a week")
 	})
 
+	t.Run("more changes than history takes at once are told all the same", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.look.Opened, w.look.More = []activities.Incident{{ID: "i-0"}}, true
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, 1, func() { w.look.More = false })
+			at(env, days(2), env.CancelWorkflow)
+		})
+		require.Contains(t, w.letters, "incident/i-0")
+		require.Contains(t, w.letters, "incident/i-1")
+	})
+
 	t.Run("pause and resume need a reason, stand on the schedule, and are a person's", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
@@ -203,7 +228,7 @@ func TestWatch(t *testing.T) {
 		require.Equal(t, registry.SubmissionOn, w.facts.Submission)
 		require.Len(t, w.ensured, 2)
 		require.True(t, w.ensured[0].Paused)
-		require.False(t, w.ensured[1].Paused)
+		require.True(t, w.ensured[1].Resume)
 	})
 
 	t.Run("withdrawal takes the schedules away and ends the watch", func(t *testing.T) {

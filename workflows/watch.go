@@ -117,24 +117,44 @@ func (w *watch) look(ctx workflow.Context) error {
 			return err
 		}
 	}
-	for _, i := range seen.Opened {
-		if err := w.notice(ctx, activities.SendNoticeInput{
-			Kind: activities.NoticeWatch, IncidentID: i.ID, Words: i.Words, Event: "incident/" + i.ID,
-		}); err != nil {
-			return err
-		}
-	}
-	for _, i := range seen.Closed {
-		if err := w.notice(ctx, activities.SendNoticeInput{
-			Kind: activities.NoticeResolved, IncidentID: i.ID, Words: i.Words, Event: "incident/" + i.ID + "/over",
-		}); err != nil {
-			return err
-		}
+	if err := w.tellChanges(ctx, seen); err != nil {
+		return err
 	}
 	if err := w.sayWhatWasSeen(ctx, seen); err != nil {
 		return err
 	}
 	return w.release(ctx)
+}
+
+// tellChanges writes one alert for each incident that began and one all-clear
+// for each that ended, page by page of the same look.
+func (w *watch) tellChanges(ctx workflow.Context, seen activities.LookResult) error {
+	for skip := 0; ; {
+		for _, i := range seen.Opened {
+			if err := w.notice(ctx, activities.SendNoticeInput{
+				Kind: activities.NoticeWatch, IncidentID: i.ID, Event: "incident/" + i.ID,
+			}); err != nil {
+				return err
+			}
+		}
+		for _, i := range seen.Closed {
+			if err := w.notice(ctx, activities.SendNoticeInput{
+				Kind: activities.NoticeResolved, IncidentID: i.ID, Event: "incident/" + i.ID + "/over",
+			}); err != nil {
+				return err
+			}
+		}
+		if !seen.More {
+			return nil
+		}
+		skip += max(len(seen.Opened), len(seen.Closed))
+		next, err := must(ctx, w.process, ledgerWork, "further changes of the look", watches.LookAtPractice,
+			activities.LookInput{Scope: w.scope(), Policy: w.policy, Date: seen.Date, Skip: skip})
+		if err != nil {
+			return err
+		}
+		seen = next
+	}
 }
 
 func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult) error {
@@ -213,7 +233,7 @@ func (w *watch) switchSubmission(ctx workflow.Context, a Act, to registry.Submis
 	if _, err := must(ctx, w.process, ledgerWork, "show it on the schedule", schedules.EnsureSchedules,
 		activities.EnsureSchedulesInput{
 			Scope: w.scope(), Connection: facts.Connection, Zone: facts.Zone, CadenceDays: w.policy.CadenceDays,
-			Paused: to == registry.SubmissionPaused, Policy: w.policy,
+			Paused: to == registry.SubmissionPaused, Resume: to == registry.SubmissionOn, Policy: w.policy,
 		}); err != nil {
 		return Answer{}, err
 	}

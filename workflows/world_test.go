@@ -251,13 +251,25 @@ func (w *world) ImportReport(_ context.Context, _ activities.ImportReportInput) 
 	return w.imported, w.called("ImportReport")
 }
 
+func (w *world) ListAnswered(_ context.Context, in activities.ListAnsweredInput) (activities.ListAnsweredResult, error) {
+	if in.After == "f-9" {
+		return activities.ListAnsweredResult{}, nil
+	}
+	return activities.ListAnsweredResult{Files: []activities.AnsweredFile{{FileID: "f-9"}}, More: true}, w.called("ListAnswered")
+}
+
 func (w *world) ReconcileErrors(_ context.Context, _ activities.ReconcileErrorsInput) (activities.ReconcileErrorsResult, error) {
 	return activities.ReconcileErrorsResult{Opened: 1}, w.called("ReconcileErrors")
 }
 
-func (w *world) LookAtPractice(_ context.Context, _ activities.LookInput) (activities.LookResult, error) {
+func (w *world) LookAtPractice(_ context.Context, in activities.LookInput) (activities.LookResult, error) {
+	if in.Skip > 0 {
+		require.Equal(w.t, epoch, in.Date, "a further page is of the same look")
+		return activities.LookResult{Opened: []activities.Incident{{ID: fmt.Sprintf("i-%d", in.Skip)}}}, nil
+	}
 	err := w.called("LookAtPractice")
 	look := w.look
+	look.Date = epoch
 	look.Phase, look.Submission = w.facts.Phase, w.facts.Submission
 	w.look.Opened, w.look.Closed = nil, nil
 	return look, err
