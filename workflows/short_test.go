@@ -200,7 +200,6 @@ func TestWatch(t *testing.T) {
 		w := newWorld(t)
 		w.look.Opened, w.look.More = []activities.Incident{{ID: "i-0"}}, true
 		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
-			at(env, 1, func() { w.look.More = false })
 			at(env, days(2), env.CancelWorkflow)
 		})
 		require.Contains(t, w.letters, "incident/i-0")

@@ -271,7 +271,7 @@ func (w *world) LookAtPractice(_ context.Context, in activities.LookInput) (acti
 	look := w.look
 	look.Date = epoch
 	look.Phase, look.Submission = w.facts.Phase, w.facts.Submission
-	w.look.Opened, w.look.Closed = nil, nil
+	w.look.Opened, w.look.Closed, w.look.More = nil, nil, false
 	return look, err
 }
 
