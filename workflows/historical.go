@@ -180,8 +180,10 @@ func (h *historical) begin(ctx workflow.Context) error {
 }
 
 func (h *historical) set(ctx workflow.Context, to registry.HistoryState, by registry.Actor, answer *activities.HistoryAnswer) error {
+	// "Yes" leaves the state at asked: the answer needs a key of its own.
 	_, err := must(ctx, h.process, ledgerWork, "historical load: "+string(to), practices.SetHistory, activities.SetHistoryInput{
-		Scope: h.scope(), State: to, By: by, Answer: answer, Key: h.key(ctx, fmt.Sprintf("%s/%d", to, h.Plans)),
+		Scope: h.scope(), State: to, By: by, Answer: answer,
+		Key: h.key(ctx, fmt.Sprintf("%s/%d/%t", to, h.Plans, answer != nil)),
 	})
 	if err == nil {
 		h.State = to

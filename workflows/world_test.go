@@ -41,6 +41,8 @@ type world struct {
 	letters map[string]activities.NoticeKind
 	order   []string // letters in order, by event
 	holds   map[string]string
+	// historyKeys are the keys of SetHistory and what was written under them.
+	historyKeys map[string]string
 	lines   []activities.Progress
 	settled []activities.FileState
 
@@ -82,7 +84,7 @@ func newWorld(t *testing.T) *world {
 				RetentionDays: 90, Patience: 1,
 			},
 		},
-		letters: map[string]activities.NoticeKind{}, holds: map[string]string{},
+		letters: map[string]activities.NoticeKind{}, holds: map[string]string{}, historyKeys: map[string]string{},
 		staged: map[string]activities.StageFileResult{}, fail: map[string]func(int) error{}, calls: map[string]int{},
 		check:    registry.CheckSummary{Outcome: registry.OutcomeAccepted, ErrorFree: true, Messages: 2, Doses: 3},
 		prepared: activities.PreparedDelivery{DeliveryID: "d-1", RemoteName: "BURL6343_TEST_1.HL7", Size: 10, Messages: 2},
@@ -144,6 +146,11 @@ func (w *world) RecordEvidence(_ context.Context, in activities.RecordEvidenceIn
 func (w *world) SetHistory(_ context.Context, in activities.SetHistoryInput) (activities.Done, error) {
 	require.True(w.t, w.facts.History.CanFollow(in.State), "%s cannot follow %s", in.State, w.facts.History)
 	w.facts.History = in.State
+	// The database takes a key that it knows for a repeat and writes nothing.
+	what := fmt.Sprint(in.State, in.Answer != nil)
+	before, again := w.historyKeys[in.Key]
+	require.True(w.t, !again || before == what, "the key %q is used for two facts", in.Key)
+	w.historyKeys[in.Key] = what
 	return activities.Done{}, w.called("SetHistory")
 }
 
