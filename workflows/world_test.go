@@ -43,8 +43,8 @@ type world struct {
 	holds   map[string]string
 	// historyKeys are the keys of SetHistory and what was written under them.
 	historyKeys map[string]string
-	lines   []activities.Progress
-	settled []activities.FileState
+	lines       []activities.Progress
+	settled     []activities.FileState
 
 	check    registry.CheckSummary
 	prepared activities.PreparedDelivery
