@@ -69,7 +69,7 @@ func scale(d, num, den time.Duration) time.Duration {
 	}
 	whole := d / den
 	rest := d % den
-	return whole*num + time.Duration(float64(rest)*(float64(num)/float64(den)))
+	return time.Duration(int64(whole)*int64(num)) + time.Duration(float64(rest)*(float64(num)/float64(den)))
 }
 
 // BusinessDays tells which days a registry works. Holidays are rows of the

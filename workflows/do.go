@@ -25,20 +25,20 @@ var (
 	schedules  *activities.Schedules
 )
 
-// tooLarge is an input that must not go into history. As an activity argument
+// tooLargeError is an input that must not go into history. As an activity argument
 // it would panic the workflow task for ever (measured), so it is caught before
 // the call and ends in a hold.
-type tooLarge struct{ err error }
+type tooLargeError struct{ err error }
 
-func (e *tooLarge) Error() string { return "the step's input cannot be recorded: " + e.err.Error() }
-func (e *tooLarge) Unwrap() error { return e.err }
+func (e *tooLargeError) Error() string { return "the step's input cannot be recorded: " + e.err.Error() }
+func (e *tooLargeError) Unwrap() error { return e.err }
 
 // do runs one activity with its input and its result both checked by the
 // compiler.
 func do[In, Out any](ctx workflow.Context, act func(context.Context, In) (Out, error), in In) (Out, error) {
 	var out Out
 	if err := tripwire.MeasureInput(in); err != nil {
-		return out, &tooLarge{err}
+		return out, &tooLargeError{err}
 	}
 	err := workflow.ExecuteActivity(ctx, act, in).Get(ctx, &out)
 	return out, err
@@ -62,7 +62,7 @@ func kindOf(err error) registry.Kind {
 // holdReason is why a person is asked after a step has failed for good.
 // Only steps that talk to the registry blame the connection.
 func holdReason(w preset, err error) registry.HoldReason {
-	var large *tooLarge
+	var large *tooLargeError
 	if errors.As(err, &large) {
 		return registry.HoldPayload
 	}

@@ -66,7 +66,7 @@ func (f *fileSubmission) run(ctx workflow.Context) (FileSubmissionResult, error)
 }
 
 func (f *fileSubmission) travel(ctx workflow.Context) (activities.FileState, error) {
-	f.show1(ctx, "being checked", "nobody", "")
+	f.show1(ctx, "being checked", "nobody")
 	checked, action, err := attempt(ctx, f.process, fileWork, "check file "+f.in.File.ID, files.CheckFile,
 		activities.CheckFileInput{Scope: f.scope(), File: f.in.File, Lane: f.in.Lane})
 	if err != nil {
@@ -104,7 +104,7 @@ func (f *fileSubmission) refuse(ctx workflow.Context) (activities.FileState, err
 // only a person's "resend" makes another one.
 func (f *fileSubmission) deliver(ctx workflow.Context) (activities.FileState, error) {
 	for n := 1; ; n++ {
-		f.show1(ctx, "being prepared", "nobody", "")
+		f.show1(ctx, "being prepared", "nobody")
 		prepared, action, err := attempt(ctx, f.process, fileWork, "prepare file "+f.in.File.ID, deliveries.PrepareDelivery,
 			activities.PrepareDeliveryInput{Scope: f.scope(), File: f.in.File, Lane: f.in.Lane, Attempt: n})
 		if err != nil {
@@ -123,7 +123,7 @@ func (f *fileSubmission) deliver(ctx workflow.Context) (activities.FileState, er
 // send uploads and confirms one prepared delivery. again asks for another
 // attempt under another name.
 func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDelivery) (again bool, state activities.FileState, err error) {
-	f.show1(ctx, "on its way as "+d.RemoteName, "nobody", "")
+	f.show1(ctx, "on its way as "+d.RemoteName, "nobody")
 	_, action, err := attempt(ctx, f.process, transferWork, "send "+d.RemoteName, deliveries.UploadFile,
 		activities.UploadFileInput{Scope: f.scope(), DeliveryID: d.DeliveryID})
 	if err != nil {
@@ -173,7 +173,7 @@ func (f *fileSubmission) awaitReport(ctx workflow.Context) (activities.FileState
 			return f.settle(ctx, activities.FileAnswered)
 		}
 		f.show1(ctx, fmt.Sprintf("delivered; %d of %d messages answered", got.Messages-got.Unanswered, got.Messages),
-			"registry", "")
+			"registry")
 		if err := f.wait(ctx, func() bool { return f.reports != seen }); err != nil {
 			return "", err
 		}
@@ -186,7 +186,7 @@ func (f *fileSubmission) settle(ctx workflow.Context, state activities.FileState
 		activities.SettleFileInput{Scope: f.scope(), FileID: f.in.File.ID, State: state}); err != nil {
 		return "", err
 	}
-	f.show1(ctx, string(state), "nobody", "")
+	f.show1(ctx, string(state), "nobody")
 	told := FileSettled{
 		FileID: f.in.File.ID, Lane: f.in.Lane, State: state, First: f.first,
 		ErrorFree: state == activities.FileAnswered && f.answer.ErrorFree,
@@ -196,10 +196,10 @@ func (f *fileSubmission) settle(ctx workflow.Context, state activities.FileState
 
 // show1 changes the file's own current details; a file has no line in
 // `starter status`, its practice has.
-func (f *fileSubmission) show1(ctx workflow.Context, stage, whose, next string) {
+func (f *fileSubmission) show1(ctx workflow.Context, stage, whose string) {
 	f.progress = activities.Progress{
 		Source: f.source, Stage: fmt.Sprintf("%s file %s: %s", f.in.Lane, f.in.File.ID, stage),
-		Whose: whose, Next: next, Since: f.now(ctx),
+		Whose: whose, Since: f.now(ctx),
 	}
 	workflow.SetCurrentDetails(ctx, f.details())
 }

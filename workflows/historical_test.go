@@ -36,8 +36,8 @@ func loadHistory(t *testing.T, w *world, script func(env *testsuite.TestWorkflow
 	return env, result
 }
 
-func yes(env *testsuite.TestWorkflowEnvironment) *reply {
-	return send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{
+func yes(env *testsuite.TestWorkflowEnvironment) {
+	send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{
 		HistoryAnswer: activities.HistoryAnswer{Can: true, Since: "2015-01-01"}, By: ana,
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -185,7 +184,9 @@ func (p *process) oldestHold() *openHold {
 
 func (p *process) sortedHolds() []*openHold {
 	all := make([]*openHold, 0, len(p.holds))
-	for _, h := range p.holds { //workflowcheck:ignore (sorted below)
+	// Sorted below.
+	//workflowcheck:ignore
+	for _, h := range p.holds {
 		all = append(all, h)
 	}
 	sort.Slice(all, func(i, j int) bool {
@@ -204,6 +205,3 @@ func joinActions(actions []registry.HoldAction) string {
 	}
 	return strings.Join(words, "|")
 }
-
-// days is n days of the calendar's time.
-func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }

@@ -100,7 +100,7 @@ func (o *onboarding) listenForFacts(ctx workflow.Context) {
 	hear(ctx, o.process, SignalWithdrawn, func(Withdrawn) { o.withdrawn = true })
 	// Taken as any JSON, so that a signal mistyped in the Web UI is answered in
 	// the current details instead of vanishing.
-	hear(ctx, o.process, Message[any]{SignalProductionApproved.Name}, o.hearApproval)
+	hear(ctx, o.process, Message[any](SignalProductionApproved), o.hearApproval)
 }
 
 func (o *onboarding) offerActs(ctx workflow.Context) error {

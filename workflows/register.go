@@ -10,7 +10,9 @@ import (
 // Register makes the six workflow types known to a worker. Their names are
 // frozen: they stand in histories and in schedules.
 func Register(r worker.WorkflowRegistry) {
-	for name, wf := range Types() { //workflowcheck:ignore (order does not matter, and it is not workflow code)
+	// The order does not matter, and this is no workflow's code.
+	//workflowcheck:ignore
+	for name, wf := range Types() {
 		r.RegisterWorkflowWithOptions(wf, workflow.RegisterOptions{Name: name})
 	}
 }
