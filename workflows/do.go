@@ -30,7 +30,9 @@ var (
 // the call and ends in a hold.
 type tooLargeError struct{ err error }
 
-func (e *tooLargeError) Error() string { return "the step's input cannot be recorded: " + e.err.Error() }
+func (e *tooLargeError) Error() string {
+	return "the step's input cannot be recorded: " + e.err.Error()
+}
 func (e *tooLargeError) Unwrap() error { return e.err }
 
 // do runs one activity with its input and its result both checked by the
