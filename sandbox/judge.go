@@ -30,11 +30,11 @@ func judge(ctx context.Context, o options, s *stage.Stage, j *journey.Journey) (
 			return verdict{}, err
 		}
 	}
-	found, err := oracle.Judge(ctx, w)
+	found, err := oracle.Look(ctx, w)
 	if err != nil {
 		return verdict{}, err
 	}
-	v := verdict{Day: s.Calendar().Day.String()}
+	v := verdict{Day: s.Calendar().Day.String(), Scanned: found.Scanned}
 	for _, r := range j.Rows() {
 		counts, err := oracle.Count(ctx, w, r.Practice)
 		if err != nil {
@@ -48,20 +48,25 @@ func judge(ctx context.Context, o options, s *stage.Stage, j *journey.Journey) (
 			v.Reasons = append(v.Reasons, fmt.Sprintf("%s did not reach: %s", r.Practice, missing))
 		}
 	}
-	for _, f := range found {
+	for _, f := range found.Findings {
 		v.Reasons = append(v.Reasons, f.Invariant+": "+f.Words)
+	}
+	// A scan that looked at nothing finds nothing.
+	for _, sink := range oracle.Sinks() {
+		if found.Scanned[sink] == 0 {
+			v.Reasons = append(v.Reasons, fmt.Sprintf("%s: nothing was looked through of: %s", oracle.ClearText, sink))
+		}
 	}
 	v.OK = len(v.Reasons) == 0
 	return v, nil
 }
 
 func sabotage(ctx context.Context, name string, w oracle.World) error {
-	for _, s := range oracle.Sabotages() {
-		if s.Name == name {
-			return s.Break(ctx, w)
-		}
+	s, known := oracle.FindSabotage(name)
+	if !known {
+		return fmt.Errorf("no sabotage is called %q; -sabotage help lists them", name)
 	}
-	return fmt.Errorf("no sabotage is called %q; -sabotage help lists them", name)
+	return s.Break(ctx, w)
 }
 
 // world is where the oracle may look.
@@ -105,16 +110,34 @@ func world(ctx context.Context, o options, s *stage.Stage, j *journey.Journey) (
 	return w, nil
 }
 
+// fetchPatience is how long a worker that was just started may take to answer.
+const fetchPatience = 30 * time.Second
+
+// fetch reads a page of the worker's, which may be starting just now.
 func fetch(ctx context.Context, url string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, fetchPatience)
 	defer cancel()
+	for {
+		page, err := fetchOnce(ctx, url)
+		if err == nil {
+			return page, nil
+		}
+		select {
+		case <-ctx.Done():
+			return "", fmt.Errorf("the worker's metrics: %w", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func fetchOnce(ctx context.Context, url string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return "", fmt.Errorf("the worker's metrics: %w", err)
+		return "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	page, err := io.ReadAll(resp.Body)

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"immtrail/sandbox/journey"
 	"immtrail/sandbox/oracle"
 )
 
@@ -94,9 +95,9 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.BoolVar(&o.codec, "codec", false, "encrypt what lies in Temporal, and serve the codec endpoint for the Web UI")
 	f.StringVar(&o.dir, "data", "", "folder that keeps the state (default: a temporary one)")
 	f.DurationVar(&o.day, "day", 0, "length of a day, at least 1s (default: 1s, longer with more than 10 practices)")
-	f.StringVar(&o.outbox, "outbox", "", "folder with files of your own for the first practice")
+	f.StringVar(&o.outbox, "outbox", "", "folder with files of your own for the first practice; their MSH-11 says whether they are for test or production")
 	f.IntVar(&o.practices, "practices", 3, "how many practices")
-	f.StringVar(&o.sabotage, "sabotage", "", "break one invariant on purpose; help lists them")
+	f.StringVar(&o.sabotage, "sabotage", "", "break one invariant on purpose when the journey is over; help lists them")
 	f.StringVar(&o.killDir, "kill", "", "kill the worker before and after the first run of each activity; the folder counts the kills")
 	f.StringVar(&o.record, "record", "", "write the histories of the journey into this folder")
 	f.BoolVar(&o.noUI, "no-ui", false, "leave the Web UI out")
@@ -111,11 +112,38 @@ func parse(args []string, errs io.Writer) (options, error) {
 		return o, errors.New("-practices: at least 1")
 	case o.day != 0 && o.day < time.Second:
 		return o, errors.New("-day: at least 1s; Temporal's Schedules know nothing shorter")
+	case o.json && !o.journey && o.sabotage == "":
+		return o, errors.New("-json is about the closing table of -journey; add -journey")
+	case o.manual && o.journey:
+		return o, errors.New("-manual waits for you, -journey waits for nobody; choose one")
+	}
+	if err := o.check(); err != nil {
+		return o, err
 	}
 	if o.day == 0 {
 		o.day = dayFor(o.practices)
 	}
 	return o, nil
+}
+
+// check refuses what would come out only when the journey is over.
+func (o *options) check() error {
+	if o.sabotage != "" && o.sabotage != "help" {
+		if _, known := oracle.FindSabotage(o.sabotage); !known {
+			return fmt.Errorf("-sabotage: nothing is called %q; -sabotage help lists what is", o.sabotage)
+		}
+		o.journey = true // there is nothing to judge without one
+	}
+	if _, err := journey.OwnFiles(o.outbox); err != nil {
+		return fmt.Errorf("-outbox: %w", err)
+	}
+	if o.killDir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(o.killDir, 0o755); err != nil {
+		return fmt.Errorf("-kill: %w", err)
+	}
+	return nil
 }
 
 // perDay is how many of its small workflows a practice starts a day (a

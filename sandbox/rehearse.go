@@ -9,6 +9,7 @@ import (
 
 	"immtrail/internal/pglocal"
 	"immtrail/sandbox/journey"
+	"immtrail/sandbox/oracle"
 	"immtrail/sandbox/stage"
 )
 
@@ -97,6 +98,8 @@ type verdict struct {
 	Wall           time.Duration `json:"wall_ns"`
 	Day            string        `json:"day"`
 	WorkerRestarts int           `json:"worker_restarts"`
+	// Scanned is how many bytes were looked through for patients, by place.
+	Scanned map[oracle.Sink]int64 `json:"scanned_bytes"`
 }
 
 // verdictRow is one practice of it.

@@ -164,6 +164,14 @@ func (s *screen) verdict(v verdict) int {
 	return code
 }
 
+// tableHeads are short, so that the table fits into 100 columns: the stages,
+// then files sent, files that were seen to have arrived, reports, errors opened,
+// and errors settled.
+var tableHeads = []string{
+	"practice", "added", "tests", "review", "prod.", "1st file", "history", "ongoing",
+	"sent", "seen", "reports", "errors", "fixed",
+}
+
 // closingTable is practice by stage, with the calendar's day of each.
 func closingTable(v verdict) string {
 	t := table.New().Border(lipgloss.NormalBorder()).BorderColumn(false).BorderLeft(false).BorderRight(false).
@@ -174,11 +182,7 @@ func closingTable(v verdict) string {
 			}
 			return lipgloss.NewStyle().PaddingRight(1)
 		})
-	head := []string{"practice"}
-	for _, st := range journey.Stages {
-		head = append(head, strings.ReplaceAll(st, " ", "\n"))
-	}
-	t.Headers(append(head, "sent", "seen", "re-\nports", "errors", "settled")...)
+	t.Headers(tableHeads...)
 	for _, r := range v.Rows {
 		cells := []string{r.Practice}
 		for _, st := range journey.Stages {
@@ -191,5 +195,9 @@ func closingTable(v verdict) string {
 		t.Row(append(cells, fmt.Sprint(r.FilesSent), fmt.Sprint(r.Verified), fmt.Sprint(r.Reports),
 			fmt.Sprint(r.ErrorsOpened), fmt.Sprint(r.ErrorsSettled))...)
 	}
-	return t.String()
+	lines := strings.Split(t.String(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
 }

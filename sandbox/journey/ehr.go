@@ -2,6 +2,7 @@ package journey
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,10 +37,16 @@ func (p *player) write(d drop) ([]byte, hl7gen.Facts, error) {
 	return b.Bytes(), facts, err
 }
 
-// drop writes the next file of a lane into the practice's outbox. The journal
-// is written first, so that after a kill the same bytes are written again.
+// drop writes the next file of a lane into the practice's outbox: one of the
+// user's own while there are any, else what the script says. The journal is
+// written first, so that after a kill the same bytes are written again.
 func (p *player) drop(lane registry.Lane, script fileScript, date time.Time) error {
 	number := len(p.journal.of(lane)) + 1
+	if number <= len(p.own[lane]) {
+		own := p.own[lane][number-1]
+		d := drop{Lane: lane, Number: number, Date: date, Name: filepath.Base(own), Own: own}
+		return errors.Join(p.journal.add(d), p.put(d))
+	}
 	d := drop{
 		Lane: lane, Number: number, Date: date, Script: script,
 		Name: fmt.Sprintf("%s-%03d.hl7", lane, number),
@@ -75,11 +82,10 @@ func (p *player) put(d drop) error {
 	return os.Rename(tmp, filepath.Join(folder, d.Name))
 }
 
-// bytes are those of a drop, from the folder of the user's own files where one
-// was given.
+// bytes are those of a drop.
 func (p *player) bytes(d drop) ([]byte, error) {
-	if len(p.own) > 0 {
-		return os.ReadFile(p.own[(d.Number-1)%len(p.own)])
+	if d.Own != "" {
+		return os.ReadFile(d.Own)
 	}
 	data, _, err := p.write(d)
 	return data, err
@@ -96,12 +102,17 @@ func laneSeed(l registry.Lane) uint64 {
 	return 0
 }
 
-// patients are the people in every file that was dropped: what must be found
-// nowhere but in the file store, in sealed columns and at the registry.
+// patients are the people in every generated file that was dropped: what must
+// be found nowhere but in the file store, in sealed columns and at the registry.
+// Those of the user's own files may be called like anything else that is
+// written down somewhere, so they are not looked for.
 func (p *player) patients() ([]hl7gen.Patient, error) {
 	var out []hl7gen.Patient
 	for _, lane := range registry.Lanes() {
 		for _, d := range p.journal.of(lane) {
+			if d.Own != "" {
+				continue
+			}
 			_, facts, err := p.write(d)
 			if err != nil {
 				return nil, err

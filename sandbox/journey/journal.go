@@ -34,6 +34,8 @@ type drop struct {
 	Seed   uint64        `json:"seed"`
 	Date   time.Time     `json:"date"`
 	Script fileScript    `json:"script"`
+	// Own is the path of a file of the user's; empty for a generated one.
+	Own string `json:"own,omitempty"`
 }
 
 func openJournal(path string) (*journal, error) {

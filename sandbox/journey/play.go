@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +65,7 @@ func Begin(ctx context.Context, s *stage.Stage, opts Options) (*Journey, error) 
 	}
 	opts.drain = &atomic.Bool{}
 	j := &Journey{stage: s, opts: opts, began: time.Now()}
-	own, err := ownFiles(opts.Outbox)
+	own, err := OwnFiles(opts.Outbox)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +84,7 @@ func Begin(ctx context.Context, s *stage.Stage, opts Options) (*Journey, error) 
 		if i == 0 {
 			p.own = own
 		}
-		p.line.Practice = r.practice.ID
+		p.line = line{Practice: r.practice.ID, Stage: "enrolled", Next: "its process starts"}
 		j.players = append(j.players, p)
 		logins = append(logins, r.login(s.Password()))
 	}
@@ -98,48 +97,53 @@ func (j *Journey) Close() {
 	j.db.Close()
 }
 
-func ownFiles(dir string) ([]string, error) {
-	if dir == "" {
-		return nil, nil
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, e := range entries {
-		if e.Type().IsRegular() {
-			out = append(out, filepath.Join(dir, e.Name()))
-		}
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no files", dir)
-	}
-	return out, nil
-}
-
 // Play plays until every practice has reached every stage, and then until the
-// registry has answered what is still on its way.
+// registry has answered what is still on its way. A journey that was played to
+// its end has nothing left to play.
 func (j *Journey) Play(ctx context.Context) error {
-	for _, p := range j.players {
-		if err := errors.Join(p.redrop(), p.enrol(ctx)); err != nil {
-			return fmt.Errorf("%s: %w", p.practice.ID, err)
-		}
+	if _, err := os.Stat(j.endMark()); err == nil {
+		return nil
+	}
+	if err := j.enrolAll(ctx); err != nil {
+		return err
 	}
 	if err := j.until(ctx, j.allDone); err != nil {
 		return err
 	}
 	j.opts.drain.Store(true)
-	return j.until(ctx, j.drained)
+	if err := j.until(ctx, j.drained); err != nil {
+		return err
+	}
+	return os.WriteFile(j.endMark(), nil, 0o600)
+}
+
+// endMark says for how many practices the journey was played to its end.
+func (j *Journey) endMark() string {
+	return j.stage.Path("journey", fmt.Sprintf("ended-%d", len(j.players)))
 }
 
 // Rehearse plays on without an end, for somebody who clicks through it.
 func (j *Journey) Rehearse(ctx context.Context) error {
-	err := j.until(ctx, func(context.Context) (bool, error) { return false, nil })
+	err := j.enrolAll(ctx)
+	if err != nil {
+		return err
+	}
+	err = j.until(ctx, func(context.Context) (bool, error) { return false, nil })
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
+}
+
+// enrolAll makes every practice known and begins its way; what an earlier run
+// did is not done again.
+func (j *Journey) enrolAll(ctx context.Context) error {
+	for _, p := range j.players {
+		if err := errors.Join(p.redrop(), p.enrol(ctx)); err != nil {
+			return fmt.Errorf("%s: %w", p.practice.ID, err)
+		}
+	}
+	return nil
 }
 
 // until steps all players, day by day, until done.
@@ -234,14 +238,9 @@ func (j *Journey) drained(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, p := range j.players {
-		left, err := os.ReadDir(j.stage.Path("outbox", p.practice.ID, "production"))
-		if err != nil {
+		waiting, err := waitingIn(j.stage.Path("outbox", p.practice.ID, "production"))
+		if err != nil || waiting > 0 {
 			return false, err
-		}
-		for _, e := range left {
-			if e.Type().IsRegular() {
-				return false, nil
-			}
 		}
 	}
 	return true, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"immtrail/registry"
@@ -16,12 +17,8 @@ func (p *player) production(ctx context.Context, status workflows.Status) (bool,
 	if err := p.loadHistory(ctx); err != nil {
 		return false, err
 	}
-	if !p.opts.draining() && p.aDayLater() {
-		p.lastDrop = p.today()
-		n := len(p.journal.of(registry.LaneProduction)) + 1
-		if err := p.drop(registry.LaneProduction, p.role.production(n), p.today()); err != nil {
-			return false, err
-		}
+	if err := p.dropDaily(ctx); err != nil {
+		return false, err
 	}
 	if status.Progress.Ended {
 		if err := p.journal.reach("first file", p.today()); err != nil {
@@ -41,6 +38,45 @@ func (p *player) production(ctx context.Context, status workflows.Status) (bool,
 		p.line.Stage, p.line.Next = "production: ongoing submission", next
 	}
 	return done, nil
+}
+
+// mostUnderway bounds the files of a practice that are not settled. An EHR does
+// not wait for the registry; but where a machine is too slow for the rehearsal's
+// days, files would pile up, and the journey's end would wait for all of them.
+const mostUnderway = 3
+
+// dropDaily drops a production file a day.
+func (p *player) dropDaily(ctx context.Context) error {
+	if p.opts.draining() || !p.aDayLater() {
+		return nil
+	}
+	underway, err := p.count(ctx, `SELECT count(*) FROM files WHERE practice = $1 AND lane = 'production'
+		AND state NOT IN ('answered', 'refused', 'dropped')`)
+	if err != nil {
+		return err
+	}
+	waiting, err := waitingIn(p.stage.Path("outbox", p.practice.ID, string(registry.LaneProduction)))
+	if err != nil || underway+waiting >= mostUnderway {
+		return err
+	}
+	p.lastDrop = p.today()
+	n := len(p.journal.of(registry.LaneProduction)) + 1
+	return p.drop(registry.LaneProduction, p.role.production(max(1, n-len(p.own[registry.LaneProduction]))), p.today())
+}
+
+// waitingIn counts the files that lie in an outbox.
+func waitingIn(dir string) (int, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, e := range entries {
+		if e.Type().IsRegular() {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // ongoing looks whether daily submission did all that it has to show.
@@ -106,15 +142,9 @@ func (p *player) loadHistory(ctx context.Context) error {
 
 func (p *player) answerHistory(ctx context.Context) error {
 	if _, done := p.journal.done("history-answered"); !done {
-		if p.opts.Manual {
-			return nil
-		}
-		args := []string{"history", "answer", p.practice.ID, "--no"}
-		if len(p.history) > 0 {
-			args = []string{"history", "answer", p.practice.ID, "--yes", "--since", "2018-01-01"}
-		}
-		if _, err := p.stage.Starter(ctx, args...); err != nil {
-			return tolerate(err)
+		answered, err := p.sayHistory(ctx)
+		if err != nil || !answered {
+			return err
 		}
 		if err := p.journal.did("history-answered", p.today()); err != nil {
 			return err
@@ -126,6 +156,23 @@ func (p *player) answerHistory(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sayHistory records what the vendor says; where a person plays the
+// coordinator, it looks whether that person has recorded a yes.
+func (p *player) sayHistory(ctx context.Context) (answered bool, err error) {
+	if p.opts.Manual {
+		said, err := p.count(ctx, `SELECT count(*) FROM practices WHERE id = $1 AND history_can`)
+		return said > 0, err
+	}
+	args := []string{"history", "answer", p.practice.ID, "--no"}
+	if len(p.history) > 0 {
+		args = []string{"history", "answer", p.practice.ID, "--yes", "--since", "2018-01-01"}
+	}
+	if _, err := p.stage.Starter(ctx, args...); err != nil {
+		return false, tolerate(err)
+	}
+	return true, nil
 }
 
 // approveHistory approves the plan once it covers every file that was

@@ -135,13 +135,17 @@ func readEngine(ctx context.Context, w *World, s *scanner) (*engine, error) {
 // through what the list of workflows shows: memo and search attributes.
 func scanRun(s *scanner, info *workflowpb.WorkflowExecutionInfo, h *historypb.History) error {
 	id := info.GetExecution().GetWorkflowId()
-	s.text("the ID of a workflow", []byte(id))
-	for what, m := range map[string]proto.Message{"history of ": h, "search attributes and memo of ": info} {
+	s.text(SinkWorkflowIDs, "the ID of a workflow", []byte(id))
+	for sink, m := range map[Sink]proto.Message{SinkHistories: h, SinkAttributes: info} {
+		what := "history of "
+		if sink == SinkAttributes {
+			what = "search attributes and memo of "
+		}
 		raw, err := proto.Marshal(m)
 		if err != nil {
 			return fmt.Errorf("encode %s%s: %w", what, id, err)
 		}
-		s.text(what+id, raw)
+		s.text(sink, what+id, raw)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // ScanText counts what the scan finds in a text.
 func ScanText(who []hl7gen.Patient, text string) int {
 	s := newScanner(newNeedles(who))
-	s.text("text", []byte(text))
+	s.text(SinkMetrics, "text", []byte(text))
 	return s.total()
 }
 
@@ -32,7 +32,7 @@ func ScanStream(tb testing.TB, who []hl7gen.Patient, data []byte) int {
 	}
 	s := newScanner(last)
 	lastMu.Unlock()
-	require.NoError(tb, s.stream("stream", bytes.NewReader(data)))
+	require.NoError(tb, s.stream(SinkFiles, "stream", bytes.NewReader(data)))
 	require.Equal(tb, int64(len(data)), s.bytes)
 	return s.total()
 }

@@ -62,11 +62,11 @@ func gather(ctx context.Context, w World) (*facts, error) {
 func (f *facts) lookThrough(ctx context.Context, conn *pgx.Conn) error {
 	for i := range f.mails {
 		m := &f.mails[i]
-		f.scan.text("mail "+m.file, m.raw)
-		f.scan.text("mail "+m.file+" (decoded)", []byte(m.subject+"\n"+m.body))
+		f.scan.text(SinkMails, "mail "+m.file, m.raw)
+		f.scan.text(SinkMails, "mail "+m.file+" (decoded)", []byte(m.subject+"\n"+m.body))
 	}
 	for _, a := range f.shore.all {
-		f.scan.text("the name of a file at the registry", []byte(a.name))
+		f.scan.text(SinkRemoteNames, "the name of a file at the registry", []byte(a.name))
 	}
 	if err := scanTables(ctx, conn, f.scan); err != nil {
 		return err

@@ -162,12 +162,26 @@ const maxFindings = 20
 // Judge looks at the world and returns every broken promise. An error means
 // that something could not be read, and that nothing was judged.
 func Judge(ctx context.Context, w World) ([]Finding, error) {
+	j, err := Look(ctx, w)
+	return j.Findings, err
+}
+
+// Judgement is what a look at a rehearsal came to.
+type Judgement struct {
+	Findings []Finding
+	// Scanned is how many bytes of each kind of place were looked through for
+	// patients.
+	Scanned map[Sink]int64
+}
+
+// Look is [Judge] that also tells how much it looked through.
+func Look(ctx context.Context, w World) (Judgement, error) {
 	if w.RegistryDir == "" || w.MailDir == "" || w.DatabaseURL == "" || w.Temporal == nil {
-		return nil, errors.New("oracle: registry, mails, database and engine are all needed")
+		return Judgement{}, errors.New("oracle: registry, mails, database and engine are all needed")
 	}
 	f, err := gather(ctx, w)
 	if err != nil {
-		return nil, fmt.Errorf("oracle: %w", err)
+		return Judgement{}, fmt.Errorf("oracle: %w", err)
 	}
 	var all []Finding
 	told := map[string]bool{}
@@ -185,7 +199,7 @@ func Judge(ctx context.Context, w World) ([]Finding, error) {
 			strange = append(strange, one)
 		}
 	}
-	return append(all, tell(UnknownFile, strange)...), nil
+	return Judgement{Findings: append(all, tell(UnknownFile, strange)...), Scanned: f.scan.sinks}, nil
 }
 
 func tell(name string, these []found) []Finding {

@@ -30,6 +30,7 @@ type scanner struct {
 	mu      sync.Mutex
 	leaks   map[leakKey]*leak
 	bytes   int64
+	sinks   map[Sink]int64
 }
 
 type leakKey struct {
@@ -38,7 +39,41 @@ type leakKey struct {
 	form   form
 }
 
-func newScanner(n *needles) *scanner { return &scanner{needles: n, leaks: map[leakKey]*leak{}} }
+// Sink is a kind of place in which a patient could come out.
+type Sink string
+
+// The sinks.
+const (
+	SinkHistories   Sink = "histories"
+	SinkAttributes  Sink = "search attributes"
+	SinkLogs        Sink = "logs"
+	SinkMetrics     Sink = "metrics"
+	SinkMails       Sink = "mails"
+	SinkTables      Sink = "tables"
+	SinkFiles       Sink = "database files"
+	SinkRemoteNames Sink = "remote names"
+	SinkLocalNames  Sink = "file names"
+	SinkWorkflowIDs Sink = "workflow IDs"
+)
+
+// Sinks are all kinds of places that a rehearsal has.
+func Sinks() []Sink {
+	return []Sink{
+		SinkHistories, SinkAttributes, SinkLogs, SinkMetrics, SinkMails, SinkTables, SinkFiles, SinkRemoteNames,
+		SinkLocalNames, SinkWorkflowIDs,
+	}
+}
+
+func newScanner(n *needles) *scanner {
+	return &scanner{needles: n, leaks: map[leakKey]*leak{}, sinks: map[Sink]int64{}}
+}
+
+func (s *scanner) count(sink Sink, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes += n
+	s.sinks[sink] += n
+}
 
 func (s *scanner) note(source string, p *pattern, at int64) {
 	s.mu.Lock()
@@ -53,13 +88,11 @@ func (s *scanner) note(source string, p *pattern, at int64) {
 }
 
 // text looks through a text at hand.
-func (s *scanner) text(source string, text []byte) {
+func (s *scanner) text(sink Sink, source string, text []byte) {
 	// Room for the look at eight bytes that begins at the last one of a needle.
 	data := append(slices.Clip(text), make([]byte, 8)...)
 	s.needles.each(data, 0, len(text), func(p *pattern, at int) { s.note(source, p, int64(at)) })
-	s.mu.Lock()
-	s.bytes += int64(len(text))
-	s.mu.Unlock()
+	s.count(sink, int64(len(text)))
 }
 
 const (
@@ -70,7 +103,7 @@ const (
 )
 
 // stream looks through everything that r gives, in memory that does not grow.
-func (s *scanner) stream(source string, r io.Reader) error {
+func (s *scanner) stream(sink Sink, source string, r io.Reader) error {
 	ahead := s.needles.longest + 8
 	buf := make([]byte, lookBack+ahead+chunk+8)
 	var (
@@ -97,9 +130,7 @@ func (s *scanner) stream(source string, r io.Reader) error {
 			from = end
 		}
 		if last {
-			s.mu.Lock()
-			s.bytes += base + int64(have)
-			s.mu.Unlock()
+			s.count(sink, base+int64(have))
 			return nil
 		}
 		drop := max(0, from-lookBack)
@@ -110,8 +141,8 @@ func (s *scanner) stream(source string, r io.Reader) error {
 
 // file looks through a file's name and bytes. A file that is gone by now, as
 // those of a running database may be, is nothing.
-func (s *scanner) file(path string) error {
-	s.text("the name of a file in "+filepath.Base(filepath.Dir(path)), []byte(filepath.Base(path)))
+func (s *scanner) file(sink Sink, path string) error {
+	s.text(SinkLocalNames, "the name of a file in "+filepath.Base(filepath.Dir(path)), []byte(filepath.Base(path)))
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -120,7 +151,7 @@ func (s *scanner) file(path string) error {
 		return fmt.Errorf("look through a file: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // nothing was written
-	if err := s.stream(shortPath(path), f); err != nil {
+	if err := s.stream(sink, shortPath(path), f); err != nil {
 		return fmt.Errorf("look through %s: %w", shortPath(path), err)
 	}
 	return nil
@@ -133,7 +164,7 @@ func shortPath(path string) string {
 }
 
 // files looks through many files, as many at a time as there are processors.
-func (s *scanner) files(ctx context.Context, paths []string) error {
+func (s *scanner) files(ctx context.Context, sink Sink, paths []string) error {
 	var (
 		wg   sync.WaitGroup
 		mu   sync.Mutex
@@ -143,7 +174,7 @@ func (s *scanner) files(ctx context.Context, paths []string) error {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for path := range work {
-				if err := s.file(path); err != nil {
+				if err := s.file(sink, path); err != nil {
 					mu.Lock()
 					errs = append(errs, err)
 					mu.Unlock()
@@ -190,18 +221,18 @@ func (s *scanner) everything(ctx context.Context, w *World) error {
 	if err != nil {
 		return err
 	}
-	if err := s.files(ctx, append(slices.Clone(w.LogFiles), paths...)); err != nil {
+	if err := errors.Join(s.files(ctx, SinkLogs, w.LogFiles), s.files(ctx, SinkFiles, paths)); err != nil {
 		return err
 	}
 	for name, text := range w.Texts {
-		s.text(name, []byte(text))
+		s.text(SinkMetrics, name, []byte(text))
 	}
 	names, err := regularFiles(w.NameDirs...)
 	if err != nil {
 		return err
 	}
 	for _, path := range names {
-		s.text("the name of a file in "+filepath.Base(filepath.Dir(path)), []byte(filepath.Base(path)))
+		s.text(SinkLocalNames, "the name of a file in "+filepath.Base(filepath.Dir(path)), []byte(filepath.Base(path)))
 	}
 	return nil
 }

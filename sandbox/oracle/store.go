@@ -184,7 +184,7 @@ func scanTables(ctx context.Context, conn *pgx.Conn, s *scanner) error {
 			return fmt.Errorf("read table %s: %w", t.Name, err)
 		}
 		for found.Next() {
-			s.text("PostgreSQL table "+t.Name, found.RawValues()[0])
+			s.text(SinkTables, "PostgreSQL table "+t.Name, found.RawValues()[0])
 		}
 		if err := found.Err(); err != nil {
 			return fmt.Errorf("read table %s: %w", t.Name, err)
