@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"immtrail/db"
+	"immtrail/registry"
 )
 
 // shownEvent is a row of the audit log.
@@ -58,6 +59,11 @@ func (a *app) auditCommand() *cobra.Command {
 	return folder("audit", "See who did what", "  starter audit list", list)
 }
 
+// stateWords is a state as screens name it.
+func stateWords(state string) string {
+	return strings.ReplaceAll(registry.Confirmation(state).Words(), "_", " ")
+}
+
 func (s *screen) audit(events []shownEvent) {
 	if len(events) == 0 {
 		s.line("There is nothing.")
@@ -67,7 +73,7 @@ func (s *screen) audit(events []shownEvent) {
 	for i, e := range events {
 		what := strings.ReplaceAll(e.Kind, "-", " ")
 		if e.To != "" {
-			what += ": " + strings.TrimPrefix(e.From+" to "+e.To, " to ")
+			what += ": " + strings.TrimPrefix(stateWords(e.From)+" to "+stateWords(e.To), " to ")
 		}
 		by := e.By + " (" + e.Via + ")"
 		if e.Claimed {

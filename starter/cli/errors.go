@@ -2,11 +2,13 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"immtrail/conformance"
 	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/registry/texas"
@@ -162,7 +164,7 @@ func (a *app) showOneError(ctx context.Context, id string, patient bool) error {
 	return a.show(shown, func(s *screen) {
 		s.oneError(shown.shownError)
 		if patient {
-			s.pairs([2]string{"Patient", shown.Patient}, [2]string{"The registry says", shown.Text})
+			s.pairs([2]string{"Patient", patientWords(shown.Patient)}, [2]string{"The registry says", shown.Text})
 			return
 		}
 		s.raw("")
@@ -187,6 +189,22 @@ func (s *screen) oneError(e shownError) {
 		[2]string{"Reported", plural(e.Times, "time", "times") + " since " + day(e.OpenedAt) + ", last in " + e.Report},
 		[2]string{"Due", day(e.DueAt)}, [2]string{"Settled by", e.SettledBy}, [2]string{"Reason", e.Reason},
 	)
+}
+
+// patientWords is what staff need to find a patient, in a line. What is not of
+// the form in which it was sealed is shown as it is.
+func patientWords(sealed string) string {
+	var p conformance.PatientRef
+	if err := json.Unmarshal([]byte(sealed), &p); err != nil {
+		return sealed
+	}
+	words := p.Family + ", " + p.Given
+	for _, more := range [][2]string{{"born", p.BirthDate}, {"sex", p.Sex}, {"chart", p.ChartNumber}} {
+		if more[1] != "" {
+			words += "; " + more[0] + " " + more[1]
+		}
+	}
+	return words
 }
 
 func (a *app) errorsWaive() *cobra.Command {

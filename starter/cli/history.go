@@ -108,7 +108,7 @@ func (a *app) historyStatus() *cobra.Command {
 
 func (s *screen) history(id string, h workflows.HistoryProgress) {
 	plan, n := h.Plan, h.Counts
-	s.line("The historical load of %s is %s.", id, historyWords(h.State))
+	s.line("Historical load of %s: %s.", id, historyWords(h.State))
 	if plan.Digest == "" {
 		s.line("There is no plan yet. Next: starter status %s", id)
 		return

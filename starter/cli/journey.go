@@ -140,7 +140,7 @@ func (a *app) approveProduction(ctx context.Context, practices []string, o appro
 	if err != nil {
 		return err
 	}
-	common, err := a.readApproval(ctx, o)
+	common, email, err := a.readApproval(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (a *app) approveProduction(ctx context.Context, practices []string, o appro
 	results, bad := []approved{}, 0
 	for _, id := range practices {
 		result := approved{Practice: id}
-		result.Answer, err = a.approveOne(ctx, store, eng, id, common, by)
+		result.Answer, err = a.approveOne(ctx, store, eng, id, common, email, by)
 		switch {
 		case err == nil:
 			result.Accepted = true
@@ -183,21 +183,24 @@ func (a *app) approveProduction(ctx context.Context, practices []string, o appro
 }
 
 // approveOne relays the approval for one practice. What the command line leaves
-// open is taken from the approval on record, so that the evidence may follow.
-func (a *app) approveOne(ctx context.Context, store *db.Store, eng Engine, id string, approval registry.Approval, by registry.Actor) (workflows.Answer, error) {
+// open is taken from the approval on record, so that the evidence may follow,
+// and else from the email.
+func (a *app) approveOne(
+	ctx context.Context, store *db.Store, eng Engine, id string, approval, email registry.Approval, by registry.Actor,
+) (workflows.Answer, error) {
 	if _, err := a.practice(ctx, store, id); err != nil {
 		return workflows.Answer{}, err
 	}
-	known, ok, err := store.Approval(ctx, id)
+	known, ok, err := store.Approval(ctx, id) // zero where there is none
 	if err != nil {
 		return workflows.Answer{}, err
 	}
-	if ok && approval.ApprovedBy == "" {
-		approval.ApprovedBy = known.ApprovedBy
+	if ok && approval.EmailDate == "" && email.EmailDate != "" && email.EmailDate != known.EmailDate {
+		a.note("%s: the email is of %s, the approval on record says %s.", id, email.EmailDate, known.EmailDate)
 	}
-	if ok && approval.EmailDate == "" {
-		approval.EmailDate = known.EmailDate
-	}
+	approval.ApprovedBy = cmp.Or(approval.ApprovedBy, known.ApprovedBy, email.ApprovedBy)
+	approval.EmailDate = cmp.Or(approval.EmailDate, known.EmailDate, email.EmailDate)
+	approval.MessageID = cmp.Or(approval.MessageID, email.MessageID)
 	approval.Practice = id
 	if why := approval.Fault(id); why != "" {
 		return workflows.Answer{}, refused("%s (--approved-by, --email-date, or --email with the email itself)", why)
@@ -213,39 +216,36 @@ func (a *app) approveOne(ctx context.Context, store *db.Store, eng Engine, id st
 // maxEmail is the size in bytes above which a file is no approval email.
 const maxEmail = 25 << 20
 
-// readApproval takes what the flags say, and the rest from the email, which
-// goes into the file store as it is.
-func (a *app) readApproval(ctx context.Context, o approveOptions) (registry.Approval, error) {
-	approval := registry.Approval{ApprovedBy: o.approvedBy, EmailDate: o.emailDate, MessageID: o.messageID}
+// readApproval takes what the flags say. The email goes into the file store as
+// it is, and what its head says comes back beside.
+func (a *app) readApproval(ctx context.Context, o approveOptions) (flags, email registry.Approval, err error) {
+	flags = registry.Approval{ApprovedBy: o.approvedBy, EmailDate: o.emailDate, MessageID: o.messageID}
 	if o.email == "" {
-		return approval, nil
+		return flags, email, nil
 	}
 	f, err := os.Open(o.email)
 	if err != nil {
-		return approval, couldNot("%w", err)
+		return flags, email, couldNot("%w", err)
 	}
 	defer func() { _ = f.Close() }() // only read from
 	data, err := io.ReadAll(io.LimitReader(f, maxEmail+1))
 	if err != nil {
-		return approval, couldNot("%w", err)
+		return flags, email, couldNot("%w", err)
 	}
 	if len(data) == 0 || len(data) > maxEmail {
-		return approval, refused("%s is empty or larger than an email (25 MB)", o.email)
+		return flags, email, refused("%s is empty or larger than an email (25 MB)", o.email)
 	}
 	vault, err := a.fileStore(ctx)
 	if err != nil {
-		return approval, err
+		return flags, email, err
 	}
 	kept, err := vault.Put(ctx, bytes.NewReader(data))
 	if err != nil {
-		return approval, err
+		return flags, email, err
 	}
-	approval.EvidenceID = kept.Key
-	from, date, id := emailHead(data)
-	approval.ApprovedBy = cmp.Or(approval.ApprovedBy, from)
-	approval.EmailDate = cmp.Or(approval.EmailDate, date)
-	approval.MessageID = cmp.Or(approval.MessageID, id)
-	return approval, nil
+	flags.EvidenceID = kept.Key
+	email.ApprovedBy, email.EmailDate, email.MessageID = emailHead(data)
+	return flags, email, nil
 }
 
 // emailHead reads sender, date and Message-ID of an email; what it does not

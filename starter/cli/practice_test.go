@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/starter/cli"
 	"immtrail/workflows"
@@ -193,6 +194,20 @@ func TestProductionApprove(t *testing.T) {
 		require.True(t, got[0].Accepted)
 		require.False(t, got[1].Accepted)
 		require.NotEmpty(t, got[1].Refused)
+	})
+	t.Run("an email that follows is evidence of the approval on record, whoever sent it and when", func(t *testing.T) {
+		_, err := b.open(t).MovePhase(t.Context(), "sunrise-plano", registry.EventApproved,
+			db.Act{Key: "approved", By: mary, At: b.at()},
+			&registry.Approval{Practice: "sunrise-plano", ApprovedBy: "the reviewer", EmailDate: "2026-03-30"})
+		require.NoError(t, err)
+		b.run(t, "production", "approve", "sunrise-plano", "--email", "production.eml").exits(0).
+			complains("the email is of 2026-03-31, the approval on record says 2026-03-30")
+		got := b.last(t).arg.(workflows.ApproveProduction)
+		require.Equal(t, "the reviewer", got.ApprovedBy)
+		require.Equal(t, "2026-03-30", got.EmailDate)
+		require.Equal(t, "<prod-1@dshs.example>", got.MessageID)
+		require.NotEmpty(t, got.EvidenceID)
+		b.run(t, "audit", "list", "--kind", "phase").exits(0).fits().shows("in review to production")
 	})
 	t.Run("an email that cannot be read exits with 3", func(t *testing.T) {
 		b.run(t, "production", "approve", "sunrise-plano", "--email", "none.eml").exits(3)

@@ -89,11 +89,19 @@ func (s *screen) pairs(pairs ...[2]string) {
 	}
 }
 
-// table prints rows under headers; cells wrap where the row is too wide.
+// table prints rows under headers. Where a row is too wide the widest columns
+// give way and their cells take several lines.
 func (s *screen) table(headers []string, rows [][]string) {
-	t := table.New().Headers(headers...).Rows(rows...).
+	fitted := make([][]string, len(rows))
+	widths := columnWidths(headers, rows)
+	for i, row := range rows {
+		for col, cell := range row {
+			fitted[i] = append(fitted[i], strings.Join(wrap(cell, widths[col]), "\n"))
+		}
+	}
+	t := table.New().Headers(headers...).Rows(fitted...).
 		Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).
-		BorderRight(false).BorderHeader(false).BorderColumn(false).Wrap(true).
+		BorderRight(false).BorderHeader(false).BorderColumn(false).
 		StyleFunc(func(row, col int) lipgloss.Style {
 			style := lipgloss.NewStyle()
 			if col < len(headers)-1 {
@@ -104,26 +112,41 @@ func (s *screen) table(headers []string, rows [][]string) {
 			}
 			return style
 		})
-	if naturalWidth(headers, rows) > screenWidth {
-		t = t.Width(screenWidth)
-	}
 	for line := range strings.SplitSeq(t.String(), "\n") {
 		fmt.Fprintln(s.w, strings.TrimRight(line, " "))
 	}
 }
 
-func naturalWidth(headers []string, rows [][]string) int {
+// leastColumn is the width below which a column is not made narrower.
+const leastColumn = 10
+
+// columnWidths are as wide as what stands in the columns, and together fit the
+// screen as far as that is possible.
+func columnWidths(headers []string, rows [][]string) []int {
+	widths := make([]int, len(headers))
 	total := 2 * (len(headers) - 1)
 	for col, h := range headers {
-		width := lipgloss.Width(h)
+		widths[col] = lipgloss.Width(h)
 		for _, row := range rows {
 			if col < len(row) {
-				width = max(width, lipgloss.Width(row[col]))
+				widths[col] = max(widths[col], lipgloss.Width(row[col]))
 			}
 		}
-		total += width
+		total += widths[col]
 	}
-	return total
+	for ; total > screenWidth; total-- {
+		widest := 0
+		for col, w := range widths {
+			if w > widths[widest] {
+				widest = col
+			}
+		}
+		if widths[widest] <= leastColumn {
+			break
+		}
+		widths[widest]--
+	}
+	return widths
 }
 
 // wrap breaks text at blanks; a word longer than width stays whole.

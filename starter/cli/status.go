@@ -96,6 +96,9 @@ func (a *app) statusLines(ctx context.Context, store *db.Store, practices []*reg
 		if !ok || p.Ended && only == "" {
 			continue
 		}
+		if only == "" && idle(p) && (said[p.Practice] || spokenFor(progress, p.Practice)) {
+			continue
+		}
 		said[p.Practice] = true
 		line := statusLine{
 			Practice: p.Practice, Phase: practice.Phase, Source: p.Source, Stage: p.Stage, Next: p.Next, Whose: p.Whose,
@@ -114,6 +117,17 @@ func (a *app) statusLines(ctx context.Context, store *db.Store, practices []*reg
 		lines = append(lines, silentLine(p))
 	}
 	return lines, nil
+}
+
+// idle is a row that asks nobody for anything.
+func idle(p db.Progress) bool { return p.Whose == "nobody" && !p.Attention }
+
+// spokenFor says that another row of the practice asks for something, so that
+// those that do not are left out of the overview.
+func spokenFor(progress []db.Progress, practice string) bool {
+	return slices.ContainsFunc(progress, func(p db.Progress) bool {
+		return p.Practice == practice && !p.Ended && !idle(p)
+	})
 }
 
 // silentLine is the row of a practice that no workflow speaks for.
@@ -162,7 +176,7 @@ func (s *screen) status(now time.Time, lines []statusLine) {
 			style = warnStyle
 		}
 		s.raw("%s  %s", s.paint(style, name), short(l.Stage, screenWidth-width-2))
-		waits := "Next: " + l.Next
+		waits := "Next: " + orWord(l.Next, "nothing")
 		if l.Whose != "" && l.Whose != "nobody" {
 			waits += " (waits for " + l.Whose
 			if l.Since != nil {

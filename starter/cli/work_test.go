@@ -156,6 +156,11 @@ func TestStatus(t *testing.T) {
 	t.Run("where the registry is waited for its telephone stands there", func(t *testing.T) {
 		b.run(t, "status").shows("800-348-9158")
 	})
+	t.Run("a row that asks nobody for anything stands in the overview only where there is no other", func(t *testing.T) {
+		say(db.Progress{Source: "idle", Stage: "all quiet", Next: "nothing", Whose: "nobody"})
+		require.NotContains(t, b.run(t, "status").exits(0).stdout, "all quiet")
+		b.run(t, "status", "sunrise-plano").exits(0).shows("all quiet")
+	})
 	t.Run("--attention leaves the rest out", func(t *testing.T) {
 		var lines []struct{ Source, Move string }
 		b.run(t, "status", "--attention", "-o", "json").exits(0).json(&lines)
@@ -193,7 +198,7 @@ func sentFile(t *testing.T, b *bench, content string) string {
 	require.NoError(t, store.SaveCheck(ctx, "sunrise-plano", id, func(w *db.CheckWriter) (db.CheckResult, error) {
 		w.Message(db.CheckedMessage{
 			Ordinal: 1, ControlID: "m-" + content, Site: "plano", Outcome: registry.OutcomeAccepted, Length: 100,
-			Patient: []byte("Quarrow, Zebedine, born 2020-01-15"), Doses: []db.CheckedDose{{Ordinal: 1, RecordKey: content, Year: 2026}},
+			Patient: []byte(`{"family":"Quarrow","given":"Zebedine","birth_date":"2020-01-15","sex":"F","chart_number":"77"}`), Doses: []db.CheckedDose{{Ordinal: 1, RecordKey: content, Year: 2026}},
 		})
 		return db.CheckResult{At: b.at(), Summary: registry.CheckSummary{
 			Outcome: registry.OutcomeAccepted, ErrorFree: true, Messages: 1, Doses: 1, RuleSet: "r",
@@ -265,7 +270,7 @@ func TestReportsAndErrors(t *testing.T) {
 		require.Empty(t, b.events(t, "patient-shown"))
 	})
 	t.Run("the patient is shown on request, with an audit row", func(t *testing.T) {
-		b.run(t, "errors", "show", "e-1", "--patient").exits(0).shows("Quarrow, Zebedine", "No existing consent")
+		b.run(t, "errors", "show", "e-1", "--patient").exits(0).fits().shows("Quarrow, Zebedine; born ", "No existing consent")
 		require.Equal(t, "Mary Major", b.events(t, "patient-shown")[0].By.Name)
 	})
 	t.Run("who is nobody does not see the patient", func(t *testing.T) {
