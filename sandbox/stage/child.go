@@ -24,10 +24,18 @@ type child struct {
 	err    error
 }
 
+// binary is what children are started from.
+func (s *Stage) binary() (string, error) {
+	if s.opts.Binary != "" {
+		return s.opts.Binary, nil
+	}
+	return os.Executable()
+}
+
 // start runs the stage's own binary as role. Its output goes to logs/<name>.log,
 // standard output only where out is nil.
 func (s *Stage) start(name string, out io.Writer, role string, args ...string) (*child, error) {
-	self, err := os.Executable()
+	self, err := s.binary()
 	if err != nil {
 		return nil, err
 	}

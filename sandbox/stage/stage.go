@@ -37,6 +37,9 @@ type Options struct {
 	// KillDir, when set, makes the worker kill itself once before and once
 	// after the first run of each activity type; the folder counts the kills.
 	KillDir string
+	// Binary is the sandbox's own binary, from which registry and worker are
+	// started; empty where this process is it, as it is but in tests.
+	Binary string
 	// SameGroup keeps children in the stage's process group, so that kill -9 of
 	// the group takes all of them.
 	SameGroup bool
