@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"immtrail/config"
@@ -66,11 +67,15 @@ func workerRole(args []string) int {
 }
 
 // killHooks kill this process, as kill -9 does, once before and once after the
-// first run of each activity type. The folder remembers what was done.
+// first run of each activity type. The folder remembers what was done: a file
+// is one kill.
 func killHooks(dir string) service.Hooks {
+	var dying sync.Mutex // two activities must not count one death twice
 	once := func(moment, activity string) {
+		dying.Lock()
 		f, err := os.OpenFile(filepath.Join(dir, moment+"-"+activity), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if errors.Is(err, fs.ErrExist) {
+			dying.Unlock()
 			return
 		}
 		if err != nil {

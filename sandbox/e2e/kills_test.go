@@ -1,0 +1,75 @@
+package e2e_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/activities"
+)
+
+// neverRun are activity types that no journey of the three sample practices
+// comes to, and why. They have tests of their own.
+var neverRun = map[string]string{
+	"CloseHold":      "nothing has to be decided by a person",
+	"DecideDelivery": "every delivery's outcome can be told",
+	"ListAnswered":   "no report speaks of more files than one page holds",
+	"OpenHold":       "nothing has to be decided by a person",
+	"RecordAct":      "nobody pauses, attests or repeats anything",
+	"RecordEvidence": "every approval comes with its email",
+}
+
+// activityTypes are the names under which the worker registers activities: the
+// exported methods of the structs of package activities.
+func activityTypes() []string {
+	var names []string
+	for _, a := range []any{
+		&activities.Files{}, &activities.Practices{}, &activities.Deliveries{}, &activities.Reports{},
+		&activities.Notices{}, &activities.Watches{}, &activities.Histories{}, &activities.Schedules{},
+	} {
+		kind := reflect.TypeOf(a)
+		for i := range kind.NumMethod() {
+			names = append(names, kind.Method(i).Name)
+		}
+	}
+	return names
+}
+
+// TestKills kills the worker, as kill -9 does, before and after the first run of
+// each activity type of a journey. The oracle says whether anything came twice
+// or was lost.
+func TestKills(t *testing.T) {
+	var want []string
+	for _, name := range activityTypes() {
+		if neverRun[name] == "" {
+			want = append(want, "after-"+name, "before-"+name)
+		}
+	}
+	kills, dir := filepath.Join(root, "kills"), filepath.Join(root, "killed-workers")
+
+	p := start(t, "-journey", "-json", "-no-ui", "-data", dir, "-kill", kills)
+	code := p.within(2 * journeyPatience)
+
+	var got []string
+	entries, err := os.ReadDir(kills)
+	require.NoError(t, err)
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	require.ElementsMatch(t, want, got, "an activity type that a journey runs was not killed, or a list of this test is out of date")
+	t.Logf("%d kills of %d activity types", len(got), len(got)/2)
+	require.Zero(t, code, "%s\n%s", p.stdout, p.stderr)
+	v := parse(t, p.stdout.String())
+	require.True(t, v.OK)
+	require.Equal(t, len(got), v.WorkerRestarts, "each kill took the worker")
+	for _, practice := range v.Practices {
+		require.Empty(t, practice.Missing, practice.Practice)
+		require.GreaterOrEqual(t, practice.FilesSent, leastFiles[practice.Practice], practice.Practice)
+		require.Equal(t, practice.FilesSent, practice.Verified, practice.Practice)
+		require.Equal(t, practice.ErrorsOpened, practice.ErrorsSettled, practice.Practice)
+	}
+	nothingLeft(t, dir)
+}
