@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"net/mail"
 	"os"
@@ -207,6 +208,10 @@ func (a *app) approveOne(
 	}
 	answer, err := update(ctx, eng, workflows.OnboardingID(id), workflows.UpdateApproveProduction,
 		workflows.ApproveProduction{Approval: approval, By: by})
+	if errors.Is(err, errGone) && ok && known.Same(approval) {
+		// The onboarding is over; the answer stays what it was.
+		return workflows.Answer{Words: "it was approved before; the connection is live", Again: true}, nil
+	}
 	if err != nil {
 		return answer, a.explain(ctx, id, err)
 	}

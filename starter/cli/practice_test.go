@@ -209,6 +209,15 @@ func TestProductionApprove(t *testing.T) {
 		require.NotEmpty(t, got.EvidenceID)
 		b.run(t, "audit", "list", "--kind", "phase").exits(0).fits().shows("in review to production")
 	})
+	t.Run("after the onboarding the same approval is still answered, and another one refused", func(t *testing.T) {
+		before := b.eng.answer
+		defer func() { b.eng.answer = before }()
+		b.eng.answer = func(string, string, any) (workflows.Answer, error) { return workflows.Answer{}, cli.ErrGone }
+		b.run(t, "production", "approve", "sunrise-plano", "--approved-by", "the reviewer", "--email-date", "2026-03-30").
+			exits(0).shows("it was approved before")
+		b.run(t, "production", "approve", "sunrise-plano", "--approved-by", "A", "--email-date", "2026-03-30").
+			exits(1).shows("refused")
+	})
 	t.Run("an email that cannot be read exits with 3", func(t *testing.T) {
 		b.run(t, "production", "approve", "sunrise-plano", "--email", "none.eml").exits(3)
 		require.NoError(t, os.WriteFile("empty.eml", nil, 0o600))
