@@ -164,7 +164,9 @@ func TestDirectDependenciesAndTheirLinesAgree(t *testing.T) {
 		}
 	}
 	for mod := range direct {
-		require.True(t, strings.Contains(text, "`"+mod+"`"), "docs/dependencies.md does not say what %s is for", mod)
+		if !strings.Contains(text, "`"+mod+"`") {
+			t.Errorf("docs/dependencies.md does not say what %s is for", mod)
+		}
 	}
 	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(text, -1) {
 		for mod := range strings.SplitSeq(strings.ReplaceAll(row[1], "`", ""), ", ") {
