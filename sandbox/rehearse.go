@@ -46,7 +46,7 @@ func rehearse(ctx context.Context, o options) int {
 	if o.journey {
 		return playOnce(ctx, o, s, j, scr)
 	}
-	return stayUp(ctx, s, j, scr)
+	return stayUp(ctx, j, scr)
 }
 
 // playOnce plays the journey, lets the oracle judge it, and prints the table.
@@ -71,7 +71,7 @@ func playOnce(ctx context.Context, o options, s *stage.Stage, j *journey.Journey
 
 // stayUp plays the journey and stays until Ctrl-C, with daily submission going
 // on.
-func stayUp(ctx context.Context, s *stage.Stage, j *journey.Journey, scr *screen) int {
+func stayUp(ctx context.Context, j *journey.Journey, scr *screen) int {
 	err := j.Rehearse(ctx)
 	scr.endLines()
 	if err != nil {

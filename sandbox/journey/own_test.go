@@ -18,7 +18,9 @@ func TestOwnFiles(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	msh := func(id string) string { return "MSH|^~\\&|EHR|SITE|||20260301||VXU^V04^VXU_V04|1|" + id + "|2.5.1\rPID|1\r" }
+	msh := func(id string) string {
+		return "MSH|^~\\&|EHR|SITE|||20260301||VXU^V04^VXU_V04|1|" + id + "|2.5.1\rPID|1\r"
+	}
 	live := file("a.hl7", "FHS|^~\\&\rBHS|^~\\&\r"+msh("P"))
 	modes := file("b.hl7", msh("P^T"))
 	test := file("c.hl7", msh("T"))

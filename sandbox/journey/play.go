@@ -130,7 +130,7 @@ func (j *Journey) Rehearse(ctx context.Context) error {
 	}
 	err = j.until(ctx, func(context.Context) (bool, error) { return false, nil })
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // Ctrl-C is how this ends
 	}
 	return err
 }

@@ -182,7 +182,7 @@ func (p *player) testing(ctx context.Context, status workflows.Status) error {
 // tolerate lets a step be tried again at the next look where the worker did not
 // answer; a refusal is an error of the journey.
 func tolerate(err error) error {
-	var r *stage.Refusal
+	var r *stage.RefusalError
 	if errors.As(err, &r) && r.Code == 3 {
 		return nil
 	}

@@ -37,7 +37,7 @@ func (s *Stage) makeKeys(ctx context.Context) error {
 			if err := json.Unmarshal([]byte(out), &made); err != nil {
 				return fmt.Errorf("keys new: %w", err)
 			}
-			if err := writeFile(s.path("keys", "recipient"), []byte(made.Recipient), 0o600); err != nil {
+			if err := writeFile(s.path("keys", "recipient"), []byte(made.Recipient)); err != nil {
 				return err
 			}
 		}
@@ -65,7 +65,7 @@ func (s *Stage) writeSettings() error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(s.path("keys", "database.url"), []byte(s.databaseURL), 0o600); err != nil {
+	if err := writeFile(s.path("keys", "database.url"), []byte(s.databaseURL)); err != nil {
 		return err
 	}
 	cal := s.state.Calendar
@@ -107,7 +107,7 @@ calendar:
 		s.codecSettings(), s.path("outbox"), s.path("profile"), s.MailPort(), CoordinatorMail, coordinator, CoordinatorMail,
 		s.metricsAddr, s.healthAddr,
 		cal.Epoch.Format(time.RFC3339Nano), cal.Anchor.Format(time.RFC3339Nano), cal.Day)
-	return writeFile(s.SettingsFile(), []byte(text), 0o600)
+	return writeFile(s.SettingsFile(), []byte(text))
 }
 
 // codecSettings encrypt what lies in Temporal, where that is wanted.
@@ -144,7 +144,7 @@ func (s *Stage) writeProfile() error {
 	if err := os.Chmod(s.path("vault"), 0o700); err != nil { //nolint:gosec // the owner's alone
 		return err
 	}
-	return writeFile(s.path("profile", "texas.yaml"), fmt.Appendf(nil, profileOverlay, patience(s.state.Calendar.Day), partMessages), 0o600)
+	return writeFile(s.path("profile", "texas.yaml"), fmt.Appendf(nil, profileOverlay, patience(s.state.Calendar.Day), partMessages))
 }
 
 // partMessages is small, so that a small load has several parts.
@@ -172,19 +172,19 @@ func (s *Stage) Starter(ctx context.Context, args ...string) (string, error) {
 		Login: "carla", Now: time.Now,
 	})
 	if code != cli.ExitOK {
-		return out.String(), &Refusal{Code: code, Words: strings.TrimSpace(complaints.String()), Args: args}
+		return out.String(), &RefusalError{Code: code, Words: strings.TrimSpace(complaints.String()), Args: args}
 	}
 	return out.String(), nil
 }
 
-// Refusal is a command of the starter that did not exit with 0.
-type Refusal struct {
+// RefusalError is a command of the starter that did not exit with 0.
+type RefusalError struct {
 	Code  int
 	Words string
 	Args  []string
 }
 
-func (r *Refusal) Error() string {
+func (r *RefusalError) Error() string {
 	return fmt.Sprintf("starter %s: exit %d: %s", strings.Join(r.Args, " "), r.Code, r.Words)
 }
 

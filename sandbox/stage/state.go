@@ -66,16 +66,16 @@ func (s *Stage) saveState() error {
 	if err != nil {
 		return err
 	}
-	return writeFile(s.statePath(), data, 0o600)
+	return writeFile(s.statePath(), data)
 }
 
-// writeFile writes a whole file or none.
-func writeFile(path string, data []byte, mode os.FileMode) error {
+// writeFile writes a whole file or none, for its owner only.
+func writeFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
 	tmp := path + ".new"
-	if err := os.WriteFile(tmp, data, mode); err != nil {
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
 		return err
 	}
 	return os.Rename(tmp, path)
