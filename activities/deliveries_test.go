@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
@@ -413,20 +414,43 @@ func TestDecideDelivery(t *testing.T) {
 
 func TestUploadHeartbeats(t *testing.T) {
 	t.Parallel()
-	b := open(t, registry.PhaseTesting)
-	p := b.prepare(t, 1, registry.LaneTest, 2)
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestActivityEnvironment()
-	beats := make(chan map[string]any, 100)
-	env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) {
-		var d map[string]any
-		if details.Get(&d) == nil {
-			beats <- d
+	beats := func(t *testing.T, b *bundle) (told []map[string]any, err error) {
+		t.Helper()
+		p := b.prepare(t, 1, registry.LaneTest, 2)
+		var suite testsuite.WorkflowTestSuite
+		env := suite.NewTestActivityEnvironment()
+		heard := make(chan map[string]any, 1000)
+		env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) {
+			var d map[string]any
+			if details.Get(&d) == nil {
+				heard <- d
+			}
+		})
+		_, err = runIn(t, env, b.deliveries.UploadFile, b.uploadInput(p))
+		close(heard)
+		for d := range heard {
+			told = append(told, d)
 		}
+		return told, err
+	}
+
+	t.Run("the end of a whole upload is told, for a repeat to know", func(t *testing.T) {
+		t.Parallel()
+		told, err := beats(t, open(t, registry.PhaseTesting))
+		require.NoError(t, err)
+		require.Equal(t, true, told[len(told)-1]["acknowledged"])
 	})
-	_, err := runIn(t, env, b.deliveries.UploadFile, b.uploadInput(p))
-	require.NoError(t, err)
-	require.NotEmpty(t, beats)
+
+	t.Run("a server that keeps it waiting is not taken for a dead worker", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, registry.PhaseTesting)
+		b.profile.Transfer.DialTimeout = 6 * time.Second // a beat comes after five
+		b.server.SetFaults(sftptest.Faults{MuteHandshake: true})
+		told, err := beats(t, b)
+		requireKind(t, registry.Transient, err)
+		require.NotEmpty(t, told)
+		require.NotContains(t, told[len(told)-1], "acknowledged", "and nothing is claimed")
+	})
 }
 
 func TestStoppedWhileSending(t *testing.T) {
