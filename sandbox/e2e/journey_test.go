@@ -82,7 +82,7 @@ func TestFinishedRehearsal(t *testing.T) {
 	})
 	t.Run("goes on until Ctrl-C and stops cleanly", func(t *testing.T) {
 		p := start(t, "-data", dir)
-		p.until(journeyPatience, "sunrise-plano", "every stage was reached")
+		p.until("sunrise-plano", "every stage was reached")
 		require.NotEmpty(t, leftIn(dir), "worker, registry and PostgreSQL run")
 		p.interrupt()
 		require.Zero(t, p.within(shutdown), p.stderr)
@@ -90,7 +90,7 @@ func TestFinishedRehearsal(t *testing.T) {
 	})
 	t.Run("leaves no orphan when it is killed alone", func(t *testing.T) {
 		p := start(t, "-data", dir)
-		p.until(journeyPatience, "sunrise-plano", "every stage was reached")
+		p.until("sunrise-plano", "every stage was reached")
 		p.killAlone()
 		nothingLeft(t, dir)
 	})

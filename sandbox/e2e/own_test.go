@@ -67,12 +67,12 @@ func TestOwnFiles(t *testing.T) {
 func TestManual(t *testing.T) {
 	dir := filepath.Join(root, "manual")
 	p := start(t, "-manual", "-no-ui", "-practices", "1", "-data", dir)
-	p.until(journeyPatience, "request the registry's review")
+	p.until("request the registry's review")
 
 	require.Never(t, func() bool { return p.stdout.has("in review;") }, 3*time.Second, poll, "nobody asked for the review yet")
 
 	starter(t, dir, "review", "request", "sunrise-plano")
-	p.until(journeyPatience, "in review;")
+	p.until("in review;")
 	p.interrupt()
 	require.Zero(t, p.within(shutdown), p.stderr)
 	nothingLeft(t, dir)

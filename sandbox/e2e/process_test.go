@@ -81,9 +81,9 @@ func (p *process) within(d time.Duration) int {
 }
 
 // until waits for a line that holds every word.
-func (p *process) until(d time.Duration, words ...string) {
+func (p *process) until(words ...string) {
 	p.t.Helper()
-	deadline := time.After(d)
+	deadline := time.After(journeyPatience)
 	for !p.stdout.has(words...) {
 		select {
 		case <-p.ended:

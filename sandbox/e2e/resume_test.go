@@ -28,9 +28,9 @@ func TestKilledRehearsal(t *testing.T) {
 		{"lonestar-group", "production: ongoing", "history/lonestar-group"},
 	} {
 		p := start(t, args...)
-		p.until(journeyPatience, "Ready after")
+		p.until("Ready after")
 		goesOn(t, dir, open)
-		p.until(journeyPatience, moment.practice, moment.stage)
+		p.until(moment.practice, moment.stage)
 		open = openRuns(t, dir)
 		require.NotEmpty(t, open[moment.open], "%s is open", moment.open)
 		p.killGroup()
@@ -39,7 +39,7 @@ func TestKilledRehearsal(t *testing.T) {
 	}
 
 	p := start(t, args...)
-	p.until(journeyPatience, "Ready after")
+	p.until("Ready after")
 	goesOn(t, dir, open)
 	require.Zero(t, p.within(journeyPatience), p.stdout)
 	require.Equal(t, "journey: ok", p.stdout.last())

@@ -25,7 +25,7 @@ func TestWeek(t *testing.T) {
 
 	dir := filepath.Join(root, "week")
 	p := start(t, "-manual", "-no-ui", "-data", dir, "-day", "2s")
-	p.until(journeyPatience, "Worth trying")
+	p.until("Worth trying")
 	require.NoError(t, week.Play(t.Context(), days, typed(dir), week.Options{
 		Known: week.Names{"rehearsal": dir}, Patience: journeyPatience,
 		Day: func(name string) { t.Log(name) },
