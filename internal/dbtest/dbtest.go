@@ -59,7 +59,7 @@ func New(tb testing.TB, migrate Migrate) string {
 	srv, err := startServer()
 	if err != nil {
 		if errors.Is(err, pglocal.ErrNoBinaries) && os.Getenv("CI") != "true" {
-			tb.Skipf("no database: %v", err)
+			tb.Skipf("no database: %v, or set TEST_DATABASE_URL to a server that is running", err)
 		}
 		tb.Fatalf("dbtest: %v", err)
 	}

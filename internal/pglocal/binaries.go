@@ -15,8 +15,7 @@ import (
 // PATH, pg_config, /usr/lib/postgresql/*/bin, Homebrew and the usual folders of
 // Windows. Its text says what to install.
 var ErrNoBinaries = errors.New("no PostgreSQL server binaries (initdb, postgres) found: " +
-	"install them (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql), " +
-	"or set TEST_DATABASE_URL to a server that is running")
+	"install them (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql)")
 
 // installation is one folder that holds both initdb and postgres.
 type installation struct {
