@@ -56,6 +56,9 @@ const maxNewCodes = 50
 //
 // An error is verified when a later report takes a message of the same lane
 // (test, or true patient data) with the same dose, or the same message itself.
+// Reports may come in another order than the files went: where a message of a
+// file that was sent later had been taken before, the error is opened and
+// verified at once.
 func (s *Store) ReconcileReport(ctx context.Context, in ReportReconcile) (Reconciled, error) {
 	var out Reconciled
 	err := s.tx(ctx, "errors reconcile", func(tx pgx.Tx) error {
@@ -99,7 +102,11 @@ func (s *Store) reconcileOnce(ctx context.Context, tx pgx.Tx, in ReportReconcile
 	if err != nil {
 		return err
 	}
-	out.Verified = int(verified.RowsAffected())
+	overtaken, err := tx.Exec(ctx, overtakenSQL, pgx.NamedArgs{"report": in.ReportID, "at": in.At})
+	if err != nil {
+		return err
+	}
+	out.Verified = int(verified.RowsAffected() + overtaken.RowsAffected())
 	_, err = tx.Exec(ctx, `update reports set opened = $2, verified = $3, new_codes = $4 where id = $1`,
 		in.ReportID, out.Opened, out.Verified, orEmpty(news))
 	return err
@@ -274,3 +281,25 @@ with taken as (
 )
 update errors e set state = 'verified', verified_by = @report, settled_at = @at, settled_by = null
 from shown where e.id = shown.id`
+
+// overtakenSQL closes the errors of this report whose record was taken before
+// with a file that was sent later: the report on the correction came first.
+const overtakenSQL = `
+with sent as (
+	select file_id, max(sent_at) as at from deliveries where state = 'confirmed' group by file_id
+), proof as (
+	select distinct on (e.id) e.id, m.answer_report as report
+	from errors e
+	join doses ed on ed.file_id = e.file_id and ed.message = e.message and (e.dose is null or e.dose = ed.ordinal)
+	join doses td on td.record_digest = ed.record_digest and td.file_id <> e.file_id
+	join messages m on m.file_id = td.file_id and m.ordinal = td.message
+		and m.answer in ('accepted', 'accepted-with-warnings', 'not-objected-to')
+	join files ef on ef.id = e.file_id
+	join files tf on tf.id = td.file_id and tf.practice = e.practice and (tf.lane = 'test') = (ef.lane = 'test')
+	join sent es on es.file_id = ef.id
+	join sent ts on ts.file_id = tf.id and ts.at > es.at
+	where e.last_report = @report and e.state in ('open', 'corrected')
+	order by e.id, ts.at
+)
+update errors e set state = 'verified', verified_by = proof.report, settled_at = @at, settled_by = null
+from proof where e.id = proof.id`
