@@ -28,7 +28,11 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = os.RemoveAll(root) }()
+	if os.Getenv("IMMTRAIL_E2E_KEEP") == "" {
+		defer func() { _ = os.RemoveAll(root) }()
+	} else {
+		fmt.Fprintln(os.Stderr, "the rehearsals are kept in", root)
+	}
 	if err := os.Chmod(root, 0o711); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -166,11 +166,13 @@ func (p *player) testing(ctx context.Context, status workflows.Status) error {
 	// Where the user's own files are enough, no generated ones are needed.
 	all := dropped >= own+len(p.tests) || open && own > 0 && dropped >= own
 	if !all {
-		if !p.aDayLater() {
-			return nil
+		next := p.tests[min(max(0, dropped-own), len(p.tests)-1)]
+		ready, err := p.corrigible(ctx, registry.LaneTest, next)
+		if err != nil || !ready || !p.aDayLater() {
+			return err
 		}
 		p.lastDrop = p.today()
-		return p.drop(registry.LaneTest, p.tests[max(0, dropped-own)], p.today())
+		return p.drop(registry.LaneTest, next, p.today())
 	}
 	if !open || p.opts.Manual {
 		return nil

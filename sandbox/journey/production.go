@@ -2,6 +2,7 @@ package journey
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -59,9 +60,29 @@ func (p *player) dropDaily(ctx context.Context) error {
 	if err != nil || underway+waiting >= mostUnderway {
 		return err
 	}
-	p.lastDrop = p.today()
 	n := len(p.journal.of(registry.LaneProduction)) + 1
-	return p.drop(registry.LaneProduction, p.role.production(max(1, n-len(p.own[registry.LaneProduction]))), p.today())
+	next := p.role.production(max(1, n-len(p.own[registry.LaneProduction])))
+	if ready, err := p.corrigible(ctx, registry.LaneProduction, next); err != nil || !ready {
+		return err
+	}
+	p.lastDrop = p.today()
+	return p.drop(registry.LaneProduction, next, p.today())
+}
+
+// corrigible says whether a file may be dropped: one that corrects another
+// comes after the registry has said what is wrong with that.
+func (p *player) corrigible(ctx context.Context, lane registry.Lane, next fileScript) (bool, error) {
+	before := p.journal.of(lane)
+	if next.Again == 0 || next.Again > len(before) {
+		return true, nil
+	}
+	data, err := p.bytes(before[next.Again-1])
+	if err != nil {
+		return false, err
+	}
+	answered, err := p.count(ctx, `SELECT count(*) FROM files WHERE practice = $1 AND lane = $2 AND digest = $3 AND state = 'answered'`,
+		lane, fmt.Sprintf("%x", sha256.Sum256(data)))
+	return answered > 0, err
 }
 
 // waitingIn counts the files that lie in an outbox.
@@ -112,9 +133,10 @@ func (p *player) ongoing(ctx context.Context) (done bool, waitingFor string, err
 	return true, "", nil
 }
 
-func (p *player) count(ctx context.Context, sql string) (int, error) {
+// count counts what a query finds for the practice ($1).
+func (p *player) count(ctx context.Context, sql string, more ...any) (int, error) {
 	var n int
-	err := p.db.QueryRow(ctx, sql, p.practice.ID).Scan(&n)
+	err := p.db.QueryRow(ctx, sql, append([]any{p.practice.ID}, more...)...).Scan(&n)
 	return n, err
 }
 
