@@ -282,6 +282,7 @@ func (o *onboarding) sayGate(ctx workflow.Context) error {
 	}
 	stage := fmt.Sprintf("testing: %d of %d error-free test files", o.gate.Counted, o.policy.TestFilesMin)
 	if o.gate.Open {
+		o.notes = append(o.notes, "In the Web UI: Send an Update, name `"+UpdateRequestReview.Name+"`, with `{\"by\": {\"name\": \"YOUR NAME\"}}`")
 		return o.say(ctx, activities.Progress{
 			Stage: stage, Next: "request the registry's review", Whose: "you",
 			Move: "starter review request " + o.practice, Attention: true,

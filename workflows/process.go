@@ -99,8 +99,20 @@ func handle[T any](
 			p.listen()
 			return apply(ctx, in)
 		},
-		workflow.UpdateHandlerOptions{Validator: func(in T) error { return check(in) }})
+		workflow.UpdateHandlerOptions{Validator: func(in T) error {
+			if err := check(in); err != nil {
+				return refusal{err}
+			}
+			return nil
+		}})
 }
+
+// refusal is a validator's answer. It goes to whoever asked and is kept
+// nowhere, so it is not encrypted: the Web UI would show "Encoded failure".
+type refusal struct{ error }
+
+// InClear tells the failure converter.
+func (refusal) InClear() bool { return true }
 
 // answer registers a query.
 func answer[T any](ctx workflow.Context, m Message[T], read func() T) error {
@@ -234,7 +246,7 @@ func (p *process) say(ctx workflow.Context, line activities.Progress) error {
 	}
 	line.Attention = line.Attention || len(p.holds) > 0
 	if line == p.progress {
-		return nil
+		return p.show(ctx) // the notes or a refusal may be others
 	}
 	p.progress = line
 	if err := p.show(ctx); err != nil {
@@ -296,7 +308,7 @@ func (p *process) details() string {
 		fmt.Fprintf(&b, "**Due:** %s\n\n", line.Due.Format("Monday 2 January 2006"))
 	}
 	if line.Move != "" {
-		fmt.Fprintf(&b, "**What moves it:** `%s`\n\n", line.Move)
+		fmt.Fprintf(&b, "**What moves it:** %s\n\n", asTyped(line.Move))
 	}
 	for _, h := range p.sortedHolds() {
 		fmt.Fprintf(&b, "### Waiting for you\n\n**%s**: %s.\n\n", h.What, h.Reason.Words())
@@ -308,10 +320,26 @@ func (p *process) details() string {
 	if p.refused != "" {
 		fmt.Fprintf(&b, "### Not accepted\n\n%s\n\n", p.refused)
 	}
+	if len(p.notes) > 0 {
+		b.WriteString("### To know\n\n")
+	}
 	for _, n := range p.notes {
 		fmt.Fprintf(&b, "- %s\n", n)
 	}
 	return b.String()
+}
+
+// asTyped sets a command apart from the words around it; a telephone call is
+// words only.
+func asTyped(move string) string {
+	if !strings.HasPrefix(move, "starter ") {
+		return move
+	}
+	command, words, more := strings.Cut(move, " (")
+	if !more {
+		return "`" + command + "`"
+	}
+	return "`" + command + "` (" + words
 }
 
 // status answers the query of that name.
