@@ -28,7 +28,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if os.Getenv("IMMTRAIL_E2E_KEEP") == "" {
+	if os.Getenv("E2E_KEEP") == "" {
 		defer func() { _ = os.RemoveAll(root) }()
 	} else {
 		fmt.Fprintln(os.Stderr, "the rehearsals are kept in", root)

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,7 +67,10 @@ func TestOwnFiles(t *testing.T) {
 // TestManual plays the coordinator with the commands that a person types.
 func TestManual(t *testing.T) {
 	dir := filepath.Join(root, "manual")
-	p := start(t, "-manual", "-no-ui", "-practices", "1", "-data", dir)
+	// What a person has exported for a true deployment does not reach a rehearsal.
+	cmd := exec.Command(sandboxBinary(), "-manual", "-no-ui", "-practices", "1", "-data", dir)
+	cmd.Env = append(os.Environ(), "IMMTRAIL_DATABASE__URL=postgres://nowhere.invalid/true", "IMMTRAIL_OF_OLD=1")
+	p := startAs(t, cmd)
 	p.until("request the registry's review")
 
 	require.Never(t, func() bool { return p.stdout.has("in review;") }, 3*time.Second, poll, "nobody asked for the review yet")

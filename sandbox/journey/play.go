@@ -164,7 +164,7 @@ func (j *Journey) until(ctx context.Context, done func(context.Context) (bool, e
 			moved, last = time.Now(), now
 		}
 		if !j.opts.Manual && time.Since(moved) > j.opts.Patience {
-			return fmt.Errorf("%w for %s: %s", errStuck, j.opts.Patience, last)
+			return fmt.Errorf("%w for %s (%s may say why): %s", errStuck, j.opts.Patience, j.stage.Path("logs", "worker.log"), last)
 		}
 		select {
 		case <-ctx.Done():

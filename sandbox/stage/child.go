@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -50,7 +52,7 @@ func (s *Stage) start(name string, out io.Writer, role string, args ...string) (
 	if out != nil {
 		cmd.Stdout = out
 	}
-	cmd.Env = append(os.Environ(), "TZ=UTC")
+	cmd.Env = append(withoutSettings(os.Environ()), "TZ=UTC")
 	// A group of its own: Ctrl-C reaches the stage, which stops its children in
 	// order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: !s.sameGroup}
@@ -67,6 +69,12 @@ func (s *Stage) start(name string, out io.Writer, role string, args ...string) (
 		close(c.exited)
 	}()
 	return c, nil
+}
+
+// withoutSettings leaves out what would change a deployment's settings: a shell
+// that is set up for a true registry must not lead a rehearsal there.
+func withoutSettings(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(v string) bool { return strings.HasPrefix(v, "IMMTRAIL_") })
 }
 
 // stop asks the child to end and insists after a while.
