@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -19,8 +20,11 @@ type Notices struct {
 	Catalogue map[string]registry.CatalogueEntry
 	// From is who letters come from. It also stands in where a practice names no
 	// coordinator, and is told of what concerns no single practice.
-	From  registry.Contact
-	Clock Clock
+	From registry.Contact
+	// Domain is that of Message-IDs; it must not change while letters are on
+	// their way, since an unknown outcome repeats the same Message-ID.
+	Domain string
+	Clock  Clock
 }
 
 // NoticeKind is which letter; it is also the name of its template.
@@ -124,7 +128,7 @@ func (a *Notices) prepare(ctx context.Context, in SendNoticeInput, date time.Tim
 	}
 	return a.DB.PrepareNotice(ctx, db.Notice{
 		Event: in.Event, Kind: in.Kind, Practice: in.Practice, Recipients: to,
-		MessageID: notify.MessageID(in.Event, notify.Domain(a.From.Email)),
+		MessageID: notify.MessageID(in.Event, cmp.Or(a.Domain, notify.Domain(a.From.Email))),
 		Subject:   rendered.Subject, Body: rendered.Body, PreparedAt: date,
 	})
 }

@@ -157,13 +157,20 @@ func (w *watch) tellChanges(ctx workflow.Context, seen activities.LookResult) er
 	}
 }
 
+func settleWords(open int) string {
+	if open == 1 {
+		return "settle 1 open error"
+	}
+	return fmt.Sprintf("settle %d open errors", open)
+}
+
 func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult) error {
 	line := activities.Progress{
 		Stage: fmt.Sprintf("%s, submission %s", seen.Phase.Words(), seen.Submission),
 		Next:  "nothing", Whose: "nobody",
 	}
 	if seen.OpenErrors > 0 {
-		line.Next, line.Whose = fmt.Sprintf("settle %d open errors", seen.OpenErrors), "you"
+		line.Next, line.Whose = settleWords(seen.OpenErrors), "you"
 		line.Move = "starter errors list --practice " + w.practice
 	}
 	if len(seen.Current) > 0 {

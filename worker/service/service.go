@@ -207,7 +207,7 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 		},
 		&activities.Notices{
 			DB: r.store, Sender: mail, Letters: r.letters, Profiles: profiles, Catalogue: r.profile.Catalogue,
-			From: r.wire.Sender(), Clock: now,
+			From: r.wire.Sender(), Domain: r.wire.MessageIDDomain(), Clock: now,
 		},
 		&activities.Watches{DB: r.store, Profiles: profiles, Clock: now},
 		&activities.Histories{DB: r.store, Files: files, Clock: now},
