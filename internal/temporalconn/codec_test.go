@@ -180,6 +180,12 @@ func failureConverter(t *testing.T, s temporalconn.Settings) converter.FailureCo
 	return fc
 }
 
+// vouched is an error whose words may be read by everybody.
+type vouched struct{ words string }
+
+func (v vouched) Error() string { return v.words }
+func (vouched) InClear() bool   { return true }
+
 func TestFailureConverter(t *testing.T) {
 	t.Parallel()
 	k := on(key("k", 1))
@@ -199,6 +205,13 @@ func TestFailureConverter(t *testing.T) {
 	t.Run("with the codec off the text is in clear", func(t *testing.T) {
 		t.Parallel()
 		require.Equal(t, "upload refused", failureConverter(t, temporalconn.Settings{}).ErrorToFailure(err).GetMessage())
+	})
+	t.Run("with the codec on a refusal that its maker vouches for can be read by the Web UI", func(t *testing.T) {
+		t.Parallel()
+		f := failureConverter(t, k).ErrorToFailure(vouched{"who? give a name"})
+		require.Equal(t, "who? give a name", f.GetMessage())
+		require.Nil(t, f.GetEncodedAttributes())
+		require.Contains(t, failureConverter(t, k).ErrorToFailure(vouched{"PID|1||Zzyzxqua"}).GetMessage(), "withheld")
 	})
 	t.Run("a failure from history goes back as it came", func(t *testing.T) {
 		t.Parallel()

@@ -24,7 +24,9 @@ const withheld = "the text of this failure is withheld: it looked like HL7"
 // FailureConverter turns errors into failures that are fit for history. A
 // message or a stack trace that looks like HL7 is withheld and a long one cut,
 // instead of refused: the SDK panics when a failure cannot be encoded, and a
-// failure must get through. With the codec on both are encrypted.
+// failure must get through. With the codec on both are encrypted, but for an
+// error with the method InClear: the Web UI decodes no answer to an update, so
+// that the refusal of one, which lies in no history, is for the caller to read.
 //
 // Details of an ApplicationError are ordinary payloads, so the tripwire applies
 // to them. Where it trips, the failure goes without details and without cause,
@@ -46,13 +48,14 @@ type failures struct {
 
 func (f *failures) ErrorToFailure(err error) *failurepb.Failure {
 	failure := f.convert(err)
+	encode := f.encode && !inClear(err)
 	for link := failure; link != nil; link = link.GetCause() {
 		if link.GetEncodedAttributes() != nil {
 			continue // it comes from history and goes back as it is
 		}
 		link.Message = fit(link.GetMessage(), maxFailureMessage)
 		link.StackTrace = fit(link.GetStackTrace(), maxFailureStack)
-		if !f.encode {
+		if !encode {
 			continue
 		}
 		if err := converter.EncodeCommonFailureAttributes(f.dc, link); err != nil {
@@ -61,6 +64,12 @@ func (f *failures) ErrorToFailure(err error) *failurepb.Failure {
 		}
 	}
 	return failure
+}
+
+// inClear says that whoever made the error vouches for its words.
+func inClear(err error) bool {
+	var vouched interface{ InClear() bool }
+	return errors.As(err, &vouched) && vouched.InClear()
 }
 
 // convert is the SDK's own conversion, which panics when details cannot be
