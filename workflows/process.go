@@ -316,6 +316,8 @@ func (p *process) details() string {
 			fmt.Fprintf(&b, "In the machine's words: %s\n\n", h.Words)
 		}
 		fmt.Fprintf(&b, "Decide with `starter hold resolve %s --action %s`\n\n", h.ID, joinActions(h.Actions))
+		fmt.Fprintf(&b, "Or here: Send an Update, name `%s`, with `%s`\n\n", UpdateResolveHold.Name,
+			fmt.Sprintf(`{"hold_id": %q, "action": %q, "by": {"name": "YOUR NAME"}}`, h.ID, h.Actions[0]))
 	}
 	if p.refused != "" {
 		fmt.Fprintf(&b, "### Not accepted\n\n%s\n\n", p.refused)

@@ -1,0 +1,47 @@
+package workflows
+
+import (
+	"encoding/json"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// The Web UI shows nothing but these details, so what to do has to stand there
+// in a form that can be pasted.
+func TestDetails(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
+	p := &process{
+		progress: activities.Progress{
+			Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: since,
+			Move: "starter production approve sunrise-plano (when the email is there), or call 800-348-9158",
+		},
+		refused: "A signal was not accepted: it names another practice.",
+		notes:   []string{"file f-1: answered without an error"},
+		holds: map[string]*openHold{"h-1": {Hold: Hold{
+			ID: "h-1", Reason: registry.HoldConnection, What: "send BURL6343_TEST_1.HL7", Words: "login refused", Since: since,
+			Actions: registry.HoldConnection.Actions(),
+		}}},
+	}
+	text := p.details()
+	for _, words := range []string{
+		"## in review\n", "**Whose turn:** registry, since Monday 2 March 2026", "`starter production approve sunrise-plano`",
+		"### Waiting for you", "login refused", "`starter hold resolve h-1 --action retry|drop`",
+		"### Not accepted", "another practice", "- file f-1: answered without an error",
+	} {
+		require.Contains(t, text, words)
+	}
+	require.NotContains(t, text, "|---", "the Web UI runs the cells of tables together")
+
+	typed := regexp.MustCompile("name `" + UpdateResolveHold.Name + "`, with `(.*)`").FindStringSubmatch(text)
+	require.Len(t, typed, 2)
+	var pasted ResolveHold
+	require.NoError(t, json.Unmarshal([]byte(typed[1]), &pasted))
+	require.NoError(t, p.checkResolve(pasted), "what is to be pasted is accepted")
+}
