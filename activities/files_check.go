@@ -31,7 +31,7 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 	if err != nil {
 		return registry.CheckSummary{}, err
 	}
-	rules := conformance.Input{Lane: in.Lane, Now: in.date(a.Clock), Profile: profile, Practice: practice}
+	rules := conformance.Options{Lane: in.Lane, Now: in.date(a.Clock), Profile: profile, Practice: practice}
 	var summary registry.CheckSummary
 	err = a.DB.SaveCheck(ctx, in.Practice, file.ID, func(w *db.CheckWriter) (db.CheckResult, error) {
 		result, err := a.judge(ctx, file.VaultKey, rules, w)
@@ -46,7 +46,7 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 
 // judge streams the file through the checker into w. A writer that cannot go
 // on stops the checker.
-func (a *Files) judge(ctx context.Context, vaultKey string, rules conformance.Input, w *db.CheckWriter) (db.CheckResult, error) {
+func (a *Files) judge(ctx context.Context, vaultKey string, rules conformance.Options, w *db.CheckWriter) (db.CheckResult, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	src, err := a.Vault.Open(ctx, vaultKey)
@@ -71,7 +71,7 @@ func (a *Files) judge(ctx context.Context, vaultKey string, rules conformance.In
 	if err != nil {
 		return db.CheckResult{}, err
 	}
-	return db.CheckResult{Summary: result.Summary, Counts: result.Counts, At: rules.Now}, nil
+	return db.CheckResult{Summary: result.CheckSummary, Counts: result.Counts, At: rules.Now}, nil
 }
 
 // checkedMessage is m as the database keeps it; who the patient is goes in to

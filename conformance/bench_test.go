@@ -17,18 +17,18 @@ func BenchmarkCheck(b *testing.B) {
 	var file bytes.Buffer
 	_, err := hl7gen.New(1, hl7gen.Options{OrgCode: "SUNR1234", Now: now}).Batch(&file, hl7gen.BatchOptions{Messages: 5000})
 	require.NoError(b, err)
-	run := func(b *testing.B, in conformance.Input) {
+	run := func(b *testing.B, in conformance.Options) {
 		b.Helper()
 		b.SetBytes(int64(file.Len()))
 		b.ReportAllocs()
 		for b.Loop() {
 			res, err := conformance.Check(b.Context(), bytes.NewReader(file.Bytes()), in)
-			if err != nil || res.Summary.Messages != 5000 {
-				b.Fatal(err, res.Summary.Messages)
+			if err != nil || res.Messages != 5000 {
+				b.Fatal(err, res.Messages)
 			}
 		}
 	}
-	in := conformance.Input{Lane: registry.LaneTest, Now: now, Practice: practice}
+	in := conformance.Options{Lane: registry.LaneTest, Now: now, Practice: practice}
 	b.Run("verdict", func(b *testing.B) { run(b, in) })
 	in.OnFinding = func(registry.Finding) {}
 	in.OnMessage = func(conformance.MessageFact) {}

@@ -12,8 +12,8 @@ import (
 	"immtrail/registry"
 )
 
-// Input is what a check needs besides the file.
-type Input struct {
+// Options are what a check needs besides the file.
+type Options struct {
 	Lane registry.Lane
 	// Now is the moment of judgement: what is "in the future" and "too late".
 	Now time.Time
@@ -34,9 +34,9 @@ type Input struct {
 	OnMessage func(MessageFact)
 }
 
-// Result is what a check comes to.
-type Result struct {
-	Summary registry.CheckSummary
+// Summary is what a check comes to.
+type Summary struct {
+	registry.CheckSummary
 	// Sites counts messages per site ID; "" counts those of no known site.
 	Sites map[string]int
 	// Counts are the rules that fired with exact counts, sorted by ID.
@@ -44,18 +44,18 @@ type Result struct {
 }
 
 // Check judges the file that src gives. A file with wrong contents, or one
-// that is not HL7 at all, is a Result and not an error. Errors are of kind
-// [registry.Invalid] for an input without lane or time, and otherwise what src
+// that is not HL7 at all, is a Summary and not an error. Errors are of kind
+// [registry.Invalid] for options without lane or time, and otherwise what src
 // or ctx said, with src's own kind where it has one.
-func Check(ctx context.Context, src io.Reader, in Input) (Result, error) {
+func Check(ctx context.Context, src io.Reader, in Options) (Summary, error) {
 	if !in.Lane.Valid() || in.Now.IsZero() {
-		return Result{}, registry.Errorf(registry.Invalid, "check", "lane and time are needed")
+		return Summary{}, registry.Errorf(registry.Invalid, "check", "lane and time are needed")
 	}
 	c := newChecker(in)
 	r := hl7.NewReader(src, in.Limits)
 	for n := 0; ; n++ {
 		if n%64 == 0 && ctx.Err() != nil {
-			return Result{}, ctx.Err()
+			return Summary{}, ctx.Err()
 		}
 		u, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -65,7 +65,7 @@ func Check(ctx context.Context, src io.Reader, in Input) (Result, error) {
 			if c.unreadable(err) {
 				break
 			}
-			return Result{}, registry.Errorf(registry.KindOf(err), "check", "reading the file: %w", err)
+			return Summary{}, registry.Errorf(registry.KindOf(err), "check", "reading the file: %w", err)
 		}
 		c.unit(u)
 	}
@@ -75,7 +75,7 @@ func Check(ctx context.Context, src io.Reader, in Input) (Result, error) {
 
 // checker is the state of one check.
 type checker struct {
-	in      Input
+	in      Options
 	weigh   []registry.Severity
 	holds   []bool
 	counts  []int
@@ -91,7 +91,7 @@ type checker struct {
 	m message // the message at hand
 }
 
-func newChecker(in Input) *checker {
+func newChecker(in Options) *checker {
 	c := &checker{
 		in: in, counts: make([]int, len(declared)), max: in.MaxFindings,
 		perSite: map[string]int{}, worst: registry.OutcomeAccepted,
@@ -180,7 +180,7 @@ func (c *checker) atFile(r *Rule, path string, offset int64, line int) {
 	}
 }
 
-func (c *checker) result() Result {
+func (c *checker) result() Summary {
 	s := c.summary
 	s.RuleSet = RuleSet
 	s.ErrorFree = s.Errors == 0
@@ -201,7 +201,7 @@ func (c *checker) result() Result {
 	}
 	slices.SortFunc(counts, func(a, b registry.RuleCount) int { return strings.Compare(a.Rule, b.Rule) })
 	s.Top = top(counts, 10)
-	return Result{Summary: s, Sites: c.perSite, Counts: counts}
+	return Summary{CheckSummary: s, Sites: c.perSite, Counts: counts}
 }
 
 // top are the n rules that fired most; errors come before warnings.

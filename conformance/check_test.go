@@ -125,7 +125,7 @@ func atoi(s string) int {
 
 // verdict is everything that a check gave.
 type verdict struct {
-	conformance.Result
+	conformance.Summary
 	findings []registry.Finding
 	messages []conformance.MessageFact
 }
@@ -138,10 +138,10 @@ func (v verdict) rules() []string {
 	return ids
 }
 
-func judge(t *testing.T, file string, change ...func(*conformance.Input)) verdict {
+func judge(t *testing.T, file string, change ...func(*conformance.Options)) verdict {
 	t.Helper()
 	var v verdict
-	in := conformance.Input{
+	in := conformance.Options{
 		Lane: registry.LaneTest, Now: now, Practice: practice,
 		Profile: &registry.Profile{
 			Message: registry.MessageSettings{
@@ -157,16 +157,16 @@ func judge(t *testing.T, file string, change ...func(*conformance.Input)) verdic
 	}
 	res, err := conformance.Check(t.Context(), strings.NewReader(file), in)
 	require.NoError(t, err)
-	v.Result = res
+	v.Summary = res
 	return v
 }
 
-func production(in *conformance.Input) { in.Lane = registry.LaneProduction }
+func production(in *conformance.Options) { in.Lane = registry.LaneProduction }
 
 func TestSoundMessageHasNoFinding(t *testing.T) {
 	v := judge(t, batch(soundWith("c-1")))
 	require.Empty(t, v.findings)
-	require.Equal(t, registry.OutcomeAccepted, v.Summary.Outcome)
-	require.True(t, v.Summary.ErrorFree)
-	require.False(t, v.Summary.HoldFile)
+	require.Equal(t, registry.OutcomeAccepted, v.Outcome)
+	require.True(t, v.ErrorFree)
+	require.False(t, v.HoldFile)
 }

@@ -30,8 +30,8 @@ func corpus(t *testing.T, name string) *os.File {
 }
 
 // corpusInput is how the sets want to be read: old clock, MSH-11 is P everywhere.
-func corpusInput() conformance.Input {
-	return conformance.Input{
+func corpusInput() conformance.Options {
+	return conformance.Options{
 		Lane: registry.LaneTest,
 		Now:  time.Date(2019, 7, 16, 0, 0, 0, 0, time.UTC),
 		Profile: &registry.Profile{
@@ -50,9 +50,9 @@ func TestNIST2015MessagesAreErrorFree(t *testing.T) {
 	}
 	res, err := conformance.Check(t.Context(), corpus(t, "NIST_2015_Test_Cases_6_messages.hl7.txt"), in)
 	require.NoError(t, err)
-	require.Equal(t, 6, res.Summary.Messages)
-	require.True(t, res.Summary.ErrorFree)
-	t.Logf("%d warnings: %v", res.Summary.Warnings, res.Counts)
+	require.Equal(t, 6, res.Messages)
+	require.True(t, res.ErrorFree)
+	t.Logf("%d warnings: %v", res.Warnings, res.Counts)
 }
 
 // TestRecallOnPlantedDefects counts how many of the messages with one known
@@ -75,7 +75,7 @@ func TestRecallOnPlantedDefects(t *testing.T) {
 	found := map[string][]string{}
 	for id, hits := range all {
 		for _, h := range hits {
-			if common[h]*2 < res.Summary.Messages {
+			if common[h]*2 < res.Messages {
 				found[id] = append(found[id], h.path)
 			}
 		}

@@ -39,12 +39,12 @@ func TestFilesThatMustNotGo(t *testing.T) {
 		"two files in one":           {batch(one) + batch(soundWith("c-2")), "F-06"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, lane := range []func(*conformance.Input){production, func(*conformance.Input) {}} {
+			for _, lane := range []func(*conformance.Options){production, func(*conformance.Options) {}} {
 				v := judge(t, c.file, lane)
 				require.Contains(t, v.rules(), c.rule)
-				require.True(t, v.Summary.HoldFile)
-				require.False(t, v.Summary.ErrorFree)
-				require.Equal(t, registry.OutcomeFileRejected, v.Summary.Outcome)
+				require.True(t, v.HoldFile)
+				require.False(t, v.ErrorFree)
+				require.Equal(t, registry.OutcomeFileRejected, v.Outcome)
 			}
 		})
 	}
@@ -63,7 +63,7 @@ func TestEnvelopesThatAreFine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, file)
 			require.Empty(t, v.findings)
-			require.Equal(t, 2, v.Summary.Messages)
+			require.Equal(t, 2, v.Messages)
 		})
 	}
 }
@@ -97,11 +97,11 @@ func TestFindingsAboutTheFilesForm(t *testing.T) {
 		require.Equal(t, "RXA[2]", v.findings[1].Path)
 	})
 	t.Run("too large, too many", func(t *testing.T) {
-		v := judge(t, batch(one, soundWith("c-2", set("PID-3.1", "OTHER"))), func(in *conformance.Input) {
+		v := judge(t, batch(one, soundWith("c-2", set("PID-3.1", "OTHER"))), func(in *conformance.Options) {
 			in.Profile.File = registry.FileSettings{MaxBytes: 1000, MaxMessages: 1}
 		})
 		require.Equal(t, []string{"F-02.messages", "F-02.size"}, v.rules())
-		require.True(t, v.Summary.HoldFile)
+		require.True(t, v.HoldFile)
 	})
 }
 
@@ -124,9 +124,9 @@ func TestTheSameFindingsWhateverTheChunks(t *testing.T) {
 		Messages: 40, Defects: hl7gen.Defects(),
 	})
 	require.NoError(t, err)
-	run := func(src io.Reader) (conformance.Result, []registry.Finding) {
+	run := func(src io.Reader) (conformance.Summary, []registry.Finding) {
 		var findings []registry.Finding
-		res, err := conformance.Check(t.Context(), src, conformance.Input{
+		res, err := conformance.Check(t.Context(), src, conformance.Options{
 			Lane: registry.LaneProduction, Now: now, Practice: practice,
 			OnFinding: func(f registry.Finding) { findings = append(findings, f) },
 		})
@@ -150,7 +150,7 @@ func TestFindingsAreCappedAndCountsAreNot(t *testing.T) {
 	for i := range 300 {
 		messages = append(messages, soundWith("c-"+string(rune('A'+i%26))+strings.Repeat("x", i), set("PID-7", "")))
 	}
-	v := judge(t, batch(messages...), func(in *conformance.Input) { in.MaxFindings = 10 })
+	v := judge(t, batch(messages...), func(in *conformance.Options) { in.MaxFindings = 10 })
 	told := map[string]int{}
 	for _, f := range v.findings {
 		told[f.Rule]++
@@ -161,32 +161,32 @@ func TestFindingsAreCappedAndCountsAreNot(t *testing.T) {
 			require.Equal(t, 300, c.Count)
 		}
 	}
-	require.Equal(t, "P-06", v.Summary.Top[0].Rule)
+	require.Equal(t, "P-06", v.Top[0].Rule)
 }
 
 func TestAReadErrorIsAnErrorAndNoVerdict(t *testing.T) {
 	src := io.MultiReader(strings.NewReader(batch(soundWith("c-1"))), iotest.ErrReader(errors.New("disk gone")))
-	_, err := conformance.Check(t.Context(), src, conformance.Input{Lane: registry.LaneTest, Now: now})
+	_, err := conformance.Check(t.Context(), src, conformance.Options{Lane: registry.LaneTest, Now: now})
 	require.ErrorContains(t, err, "disk gone")
 	require.Equal(t, registry.Transient, registry.KindOf(err))
 
 	busy := registry.Errorf(registry.Missing, "get", "no such object")
-	_, err = conformance.Check(t.Context(), iotest.ErrReader(busy), conformance.Input{Lane: registry.LaneTest, Now: now})
+	_, err = conformance.Check(t.Context(), iotest.ErrReader(busy), conformance.Options{Lane: registry.LaneTest, Now: now})
 	require.Equal(t, registry.Missing, registry.KindOf(err))
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = conformance.Check(ctx, strings.NewReader(batch(soundWith("c-1"))), conformance.Input{Lane: registry.LaneTest, Now: now})
+	_, err = conformance.Check(ctx, strings.NewReader(batch(soundWith("c-1"))), conformance.Options{Lane: registry.LaneTest, Now: now})
 	require.ErrorIs(t, err, context.Canceled)
 
-	for _, in := range []conformance.Input{{Lane: registry.LaneTest}, {Now: time.Now()}, {Lane: "side", Now: now}} {
+	for _, in := range []conformance.Options{{Lane: registry.LaneTest}, {Now: time.Now()}, {Lane: "side", Now: now}} {
 		_, err = conformance.Check(t.Context(), strings.NewReader(""), in)
 		require.Equal(t, registry.Invalid, registry.KindOf(err))
 	}
 }
 
 func TestLimitsOfTheReaderCanBeSet(t *testing.T) {
-	v := judge(t, batch(soundWith("c-1")), func(in *conformance.Input) { in.Limits = hl7.Limits{Segment: 50} })
+	v := judge(t, batch(soundWith("c-1")), func(in *conformance.Options) { in.Limits = hl7.Limits{Segment: 50} })
 	require.Contains(t, v.rules(), "F-03.limit")
 	require.Positive(t, v.findings[0].Offset)
 }

@@ -31,10 +31,10 @@ func TestTestPatientsStayOutOfProduction(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, batch(live("c-1", edits...), live("c-2", chart("OTHER"))), production)
 			require.Contains(t, v.rules(), "F-11")
-			require.Equal(t, 1, v.Summary.Held)
+			require.Equal(t, 1, v.Held)
 			require.True(t, v.messages[0].Held)
 			require.False(t, v.messages[1].Held)
-			require.False(t, v.Summary.HoldFile, "the other patient's record goes")
+			require.False(t, v.HoldFile, "the other patient's record goes")
 			tested := judge(t, batch(soundWith("c-1", edits...)))
 			require.NotContains(t, tested.rules(), "F-11")
 		})
@@ -49,22 +49,22 @@ func TestInTheTestLaneOneErrorHoldsTheFile(t *testing.T) {
 	file := batch(soundWith("c-1", set("RXA-15", "")), soundWith("c-2", chart("OTHER")))
 	v := judge(t, file)
 	require.Equal(t, []string{"R-10"}, v.rules())
-	require.True(t, v.Summary.HoldFile)
-	require.Zero(t, v.Summary.Held)
+	require.True(t, v.HoldFile)
+	require.Zero(t, v.Held)
 
 	sent := judge(t, batch(live("c-1", set("RXA-15", "")), live("c-2", chart("OTHER"))), production)
-	require.False(t, sent.Summary.HoldFile, "in production the record is the unit")
-	require.False(t, sent.Summary.ErrorFree)
+	require.False(t, sent.HoldFile, "in production the record is the unit")
+	require.False(t, sent.ErrorFree)
 
 	warned := judge(t, batch(soundWith("c-1", set("RXA-10", ""))))
-	require.True(t, warned.Summary.ErrorFree, "a warning does not break error-free")
-	require.False(t, warned.Summary.HoldFile)
-	require.Equal(t, registry.OutcomeWarned, warned.Summary.Outcome)
+	require.True(t, warned.ErrorFree, "a warning does not break error-free")
+	require.False(t, warned.HoldFile)
+	require.Equal(t, registry.OutcomeWarned, warned.Outcome)
 }
 
 func TestHeldFamiliesHoldWhatCostsTheMessage(t *testing.T) {
 	heldBy := func(ids []string, edits ...edit) int {
-		return judge(t, batch(live("c-1", edits...)), production, func(in *conformance.Input) { in.Profile.Rules.Held = ids }).Summary.Held
+		return judge(t, batch(live("c-1", edits...)), production, func(in *conformance.Options) { in.Profile.Rules.Held = ids }).Held
 	}
 	misplaced := []edit{drop("PD1"), after("NK1", "PD1")}
 	require.Equal(t, 1, heldBy([]string{"M-01"}, drop("PID"), drop("NK1")))
@@ -72,22 +72,22 @@ func TestHeldFamiliesHoldWhatCostsTheMessage(t *testing.T) {
 	require.Equal(t, 1, heldBy([]string{"M-01.order"}, misplaced...))
 	require.Equal(t, 1, heldBy([]string{"P-06"}, set("PID-7", "2024")), "a family means its parts")
 	require.Equal(t, 0, heldBy(nil, set("PID-7", "")))
-	none := judge(t, batch(live("c-1", set("PID-5.1", "TEST"))), production, func(in *conformance.Input) { in.Profile = nil })
-	require.Equal(t, 1, none.Summary.Held, "without a profile test patients stay behind all the same")
+	none := judge(t, batch(live("c-1", set("PID-5.1", "TEST"))), production, func(in *conformance.Options) { in.Profile = nil })
+	require.Equal(t, 1, none.Held, "without a profile test patients stay behind all the same")
 }
 
 func TestAFileWhoseMessagesAreAllHeldIsHeld(t *testing.T) {
 	v := judge(t, batch(soundWith("c-1"), soundWith("c-2", chart("OTHER"))), production)
 	require.Equal(t, []string{"F-10"}, v.rules())
-	require.Equal(t, 2, v.Summary.Held)
-	require.True(t, v.Summary.HoldFile)
+	require.Equal(t, 2, v.Held)
+	require.True(t, v.HoldFile)
 }
 
 func TestLateDosesAreWarnedOfInProductionOnly(t *testing.T) {
 	old := []edit{set("RXA-3", "20260115"), set("RXA-16", "20270801")}
 	require.Equal(t, []string{"R-17"}, judge(t, batch(live("c-1", old...)), production).rules())
 	require.Empty(t, judge(t, batch(soundWith("c-1", old...))).rules())
-	historical := func(in *conformance.Input) { in.Lane = registry.LaneHistorical }
+	historical := func(in *conformance.Options) { in.Lane = registry.LaneHistorical }
 	require.Empty(t, judge(t, batch(live("c-1", old...)), historical).rules())
 }
 
@@ -116,7 +116,7 @@ func TestErrorsCascadeAsInTheGuide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, batch(soundWith("c-1", c.edits...)))
 			require.Equal(t, c.outcome, v.messages[0].Outcome)
-			require.Equal(t, c.outcome, v.Summary.Outcome)
+			require.Equal(t, c.outcome, v.Outcome)
 			var doses []registry.Outcome
 			for _, d := range v.messages[0].Doses {
 				doses = append(doses, d.Outcome)
@@ -128,14 +128,14 @@ func TestErrorsCascadeAsInTheGuide(t *testing.T) {
 
 func TestProfilesRegradeRulesAndFamilies(t *testing.T) {
 	graded := func(grades map[string]string) verdict {
-		return judge(t, batch(soundWith("c-1", set("RXA-3", "20260401"))), func(in *conformance.Input) {
+		return judge(t, batch(soundWith("c-1", set("RXA-3", "20260401"))), func(in *conformance.Options) {
 			in.Profile.Rules.Grades = grades
 		})
 	}
-	require.False(t, graded(nil).Summary.ErrorFree)
+	require.False(t, graded(nil).ErrorFree)
 	require.Empty(t, graded(map[string]string{"R-03": "off"}).findings)
 	down := graded(map[string]string{"R-03.future": "warning"})
-	require.True(t, down.Summary.ErrorFree)
+	require.True(t, down.ErrorFree)
 	require.Equal(t, registry.OutcomeAccepted, down.messages[0].Doses[0].Outcome, "a warning drops no dose")
 	exact := graded(map[string]string{"R-03": "off", "R-03.future": "error"})
 	require.Equal(t, []string{"R-03.future"}, exact.rules(), "the exact ID wins over its family")
@@ -152,7 +152,7 @@ func TestMessagesAreCountedForTheirSite(t *testing.T) {
 	require.Equal(t, "frisco", v.messages[2].Site)
 	require.Equal(t, []string{"M-08.site"}, v.rules())
 
-	single := judge(t, batch(soundWith("c-1", set("MSH-4", "SUNR1234"), set("RXA-11.4", "SUNR1234"))), func(in *conformance.Input) {
+	single := judge(t, batch(soundWith("c-1", set("MSH-4", "SUNR1234"), set("RXA-11.4", "SUNR1234"))), func(in *conformance.Options) {
 		p := *practice
 		p.Sites = p.Sites[:1]
 		in.Practice = &p

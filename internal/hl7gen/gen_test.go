@@ -38,10 +38,10 @@ func options(processing string) hl7gen.Options {
 	}
 }
 
-func check(t *testing.T, file []byte, lane registry.Lane) (conformance.Result, []registry.Finding) {
+func check(t *testing.T, file []byte, lane registry.Lane) (conformance.Summary, []registry.Finding) {
 	t.Helper()
 	var findings []registry.Finding
-	res, err := conformance.Check(t.Context(), bytes.NewReader(file), conformance.Input{
+	res, err := conformance.Check(t.Context(), bytes.NewReader(file), conformance.Options{
 		Lane: lane, Now: now, Profile: profile, Practice: practice,
 		OnFinding: func(f registry.Finding) { findings = append(findings, f) },
 	})
@@ -66,14 +66,14 @@ func TestBatchesWithoutDefectsPassTheChecker(t *testing.T) {
 			facts, err := hl7gen.New(7, options(c.processing)).Batch(&file, c.batch)
 			require.NoError(t, err)
 			res, findings := check(t, file.Bytes(), c.lane)
-			require.True(t, res.Summary.ErrorFree, "%v", res.Counts)
-			require.Zero(t, res.Summary.Warnings, "%v", res.Counts)
+			require.True(t, res.ErrorFree, "%v", res.Counts)
+			require.Zero(t, res.Warnings, "%v", res.Counts)
 			require.Empty(t, slices.DeleteFunc(findings, func(f registry.Finding) bool { return f.Severity == "I" }))
-			require.Equal(t, facts.Messages, res.Summary.Messages)
-			require.Equal(t, facts.Doses, res.Summary.Doses)
+			require.Equal(t, facts.Messages, res.Messages)
+			require.Equal(t, facts.Doses, res.Doses)
 			require.Equal(t, facts.Facilities["SUNRPLANO"], res.Sites["plano"])
 			require.Equal(t, facts.Facilities["SUNRFRISCO"], res.Sites["frisco"])
-			require.False(t, res.Summary.HoldFile)
+			require.False(t, res.HoldFile)
 		})
 	}
 }

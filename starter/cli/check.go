@@ -73,7 +73,7 @@ func (a *app) check(ctx context.Context, path string, o checkOptions) error {
 	if !lane.Valid() {
 		return misused("--for %s: test, production or historical", o.lane)
 	}
-	input := conformance.Input{Lane: lane, Now: a.env.Now()}
+	input := conformance.Options{Lane: lane, Now: a.env.Now()}
 	profile, from, err := a.deskProfile(o)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (a *app) check(ctx context.Context, path string, o checkOptions) error {
 	if err != nil {
 		return couldNot("%w", err)
 	}
-	answer := checked{File: name, For: lane, Profile: from, Summary: result.Summary, Rules: []checkedRule{}}
+	answer := checked{File: name, For: lane, Profile: from, Summary: result.CheckSummary, Rules: []checkedRule{}}
 	if input.Practice != nil {
 		answer.Sites = result.Sites
 	}
@@ -120,14 +120,14 @@ func (a *app) check(ctx context.Context, path string, o checkOptions) error {
 	if err := a.show(answer, func(s *screen) { s.checked(answer) }); err != nil {
 		return err
 	}
-	if !result.Summary.ErrorFree {
+	if !result.ErrorFree {
 		return errFound
 	}
 	return nil
 }
 
 // checkCSV streams one row per finding.
-func (a *app) checkCSV(ctx context.Context, src io.Reader, input conformance.Input) error {
+func (a *app) checkCSV(ctx context.Context, src io.Reader, input conformance.Options) error {
 	w := csv.NewWriter(a.env.Stdout)
 	header := []string{"severity", "rule", "message", "control_id", "place", "line", "offset", "says", "remedy"}
 	if err := w.Write(header); err != nil {
@@ -148,7 +148,7 @@ func (a *app) checkCSV(ctx context.Context, src io.Reader, input conformance.Inp
 	if err := w.Error(); err != nil {
 		return couldNot("write: %w", err)
 	}
-	if !result.Summary.ErrorFree {
+	if !result.ErrorFree {
 		return errFound
 	}
 	return nil
