@@ -41,6 +41,11 @@ type Summary struct {
 	Sites map[string]int
 	// Counts are the rules that fired with exact counts, sorted by ID.
 	Counts []registry.RuleCount
+	// Outcomes counts messages by what becomes of them.
+	Outcomes map[registry.Outcome]int
+	// Covered counts, by rule ID, the findings on single messages that a finding
+	// on the whole file says at once ([Rule.Covers]).
+	Covered map[string]int
 }
 
 // Check judges the file that src gives. A file with wrong contents, or one
@@ -75,18 +80,22 @@ func Check(ctx context.Context, src io.Reader, in Options) (Summary, error) {
 
 // checker is the state of one check.
 type checker struct {
-	in      Options
-	weigh   []registry.Severity
-	holds   []bool
-	counts  []int
-	max     int
-	today   hl7.Date
-	sites   siteFinder
-	file    fileState
-	summary registry.CheckSummary
-	perSite map[string]int
-	worst   registry.Outcome
-	broken  bool // a rule that drops the file fired
+	in     Options
+	weigh  []registry.Severity
+	holds  []bool
+	counts []int
+	max    int
+	today  hl7.Date
+	sites  siteFinder
+	file   fileState
+	// everybody, covered and outcomes: see Summary and rules_everybody.go.
+	everybody everybody
+	covered   map[string]int
+	outcomes  map[registry.Outcome]int
+	summary   registry.CheckSummary
+	perSite   map[string]int
+	worst     registry.Outcome
+	broken    bool // a rule that drops the file fired
 
 	m message // the message at hand
 }
@@ -94,7 +103,7 @@ type checker struct {
 func newChecker(in Options) *checker {
 	c := &checker{
 		in: in, counts: make([]int, len(declared)), max: in.MaxFindings,
-		perSite: map[string]int{}, worst: registry.OutcomeAccepted,
+		perSite: map[string]int{}, outcomes: map[registry.Outcome]int{}, worst: registry.OutcomeAccepted,
 		today: hl7.DateOf(in.Now),
 	}
 	if c.max <= 0 {
@@ -201,7 +210,10 @@ func (c *checker) result() Summary {
 	}
 	slices.SortFunc(counts, func(a, b registry.RuleCount) int { return strings.Compare(a.Rule, b.Rule) })
 	s.Top = top(counts, 10)
-	return Summary{CheckSummary: s, Sites: c.perSite, Counts: counts}
+	return Summary{
+		CheckSummary: s, Sites: c.perSite, Counts: counts,
+		Outcomes: c.outcomes, Covered: c.covered,
+	}
 }
 
 // top are the n rules that fired most; errors come before warnings.

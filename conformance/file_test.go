@@ -56,7 +56,6 @@ func TestEnvelopesThatAreFine(t *testing.T) {
 	for name, file := range map[string]string{
 		"file of one batch":      batch(one, two),
 		"batch without file":     bare(batch(one, two)),
-		"bare messages":          one + two,
 		"two batches":            "FHS|^~\\&|EHR\r" + bare(batch(one)) + bare(batch(two)) + "FTS|2\r",
 		"trailers without count": strings.NewReplacer("BTS|2", "BTS", "FTS|1", "FTS|").Replace(batch(one, two)),
 	} {
@@ -77,7 +76,7 @@ func TestFindingsAboutTheFilesForm(t *testing.T) {
 		"CRLF ends":          {strings.ReplaceAll(batch(one), "\r", "\r\n"), "F-03.ends", "file"},
 		"mixed ends":         {strings.Replace(batch(one), "\r", "\n", 1), "F-03.mixed", "file"},
 		"byte order mark":    {"\xef\xbb\xbf" + batch(one), "F-03.bom", "file"},
-		"MLLP":               {"\x0b" + one + "\x1c\r", "F-03.mllp", "file"},
+		"MLLP":               {strings.NewReplacer("MSH|", "\x0bMSH|", "BTS|", "\x1c\rBTS|").Replace(batch(one)), "F-03.mllp", "file"},
 		"garbage at the end": {batch(one) + "-- end of file --\r", "F-03.stray", "file"},
 		"odd delimiters":     {strings.Replace(batch(one), "BHS|^~\\&", "BHS|~^\\&", 1), "F-04", "BHS-2"},
 		"wrong BTS":          {strings.Replace(batch(one), "BTS|1", "BTS|2", 1), "F-05", "BTS-1"},

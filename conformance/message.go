@@ -301,6 +301,8 @@ func (c *checker) close(u *hl7.Unit) {
 	c.summary.Doses += len(m.orders)
 	outcome := m.outcome()
 	c.worst = worse(c.worst, outcome)
+	c.outcomes[outcome]++
+	c.everybody.observe(m)
 	c.perSite[m.site]++
 	if m.held {
 		c.summary.Held++

@@ -10,7 +10,7 @@ import (
 
 // RuleSet is the version of the rules and code tables. It changes whenever a
 // file could be judged differently.
-const RuleSet = "2026.11.1 cdc-2025-12"
+const RuleSet = "2026.11.2 cdc-2025-12"
 
 // Drops says what a registry keeps out when a rule is broken as an error.
 type Drops uint8
@@ -73,6 +73,10 @@ type Rule struct {
 	Says, Remedy string
 	// Source is where the rule comes from.
 	Source string
+	// Covers are rules that say of single messages what this one says of the
+	// whole file; their findings need not be read one by one. See
+	// [Summary.Covered].
+	Covers []string
 
 	n int // position in declared
 }

@@ -216,6 +216,7 @@ func (c *checker) endOfFile(n hl7.Notes) {
 			c.atFile(ruleEmpty, "file", 0, 1)
 		}
 	}
+	c.tellEverybody()
 	if p := c.in.Profile; p != nil {
 		if p.File.MaxBytes > 0 && n.Bytes > p.File.MaxBytes {
 			c.atFile(ruleTooBig, "file", 0, 1)

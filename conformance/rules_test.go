@@ -197,9 +197,10 @@ func TestEveryRuleIsBrokenAloneAndPointsAtItsPlace(t *testing.T) {
 
 func TestEveryRuleHasABreach(t *testing.T) {
 	for _, r := range conformance.Rules() {
-		inFile := strings.HasPrefix(r.ID, "F-0") && breaches[r.ID] == nil
+		inFile := strings.HasPrefix(r.ID, "F-0") && breaches[r.ID] == nil ||
+			strings.HasSuffix(r.ID, ".everybody") || strings.HasSuffix(r.ID, ".file")
 		if inFile || r.ID == "F-11" || r.ID == "R-17" {
-			continue // file_test.go, lane_test.go
+			continue // file_test.go, lane_test.go, rules_everybody_test.go
 		}
 		require.NotEmpty(t, breaches[r.ID], r.ID)
 	}
