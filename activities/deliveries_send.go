@@ -48,7 +48,7 @@ func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, err
 	var acknowledged atomic.Bool
 	progress := func() any { return uploadProgress{Sent: sent.Load(), Acknowledged: acknowledged.Load()} }
 	defer beat(ctx, progress)()
-	remote, err := a.dial(ctx, d)
+	remote, err := a.dial(ctx, d, transfer.ToSend)
 	if err != nil {
 		return 0, err
 	}
@@ -81,7 +81,7 @@ func acknowledgedBefore(ctx context.Context) bool {
 	return activity.GetHeartbeatDetails(ctx, &before) == nil && before.Acknowledged
 }
 
-func (a *Deliveries) dial(ctx context.Context, d db.Delivery) (transfer.Remote, error) {
+func (a *Deliveries) dial(ctx context.Context, d db.Delivery, purpose transfer.Purpose) (transfer.Remote, error) {
 	profile, err := a.Profiles.Profile(d.Practice)
 	if err != nil {
 		return nil, err
@@ -90,6 +90,7 @@ func (a *Deliveries) dial(ctx context.Context, d db.Delivery) (transfer.Remote, 
 	if err != nil {
 		return nil, err
 	}
+	conn.Purpose = purpose
 	return a.Dialer.Dial(ctx, conn)
 }
 

@@ -24,6 +24,9 @@ type Connections struct {
 	DB *db.Store
 	// Secret reads what a reference such as env:NAME or file:/path points at.
 	Secret func(ref string) ([]byte, error)
+	// Now is the real time, whatever the calendar says, by which a host key that
+	// is pinned until a date is accepted. Without it such a key is not.
+	Now Clock
 }
 
 // Connection reads a connection and its secrets. Kind Missing when there is
@@ -37,6 +40,9 @@ func (c Connections) Connection(ctx context.Context, name string, settings regis
 	conn := transfer.Connection{
 		Name: stored.Name, Protocol: stored.Protocol, Host: stored.Host, Port: stored.Port,
 		User: stored.Username, HostKeys: stored.HostKeys, Settings: settings,
+	}
+	if c.Now != nil {
+		conn.At = c.Now()
 	}
 	secret, err := c.secret(name, stored.SecretRef)
 	if err != nil {

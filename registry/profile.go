@@ -102,6 +102,23 @@ type TransferSettings struct {
 	IdleTimeout time.Duration `yaml:"idle_timeout" json:"idle_timeout"`
 	// DeleteReports allows removing a report at the registry after its import.
 	DeleteReports bool `yaml:"delete_reports" json:"delete_reports"`
+	// ReadBack asks for each delivery to be read back and its digest compared.
+	ReadBack bool `yaml:"read_back" json:"read_back"`
+	// SFTPIdleLife and FTPSIdleLife are how long a session that nobody uses is
+	// kept open; 0 closes it after each use.
+	SFTPIdleLife time.Duration `yaml:"sftp_idle_life" json:"sftp_idle_life"`
+	FTPSIdleLife time.Duration `yaml:"ftps_idle_life" json:"ftps_idle_life"`
+	// MaxSessions bounds the sessions that one worker has open at one host; 0 is
+	// no bound.
+	MaxSessions int `yaml:"max_sessions" json:"max_sessions"`
+	// WriteAhead is how many writes may be on their way at once to a server that
+	// is known to write them in order; 1 is one by one, 0 the default of 64.
+	WriteAhead int `yaml:"write_ahead" json:"write_ahead"`
+	// TrustedParallel are hosts ("host" or "host:port") that passed a probe with
+	// read-back: writes in parallel, large packets and resuming are on there.
+	TrustedParallel []string `yaml:"trusted_parallel" json:"trusted_parallel,omitempty"`
+	// AllowedAddresses are the networks (CIDR) that may be dialled; empty: any.
+	AllowedAddresses []string `yaml:"allowed_addresses" json:"allowed_addresses,omitempty"`
 }
 
 // RuleSettings switch and re-grade the checker's rules.

@@ -24,10 +24,15 @@ type Connection struct {
 	// Both may be set: the key is tried first.
 	Password, Key, Passphrase Secret
 	// HostKeys are the pinned keys of the server, as lines of an
-	// authorized_keys file. More than one is allowed, for a rotation; none
-	// means that nothing can be sent.
+	// authorized_keys file ([Pin]). More than one is allowed, for a rotation;
+	// none means that nothing can be sent.
 	HostKeys []string
+	// At is the time by the real clock at which a pin's date is looked at;
+	// without it a pin with a date does not hold.
+	At       time.Time
 	Settings registry.TransferSettings
+	// Purpose of the session; only a pool looks at it.
+	Purpose Purpose
 }
 
 // Secret is bytes that print, log and marshal as "(secret)".

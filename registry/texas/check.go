@@ -3,6 +3,7 @@ package texas
 import (
 	"fmt"
 	"net/mail"
+	"net/netip"
 	"path"
 	"regexp"
 	"slices"
@@ -169,6 +170,25 @@ func (c *checker) transfer(p *registry.Profile) {
 	} {
 		if d < time.Second || d > 15*time.Minute {
 			c.fail(key, "from 1s to 15m, with its unit")
+		}
+	}
+	for key, d := range map[string]time.Duration{
+		"transfer.sftp_idle_life": p.Transfer.SFTPIdleLife, "transfer.ftps_idle_life": p.Transfer.FTPSIdleLife,
+	} {
+		if d < 0 || d > time.Hour {
+			c.fail(key, "from 0s to 1h, with its unit")
+		}
+	}
+	c.between("transfer.max_sessions", int64(p.Transfer.MaxSessions), 0, 100)
+	c.between("transfer.write_ahead", int64(p.Transfer.WriteAhead), 0, 128)
+	for _, host := range p.Transfer.TrustedParallel {
+		if !oneLineText(host) || strings.ContainsAny(host, " /@*") {
+			c.fail("transfer.trusted_parallel", "hosts such as sftp.example.org or sftp.example.org:2222")
+		}
+	}
+	for _, network := range p.Transfer.AllowedAddresses {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			c.fail("transfer.allowed_addresses", "networks such as 192.0.2.0/24 or 192.0.2.7/32")
 		}
 	}
 }

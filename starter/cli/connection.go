@@ -272,7 +272,7 @@ func (a *app) testConnection(ctx context.Context, name string) (testedConnection
 	if _, err := store.Connection(ctx, name); err != nil {
 		return out, err
 	}
-	conn, err := activities.Connections{DB: store, Secret: w.Secret}.Connection(ctx, name, loaded.Profile.Transfer)
+	conn, err := activities.Connections{DB: store, Secret: w.Secret, Now: a.now}.Connection(ctx, name, loaded.Profile.Transfer)
 	if err != nil {
 		out.Fault = err.Error()
 		return out, nil //nolint:nilerr // that the secret cannot be read is what the test found

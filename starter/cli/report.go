@@ -118,7 +118,7 @@ func (a *app) reports(ctx context.Context, store *db.Store) (*activities.Reports
 	}
 	return &activities.Reports{
 		DB: store, Vault: vault, Dialer: w.Dialer(),
-		Connections: activities.Connections{DB: store, Secret: w.Secret}, Profiles: w.Profiles(),
+		Connections: activities.Connections{DB: store, Secret: w.Secret, Now: a.now}, Profiles: w.Profiles(),
 		Catalogue: loaded.Catalogue, Mappings: loaded.Mappings, Clock: a.env.Now,
 	}, nil
 }

@@ -3,8 +3,6 @@ package sftp
 import (
 	"context"
 	"errors"
-	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +16,8 @@ import (
 
 // Protocol is the name of this driver.
 const Protocol = "sftp"
+
+const standardPort = 22
 
 // Dialer opens SFTP sessions; it has no state. See [transfer.Dialer] for the
 // kinds of its errors.
@@ -41,7 +41,7 @@ func dial(ctx context.Context, c transfer.Connection) (*session, error) {
 	if c.Protocol != Protocol || c.Host == "" || c.User == "" {
 		return nil, registry.Errorf(registry.Invalid, opDial, "connection %s: protocol sftp, host and user are needed", c.Name)
 	}
-	pins, err := parsePins(c.HostKeys)
+	pins, err := parsePins(c.HostKeys, c.At)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func dial(ctx context.Context, c transfer.Connection) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.DialTimeout())
 	defer cancel()
 	check := &hostKeyCheck{pins: pins}
-	client, conn, err := connect(ctx, address(c.Host, c.Port), &ssh.ClientConfig{
+	client, conn, err := connect(ctx, &c, &ssh.ClientConfig{
 		User:              c.User,
 		Auth:              auth,
 		HostKeyCallback:   check.callback,
@@ -72,9 +72,9 @@ func dial(ctx context.Context, c transfer.Connection) (*session, error) {
 
 // connect does TCP and the SSH handshake within ctx. ssh.ClientConfig.Timeout
 // bounds the first only, so the deadline lies on the connection itself.
-func connect(ctx context.Context, addr string, cfg *ssh.ClientConfig) (*ssh.Client, *countingConn, error) {
-	var d net.Dialer
-	raw, err := d.DialContext(ctx, "tcp", addr)
+func connect(ctx context.Context, c *transfer.Connection, cfg *ssh.ClientConfig) (*ssh.Client, *countingConn, error) {
+	addr := c.Addr(standardPort)
+	raw, err := c.DialTCP(ctx, addr)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,13 +99,6 @@ func connect(ctx context.Context, addr string, cfg *ssh.ClientConfig) (*ssh.Clie
 		return nil, nil, errors.Join(err, client.Close())
 	}
 	return client, conn, nil
-}
-
-func address(host string, port int) string {
-	if port == 0 {
-		port = 22
-	}
-	return net.JoinHostPort(host, strconv.Itoa(port))
 }
 
 // openSFTP starts the subsystem, bounded as every other step.

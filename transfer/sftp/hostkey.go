@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,16 +20,28 @@ import (
 // pinned are the keys that the server may prove.
 type pinned []ssh.PublicKey
 
-// parsePins reads authorized_keys lines. No pin, or one that cannot be read,
-// is HostKeyChanged: nothing is known to be the server.
-func parsePins(lines []string) (pinned, error) {
+// parsePins reads the pins that hold at the given time. No pin, or one that
+// cannot be read, is HostKeyChanged: nothing is known to be the server.
+func parsePins(lines []string, at time.Time) (pinned, error) {
 	var pins pinned
+	over := 0
 	for i, line := range lines {
-		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+		pin, err := transfer.ParsePin(line)
+		if err != nil {
+			return nil, registry.Errorf(registry.HostKeyChanged, opDial, "pinned host key %d cannot be read: %w", i+1, err)
+		}
+		if !pin.Holds(at) {
+			over++
+			continue
+		}
+		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(pin.Line))
 		if err != nil {
 			return nil, registry.Errorf(registry.HostKeyChanged, opDial, "pinned host key %d cannot be read: %w", i+1, err)
 		}
 		pins = append(pins, key)
+	}
+	if len(pins) == 0 && over > 0 {
+		return nil, registry.Errorf(registry.HostKeyChanged, opDial, "the time of every pinned host key is over; a person has to accept the server's key first")
 	}
 	if len(pins) == 0 {
 		return nil, registry.Errorf(registry.HostKeyChanged, opDial, "no host key is pinned; a person has to accept the server's key first")
@@ -104,7 +117,7 @@ func (h *hostKeyCheck) explain(ctx context.Context, c *transfer.Connection, err 
 	var mismatch *ssh.AlgorithmNegotiationError
 	if errors.As(err, &mismatch) && mismatch.What == "host key" {
 		changed = &hostKeyError{offered: "no key of a pinned type", pinned: h.pins.fingerprints()}
-		if key, err := ScanHostKey(ctx, address(c.Host, c.Port), c.DialTimeout()); err == nil {
+		if key, err := scan(ctx, c); err == nil {
 			changed.offered = key.Type + " " + key.Fingerprint
 		}
 		return fail(opDial, registry.HostKeyChanged, where, changed)
@@ -143,10 +156,25 @@ var scanAlgorithms = []string{
 // person can accept it. It does not log in and sends nothing but the start of
 // a handshake. Errors are Transient.
 func ScanHostKey(ctx context.Context, addr string, timeout time.Duration) (HostKey, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return HostKey{}, fail("scan host key", registry.Invalid, addr, err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return HostKey{}, fail("scan host key", registry.Invalid, addr, err)
+	}
+	return scan(ctx, &transfer.Connection{
+		Name: addr, Host: host, Port: number, Settings: registry.TransferSettings{DialTimeout: timeout},
+	})
+}
+
+func scan(ctx context.Context, c *transfer.Connection) (HostKey, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.DialTimeout())
 	defer cancel()
+	addr := c.Addr(standardPort)
 	var seen ssh.PublicKey
-	client, _, err := connect(ctx, addr, &ssh.ClientConfig{
+	client, _, err := connect(ctx, c, &ssh.ClientConfig{
 		User:              "host-key-scan",
 		HostKeyAlgorithms: scanAlgorithms,
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {

@@ -20,6 +20,7 @@ import (
 	"immtrail/internal/wire"
 	"immtrail/registry"
 	"immtrail/registry/texas"
+	"immtrail/transfer"
 	"immtrail/vault"
 	"immtrail/workflows"
 )
@@ -190,8 +191,9 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 	})
 	workflows.Register(w)
 	now := activities.Clock(time.Now)
-	profiles, dialer := r.wire.Profiles(), r.wire.Dialer()
-	connections := activities.Connections{DB: r.store, Secret: r.wire.Secret}
+	profiles, dialer := r.wire.Profiles(), transfer.NewPool(r.wire.Dialer())
+	r.closers = append(r.closers, func() { _ = dialer.Close() })
+	connections := activities.Connections{DB: r.store, Secret: r.wire.Secret, Now: now}
 	files := &activities.Files{
 		DB: r.store, Vault: r.vault, Outbox: r.cfg.Outbox.Dir, Profiles: profiles, Clock: now, Stable: r.cfg.Outbox.Stable,
 	}
