@@ -31,7 +31,7 @@ type BatchWriter struct {
 // NewBatchWriter writes to w. Nothing is written before the first message or
 // [BatchWriter.Close].
 func NewBatchWriter(w io.Writer, env Envelope) *BatchWriter {
-	return &BatchWriter{w: bufio.NewWriterSize(w, chunk), env: env}
+	return &BatchWriter{w: bufio.NewWriterSize(w, 64<<10), env: env}
 }
 
 // WriteMessage adds a message exactly as given; only a missing line end after

@@ -200,7 +200,6 @@ func TestReaderStopsAtItsLimitsAndNamesThePlace(t *testing.T) {
 		"many segments": {
 			head + strings.Repeat("NTE\r", 1001), "segments in a message", 1,
 		},
-		"blank lines without end": {head + strings.Repeat("\n", 200_000), "message", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, src := range []io.Reader{strings.NewReader(c.text), iotest.OneByteReader(strings.NewReader(c.text))} {
@@ -211,6 +210,22 @@ func TestReaderStopsAtItsLimitsAndNamesThePlace(t *testing.T) {
 				require.Equal(t, c.line, limit.Line)
 			}
 		})
+	}
+}
+
+func TestAStormOfBlankLinesIsNoPartOfAMessage(t *testing.T) {
+	lim := hl7.Limits{Segment: 2000, Message: 20_000}
+	text := "MSH|^~\\&|A\rPID|1\n" + strings.Repeat("\n", 2_000_000) + "PV1|1\rMSH|^~\\&|B\r"
+	for _, src := range []io.Reader{strings.NewReader(text), iotest.HalfReader(strings.NewReader(text))} {
+		units, notes, err := readAll(t, src, lim)
+		require.NoError(t, err)
+		require.Len(t, units, 3)
+		require.Equal(t, "MSH PID ", units[0].Names)
+		require.Equal(t, "MSH|^~\\&|A\rPID|1\n", units[0].Raw)
+		require.Equal(t, hl7.KindStray, units[1].Kind, "a line after the storm belongs to nothing")
+		require.Equal(t, 2_000_003, units[1].Line)
+		require.Equal(t, 2, units[2].Ordinal)
+		require.Equal(t, 2_000_001, notes.LF)
 	}
 }
 

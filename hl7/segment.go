@@ -16,18 +16,46 @@ type Segment struct {
 	data   []byte
 	seps   []int32 // positions of field separators in data, and len(data) at the end
 	delims *Delims
+	tag    Tag
 	header bool // MSH, FHS, BHS: field 1 is the separator itself
+	more   bool // there are separators beyond seps, which has no len(data) then
+	odd    bool // see Plain
 }
+
+// A Tag is the name of a segment as a number, for switches; 0 is no name.
+type Tag uint32
+
+// TagOf is the tag of a name of three letters.
+func TagOf(name string) Tag { return Tag(name[0])<<16 | Tag(name[1])<<8 | Tag(name[2]) }
+
+// tagOf is the tag of a line: three capitals or, after the first, digits,
+// followed by a separator or nothing.
+func tagOf(line []byte, sep byte) Tag {
+	if len(line) < 3 || (len(line) > 3 && line[3] != sep) {
+		return 0
+	}
+	a, b, c := line[0], line[1], line[2]
+	if a-'A' > 'Z'-'A' || (b-'A' > 'Z'-'A' && b-'0' > 9) || (c-'A' > 'Z'-'A' && c-'0' > 9) {
+		return 0
+	}
+	return Tag(a)<<16 | Tag(b)<<8 | Tag(c)
+}
+
+// Tag is the name as a number, or 0 where the line does not begin with one.
+func (s *Segment) Tag() Tag {
+	if s == nil {
+		return 0
+	}
+	return s.tag
+}
+
+// Plain reports whether every byte is printable ASCII or a tab.
+func (s *Segment) Plain() bool { return s == nil || !s.odd }
 
 // Name is the three-letter name, or nil where the line does not begin with one.
 func (s *Segment) Name() []byte {
-	if s == nil || len(s.data) < 3 || (len(s.data) > 3 && s.data[3] != s.delims.Field) {
+	if s == nil || s.tag == 0 {
 		return nil
-	}
-	for i, c := range s.data[:3] {
-		if (c < 'A' || c > 'Z') && (i == 0 || c < '0' || c > '9') {
-			return nil
-		}
 	}
 	return s.data[:3]
 }
@@ -40,10 +68,14 @@ func (s *Segment) Bytes() []byte { return s.data }
 
 // Fields is the number of the last field present.
 func (s *Segment) Fields() int {
-	if s.header {
-		return len(s.seps)
+	n := len(s.seps) - 1
+	if s.more {
+		n = bytes.Count(s.data, []byte{s.delims.Field})
 	}
-	return len(s.seps) - 1
+	if s.header {
+		n++
+	}
+	return n
 }
 
 // Field returns field n (from 1) whole, with its repetitions; nil where the
@@ -63,9 +95,18 @@ func (s *Segment) Field(n int) []byte {
 		n--
 	}
 	if n >= len(s.seps) {
-		return nil
+		return s.beyond(n)
 	}
 	return s.data[s.seps[n-1]+1 : s.seps[n]]
+}
+
+// beyond looks for a field that the index does not reach.
+func (s *Segment) beyond(n int) []byte {
+	if !s.more {
+		return nil
+	}
+	last := len(s.seps) - 1
+	return part(s.data[s.seps[last]+1:], s.delims.Field, n-last)
 }
 
 // Rep returns the first repetition of field n.

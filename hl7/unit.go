@@ -51,8 +51,13 @@ type Unit struct {
 	Delims   Delims
 	DelimsOK bool
 
-	raw []byte
+	raw   []byte
+	plain bool
 }
+
+// Plain reports whether every segment of a message is plain: see
+// [Segment.Plain].
+func (u *Unit) Plain() bool { return u.plain }
 
 // Raw is the unit byte for byte as it came, from its first segment to the line
 // end of its last; without MLLP framing and without blank lines that follow.
