@@ -80,7 +80,7 @@ func reference(data string, lim hl7.Limits) (units []refUnit, notes hl7.Notes, l
 		}
 		u := &units[len(units)-1]
 		u.segments = append(u.segments, refSegment{
-			offset: int64(at + begins), line: line, fields: strings.Split(body, string(refSep(u, units, body))),
+			offset: int64(at + begins), line: line, fields: strings.Split(body, string(refSep(u, body))),
 			plain: strings.IndexFunc(body, func(r rune) bool { return (r < ' ' && r != '\t') || r >= 0x7f }) < 0,
 		})
 		u.raw = data[u.offset:rawEnd]
@@ -126,17 +126,16 @@ func refKind(text string) (kind hl7.Kind, begins int) {
 	return 0, 0
 }
 
-// refSep is the field separator in force in the last unit.
-func refSep(u *refUnit, units []refUnit, body string) byte {
+// refSep is the field separator in force in the unit.
+func refSep(u *refUnit, body string) byte {
 	if u.kind == hl7.KindStray {
 		return '|'
 	}
 	if len(u.segments) > 0 {
 		body = u.raw
 	}
-	fit := func(c byte) bool {
-		return c > ' ' && c < 0x7f && !('0' <= c && c <= '9') && !('A' <= c && c <= 'Z') && !('a' <= c && c <= 'z')
-	}
+	const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	fit := func(c byte) bool { return c > ' ' && c < 0x7f && strings.IndexByte(letters, c) < 0 }
 	if len(body) < 4 || !fit(body[3]) {
 		return '|'
 	}
