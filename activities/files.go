@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"immtrail/conformance/codes"
 	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/vault"
@@ -18,6 +19,8 @@ type Files struct {
 	Outbox   string
 	Profiles ProfileSource
 	Clock    Clock
+	// Codes are the code tables to judge by; nil: those that this build carries.
+	Codes *codes.Tables
 	// Stable is how long, on the wall clock, a file must not have changed
 	// before it is taken.
 	Stable time.Duration

@@ -31,7 +31,7 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 	if err != nil {
 		return registry.CheckSummary{}, err
 	}
-	rules := conformance.Options{Lane: in.Lane, Now: in.date(a.Clock), Profile: profile, Practice: practice}
+	rules := conformance.Options{Lane: in.Lane, Now: in.date(a.Clock), Profile: profile, Practice: practice, Codes: a.Codes}
 	var summary registry.CheckSummary
 	err = a.DB.SaveCheck(ctx, in.Practice, file.ID, func(w *db.CheckWriter) (db.CheckResult, error) {
 		result, err := a.judge(ctx, file.VaultKey, rules, w)

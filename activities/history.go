@@ -168,7 +168,7 @@ func (d *draft) add(ctx context.Context, source db.HistorySource) error {
 // each day must not read years of records each day.
 func (d *draft) check(ctx context.Context, file registry.FileRef) error {
 	known, err := d.DB.File(ctx, file.ID)
-	if err != nil || known.Check != nil && known.Check.RuleSet == conformance.RuleSet {
+	if err != nil || known.Check != nil && known.Check.RuleSet == conformance.Version(d.Files.Codes) {
 		return err
 	}
 	_, err = d.Files.check(ctx, CheckFileInput{Scope: d.in.Scope, File: file, Lane: registry.LaneHistorical})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"immtrail/conformance/codes"
 	"immtrail/hl7"
 	"immtrail/registry"
 )
@@ -23,6 +24,8 @@ type Options struct {
 	// Practice gives sites, facilities and prescribers. Nil: the rules that
 	// need them are silent.
 	Practice *registry.Practice
+	// Codes are the code tables. Nil: those that this build carries.
+	Codes *codes.Tables
 	// Limits bound the reader; zero values are the defaults.
 	Limits hl7.Limits
 	// MaxFindings is how many findings of one rule are handed out; 1,000 where
@@ -86,8 +89,11 @@ type checker struct {
 	counts []int
 	max    int
 	today  hl7.Date
-	sites  siteFinder
-	file   fileState
+	codes  *codes.Tables
+	// yearAgo is today less 365 days.
+	yearAgo hl7.Date
+	sites   siteFinder
+	file    fileState
 	// everybody, covered and outcomes: see Summary and rules_everybody.go.
 	everybody everybody
 	covered   map[string]int
@@ -119,6 +125,10 @@ func newChecker(in Options) *checker {
 		if zone, err := time.LoadLocation(p.Zone); err == nil && p.Zone != "" {
 			c.today = hl7.DateOf(in.Now.In(zone))
 		}
+	}
+	c.yearAgo = c.today.AddDays(-365)
+	if c.codes = in.Codes; c.codes == nil {
+		c.codes = codes.Embedded()
 	}
 	c.weigh = severities(in.Lane, grades)
 	c.holds = held(in.Lane, holds)
@@ -191,7 +201,7 @@ func (c *checker) atFile(r *Rule, path string, offset int64, line int) {
 
 func (c *checker) result() Summary {
 	s := c.summary
-	s.RuleSet = RuleSet
+	s.RuleSet = Version(c.codes)
 	s.ErrorFree = s.Errors == 0
 	s.HoldFile = c.broken || (s.Messages > 0 && s.Held == s.Messages) ||
 		(c.in.Lane == registry.LaneTest && !s.ErrorFree)

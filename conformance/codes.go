@@ -1,12 +1,6 @@
 package conformance
 
-import (
-	_ "embed"
-	"strings"
-	"sync"
-
-	"immtrail/hl7"
-)
+import "strings"
 
 // codeSet is a table of codes.
 type codeSet map[string]struct{}
@@ -25,6 +19,7 @@ func set(codes string) codeSet {
 }
 
 // The small tables of the CDC guide r1.5, typed by hand from NIST's value sets.
+// The large ones are in package codes.
 var (
 	sexes           = set("F M U")                                                       // HL70001
 	races           = set("1002-5 2028-9 2054-5 2076-8 2106-3 2131-1")                   // CDCREC
@@ -60,91 +55,8 @@ var (
 	observations = set(`64994-7 30963-3 30956-7 38890-0 30946-8 30944-3 30945-0 31044-1 59784-9 75505-8 59785-6
 		69764-9 29768-9 29769-7 30973-2 30979-9 30980-7 30981-5 30982-3 59779-9 59777-3 59778-1 59780-7 59782-3
 		59781-5 59783-1 46249-9 46250-7 48767-8`)
-	// Vaccines that need an information statement (PHVS_VISVaccines_IIS).
+	// Vaccines of which the guide itself says that they need an information
+	// statement (PHVS_VISVaccines_IIS); package codes knows the later ones.
 	visVaccines = set(`106 146 110 50 120 130 52 83 104 08 42 43 44 49 48 51 118 62 135 111 141 140 144 10 148 136
 		114 32 03 94 133 100 119 116 138 113 09 115 21 187 121`)
 )
-
-//go:embed codes/cvx.txt
-var cvxText string
-
-//go:embed codes/mvx.txt
-var mvxText string
-
-//go:embed codes/product.txt
-var productText string
-
-//go:embed codes/ndc.txt
-var ndcText string
-
-//go:embed codes/cpt.txt
-var cptText string
-
-//go:embed codes/vis.txt
-var visText string
-
-// vaccine is what the tables know of a CVX code.
-type vaccine struct {
-	code        string
-	status      byte // 'a' active, 'i' inactive, 'n' never active, 'f' not of the USA
-	unspecified bool
-	makers      codeSet // MVX codes of its products; nil where none is known
-	marketed    bool    // one of its products is
-}
-
-// tables are CDC's code tables; see codes/gen for their making.
-type tables struct {
-	cvx map[string]*vaccine
-	mvx map[string]byte            // code to 'a' or 'i'
-	ndc map[string]string          // 5-4-2 and eleven digits to CVX
-	cpt map[string]map[string]bool // CPT to the CVX codes that it may mean
-	vis map[string]hl7.Date
-}
-
-// codeTables parses the embedded tables once, at the first check.
-var codeTables = sync.OnceValue(func() *tables {
-	t := &tables{
-		cvx: map[string]*vaccine{}, mvx: map[string]byte{}, ndc: map[string]string{},
-		cpt: map[string]map[string]bool{}, vis: map[string]hl7.Date{},
-	}
-	for row := range rows(cvxText) {
-		t.cvx[row[0]] = &vaccine{code: row[0], status: row[1][0], unspecified: row[2] == "u"}
-	}
-	for row := range rows(mvxText) {
-		t.mvx[row[0]] = row[1][0]
-	}
-	for row := range rows(productText) {
-		if v := t.cvx[row[0]]; v != nil && row[1] != "" {
-			if v.makers == nil {
-				v.makers = codeSet{}
-			}
-			v.makers[row[1]] = struct{}{}
-			v.marketed = v.marketed || row[2] == "a"
-		}
-	}
-	for row := range rows(ndcText) {
-		t.ndc[row[0]] = row[1]
-		t.ndc[strings.ReplaceAll(row[0], "-", "")] = row[1]
-	}
-	for row := range rows(cptText) {
-		if t.cpt[row[0]] == nil {
-			t.cpt[row[0]] = map[string]bool{}
-		}
-		t.cpt[row[0]][row[1]] = true
-	}
-	for row := range rows(visText) {
-		t.vis[row[0]], _ = hl7.ParseDate([]byte(row[1]))
-	}
-	return t
-})
-
-// rows yields the rows of a table: lines of values between bars.
-func rows(table string) func(yield func([]string) bool) {
-	return func(yield func([]string) bool) {
-		for line := range strings.Lines(table) {
-			if !yield(strings.Split(strings.TrimSuffix(line, "\n"), "|")) {
-				return
-			}
-		}
-	}
-}

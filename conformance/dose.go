@@ -3,14 +3,16 @@ package conformance
 import (
 	"bytes"
 
+	"immtrail/conformance/codes"
 	"immtrail/hl7"
 )
 
 // dose is what is known of the vaccination of an order group.
 type dose struct {
 	given        hl7.Date
-	vaccine      *vaccine // nil where the code is not known
-	code         string   // CVX as sent or by NDC; "998" for none
+	vaccine      *codes.Vaccine // nil where the code is not known
+	pack         *codes.Package // by NDC, where one is known
+	code         string         // CVX as sent or by NDC; "998" for none
 	completion   []byte
 	administered bool // given here: RXA-9 is 00, complete or partial
 	present      bool // RXA-20 says, or by its absence lets one think, that something was given
@@ -96,6 +98,7 @@ func (c *checker) checkRXA(s *segment, d *dose) {
 	}
 	c.checkVaccine(s, d)
 	c.checkGiven(s, d)
+	c.checkUse(s, d)
 	c.checkCompletion(s, d)
 	c.checkAmount(s, d)
 	c.checkSource(s, d)

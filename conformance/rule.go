@@ -5,12 +5,22 @@ import (
 	"strings"
 	"sync"
 
+	"immtrail/conformance/codes"
 	"immtrail/registry"
 )
 
-// RuleSet is the version of the rules and code tables. It changes whenever a
-// file could be judged differently.
-const RuleSet = "2026.11.2 cdc-2025-12"
+// RuleSet is the version of the rules. It changes whenever a file could be
+// judged differently with the same code tables.
+const RuleSet = "2026.11.3"
+
+// Version is the version of rules and code tables together, as verdicts carry
+// it. Nil: the tables that this build carries.
+func Version(t *codes.Tables) string {
+	if t == nil {
+		t = codes.Embedded()
+	}
+	return RuleSet + " " + t.Version()
+}
 
 // Drops says what a registry keeps out when a rule is broken as an error.
 type Drops uint8
@@ -77,8 +87,22 @@ type Rule struct {
 	// whole file; their findings need not be read one by one. See
 	// [Summary.Covered].
 	Covers []string
+	// Table is the code table that the rule judges by; empty where it needs none.
+	Table codes.Kind
 
 	n int // position in declared
+}
+
+// Sentence is Says, with the age of the table that judged: a code may be newer
+// than the table. Nil: the tables that this build carries.
+func (r *Rule) Sentence(t *codes.Tables) string {
+	if r.Table == "" {
+		return r.Says
+	}
+	if t == nil {
+		t = codes.Embedded()
+	}
+	return r.Says + " (Table of " + codes.Day(t.Table(r.Table).Edition) + ".)"
 }
 
 // Family is the ID without the word after the dot.

@@ -95,13 +95,13 @@ var (
 		ID: "B-07.code", Where: "OBX-5", Severity: isError, Code: 103, Detail: 5,
 		Says:   "The vaccine information statement is not known: bar code or vaccine type.",
 		Remedy: "Scan the statement again; ask the EHR vendor to renew the table.",
-		Source: "IZ-36, IZ-37; CDC VIS table, December 2025",
+		Source: "IZ-36, IZ-37; CDC VIS table",
 	})
 	ruleVISDate = declare(Rule{
 		ID: "B-07.date", Where: "OBX-5", Severity: isWarning, Code: 102, Detail: 1,
 		Says:   "A date of a vaccine information statement is not a date, in the future, or before its edition.",
 		Remedy: "Correct the day on which the statement was given.",
-		Source: "CDC VIS table, December 2025",
+		Source: "CDC VIS table",
 	})
 	ruleObserved = declare(Rule{
 		ID: "B-08", Where: "OBX-14", Severity: isWarning, Code: 101,
@@ -119,26 +119,20 @@ func (c *checker) checkRXR(o *order) {
 		}
 		return
 	}
-	switch route := s.Component(1, 1); {
+	route := s.Component(1, 1)
+	c.checkRouteFit(s, &o.dose, route)
+	switch {
 	case routes.has(route):
 	case oldRoutes.has(route):
 		c.hit(ruleRouteOld, s, 1)
 	default:
 		c.hit(ruleRoute, s, 1)
 	}
-	if site := s.Component(2, 1); !hl7.Empty(site) && !bodySites.has(site) {
+	site := s.Component(2, 1)
+	if !hl7.Empty(site) && !bodySites.has(site) {
 		c.hit(ruleBodySite, s, 2)
 	}
-}
-
-// vis collects the observations on one information statement: those with the
-// same OBX-4.
-type vis struct {
-	group                    []byte
-	barcode, kind, published bool
-	presented                bool
-	edition, given           hl7.Date
-	at                       *segment // where it was presented
+	c.checkTwoSites(o, site)
 }
 
 func (c *checker) checkOBXs(o *order) {
@@ -157,7 +151,7 @@ func (c *checker) checkOBXs(o *order) {
 				c.hit(ruleFunding, s, 5)
 			}
 		case "69764-9", "30956-7", "29768-9", "29769-7":
-			statements = c.addVIS(statements, s, string(question))
+			statements = c.addVIS(statements, s, question, &o.dose)
 		}
 	}
 	if o.dose.administered && !eligible && o.dose.code != "998" {
@@ -165,16 +159,10 @@ func (c *checker) checkOBXs(o *order) {
 	}
 	complete := len(statements) > 0
 	for i := range statements {
-		v := &statements[i]
-		if !v.presented || (!v.barcode && (!v.kind || !v.published)) {
-			complete = false
-		}
-		if v.given != 0 && v.edition != 0 && v.given < v.edition {
-			c.hit(ruleVISDate, v.at, 5)
-		}
+		complete = c.checkStatement(&statements[i], &o.dose) && complete
 	}
-	if _, needs := visVaccines[o.dose.code]; needs && o.dose.administered && !complete {
-		c.hitNone(ruleVIS, "OBX")
+	if o.dose.administered && !complete {
+		c.noVIS(&o.dose)
 	}
 }
 
@@ -193,50 +181,6 @@ func (c *checker) checkEligibility(s *segment, d *dose) {
 	if age >= 0 && ((age >= 19 && childOnly.has(code)) || (age < 19 && adultOnly.has(code))) {
 		c.hit(ruleEligibilityAge, s, 5)
 	}
-}
-
-func (c *checker) addVIS(list []vis, s *segment, question string) []vis {
-	group := s.Field(4)
-	var v *vis
-	for i := range list {
-		if bytes.Equal(list[i].group, group) {
-			v = &list[i]
-		}
-	}
-	if v == nil {
-		if len(list) >= 64 { // no dose has so many statements
-			return list
-		}
-		list = append(list, vis{group: group})
-		v = &list[len(list)-1]
-	}
-	code := s.Component(5, 1)
-	date, ok := day(code)
-	switch question {
-	case "69764-9":
-		v.barcode = true
-		edition, known := codeTables().vis[string(code)]
-		if !known && !hl7.Empty(code) {
-			c.hit(ruleVISCode, s, 5)
-		}
-		v.edition = edition
-	case "30956-7":
-		v.kind = true
-		if _, known := codeTables().cvx[string(code)]; !known && !hl7.Empty(code) {
-			c.hit(ruleVISCode, s, 5)
-		}
-	case "29768-9":
-		v.published, v.edition = true, date
-		if !ok || date > c.today {
-			c.hit(ruleVISDate, s, 5)
-		}
-	case "29769-7":
-		v.presented, v.given, v.at = true, date, s
-		if !ok || date > c.today {
-			c.hit(ruleVISDate, s, 5)
-		}
-	}
-	return list
 }
 
 func (c *checker) checkOBX(s *segment) {

@@ -1,5 +1,7 @@
 package conformance
 
+import "immtrail/conformance/codes"
+
 // The declarations of the rules on orders and vaccinations; their checks are
 // in dose.go and product.go.
 var (
@@ -89,15 +91,15 @@ var (
 	})
 	ruleVaccineCode = declare(Rule{
 		ID: "R-05.code", Where: "RXA-5.1", Severity: isError, Drops: DropsDose, Code: 103, Detail: 5,
-		Says:   "The vaccine's code is not known.",
+		Says:   "The vaccine's code is none of CDC's.",
 		Remedy: "Choose the vaccine again in the EHR; ask its vendor to renew the code tables.",
-		Source: "CDC CVX and NDC tables, December 2025",
+		Source: "CDC CVX and NDC tables", Table: codes.CVX,
 	})
 	ruleVaccineNDC = declare(Rule{
 		ID: "R-05.ndc", Where: "RXA-5.1", Severity: isWarning, Code: 103, Detail: 5,
-		Says:   "The NDC is not in CDC's tables, which do not have every package.",
-		Remedy: "Ask the EHR vendor to send the CVX code, or the NDC of CDC's table.",
-		Source: "CDC NDC tables, December 2025",
+		Says:   "The NDC is unknown to our table; CDC does not list every package, and new ones come each month.",
+		Remedy: "Ask the EHR vendor to send the CVX code, or the NDC of CDC's table; renew our tables with 'starter codes import'.",
+		Source: "CDC NDC tables", Table: codes.NDCUse,
 	})
 	ruleVaccineUnknown = declare(Rule{
 		ID: "R-05.unknown", Where: "RXA-5.1", Severity: isError, Drops: DropsDose, Code: 102, Detail: 3,
@@ -121,7 +123,7 @@ var (
 		ID: "R-05.pair", Where: "RXA-5", Severity: isWarning, Code: 102, Detail: 3,
 		Says:   "The two codes of the vaccine are of different vaccines.",
 		Remedy: "Ask the EHR vendor to renew the code tables.",
-		Source: "CDC NDC and CPT crosswalks, December 2025",
+		Source: "CDC NDC and CPT crosswalks", Table: codes.NDCUse,
 	})
 	ruleVaccineNDCForm = declare(Rule{
 		ID: "R-05.form", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 4,
@@ -131,9 +133,9 @@ var (
 	})
 	ruleVaccineOld = declare(Rule{
 		ID: "R-06", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 3,
-		Says:   "The code is of a vaccine that is no longer, or was never, in use in the USA.",
+		Says:   "The code is of a vaccine that was not in use in the USA, or no longer.",
 		Remedy: "Choose the product that was given.",
-		Source: "CDC CVX status, December 2025",
+		Source: "CDC CVX status", Table: codes.CVX,
 	})
 	ruleAmount = declare(Rule{
 		ID: "R-07", Where: "RXA-6", Severity: isError, Drops: DropsDose, Code: 101, Detail: 4,
@@ -245,15 +247,15 @@ var (
 	})
 	ruleMakerCode = declare(Rule{
 		ID: "R-12.code", Where: "RXA-17", Severity: isError, Drops: DropsDose, Code: 103, Detail: 5,
-		Says:   "The manufacturer's code is not known.",
-		Remedy: "Ask the EHR vendor to renew the MVX table.",
-		Source: "CDC MVX table, December 2025; Texas IMR-111",
+		Says:   "The manufacturer's code is unknown to our MVX table.",
+		Remedy: "Ask the EHR vendor to renew the MVX table; if the code is new, renew ours with 'starter codes import'.",
+		Source: "CDC MVX table; Texas IMR-111", Table: codes.MVX,
 	})
 	ruleMakerPair = declare(Rule{
 		ID: "R-12.pair", Where: "RXA-17", Severity: isWarning, Code: 102, Detail: 3,
 		Says:   "This manufacturer makes no such vaccine.",
 		Remedy: "Choose the product again: vaccine and manufacturer do not fit.",
-		Source: "CDC product names, December 2025; Texas IMR-111",
+		Source: "CDC product names; Texas IMR-111", Table: codes.Product,
 	})
 	ruleRefusal = declare(Rule{
 		ID: "R-13", Where: "RXA-18", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,

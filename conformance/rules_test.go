@@ -106,12 +106,12 @@ var breaches = map[string][]struct {
 	"R-05.ndc":       {{"RXA[2]-5.1", []edit{set("RXA[2]-5", "11111-1111-11^none^NDC")}, nil}},
 	"R-05.unknown":   {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "999")}, nil}},
 	"R-05.unspecified": {
-		{"RXA[1]-5.1", []edit{set("RXA-5.1", "45")}, nil},
+		{"RXA[1]-5.1", []edit{set("RXA-5.1", "45"), set("OBX[3]-5.1", "45"), set("OBX[4]-5", "20211015")}, nil},
 	},
 	"R-05.none":    {{"RXA[1]-5.1", []edit{set("RXA-5.1", "998"), set("RXA-6", "999"), set("RXA-7", "")}, nil}},
 	"R-05.pair":    {{"RXA[1]-5", []edit{set("RXA-5", "03^MMR^CVX^49281-0560-05^Pentacel^NDC")}, nil}, {"RXA[1]-5", []edit{set("RXA-5", "03^MMR^CVX^90744^Hep B^C4")}, nil}},
-	"R-05.form":    {{"RXA[2]-5.1", []edit{set("RXA[2]-5", "00006468101^M-M-R II^NDC")}, nil}},
-	"R-06":         {{"RXA[1]-5.1", []edit{set("RXA-5.1", "01"), set("RXA-17", "PMC^Sanofi Pasteur^MVX")}, nil}},
+	"R-05.form":    {{"RXA[2]-5.1", []edit{set("RXA[2]-3", "20250303"), set("RXA[2]-5", "00006468101^M-M-R II^NDC")}, nil}},
+	"R-06":         {{"RXA[1]-5.1", []edit{set("RXA-5.1", "138"), set("RXA-17", "PMC^Sanofi Pasteur^MVX"), set("PID-7", "20150115"), set("OBX[3]-5.1", "139"), set("OBX[4]-5", "20210806")}, nil}},
 	"R-07":         {{"RXA[1]-6", []edit{set("RXA-6", "half")}, nil}, {"RXA[1]-6", []edit{set("RXA-6", "")}, nil}},
 	"R-07.unknown": {{"RXA[1]-6", []edit{set("RXA-6", "999"), set("RXA-7", "")}, nil}},
 	"R-07.unit":    {{"RXA[1]-7", []edit{set("RXA-7", "")}, nil}, {"RXA[2]-7", []edit{set("RXA[2]-7", "mL")}, nil}},
@@ -161,7 +161,7 @@ var breaches = map[string][]struct {
 // adult makes the sound message's child an adult with an adult's dose.
 func adult(d doc) doc {
 	for _, e := range []edit{
-		set("PID-6", ""), drop("NK1"), set("OBX-5", "V01^Not eligible^HL70064"),
+		set("PID-6", ""), drop("NK1"), set("OBX-5", "V01^Not eligible^HL70064"), set("RXA[2]-5.1", "43"),
 	} {
 		d = e(d)
 	}
