@@ -94,7 +94,7 @@ func (c *checker) checkSecondCode(f hl7.Rep, s *segment, d *dose) {
 	switch table := f.Component(6); {
 	case same(table, "CVX"):
 		v := c.codes.CVX(code)
-		differs = v != nil && v != d.vaccine && !(d.pack != nil && d.pack.Holds(v))
+		differs = v != nil && v != d.vaccine && (d.pack == nil || !d.pack.Holds(v))
 	case same(table, "NDC"):
 		if pack, _ := c.codes.NDC(code); pack != nil {
 			differs = !pack.Holds(d.vaccine)

@@ -151,7 +151,7 @@ func (c *checker) checkOBXs(o *order) {
 				c.hit(ruleFunding, s, 5)
 			}
 		case "69764-9", "30956-7", "29768-9", "29769-7":
-			statements = c.addVIS(statements, s, question, &o.dose)
+			statements = c.addVIS(statements, s, question)
 		}
 	}
 	if o.dose.administered && !eligible && o.dose.code != "998" {

@@ -23,7 +23,7 @@ type vis struct {
 }
 
 // addVIS puts an observation to those of its statement.
-func (c *checker) addVIS(list []vis, s *segment, question []byte, d *dose) []vis {
+func (c *checker) addVIS(list []vis, s *segment, question []byte) []vis {
 	group := s.Field(4)
 	var v *vis
 	for i := range list {
@@ -106,9 +106,10 @@ func (c *checker) checkStatement(v *vis, d *dose) (complete bool) {
 }
 
 // checkEdition asks for the edition among the statements of the vaccine and of
-// its document type. A type that stands for a group has none of its own.
+// its document type. A type that stands for a group has none of its own. What is
+// older or newer than the table nobody knows.
 func (c *checker) checkEdition(v *vis, dv *codes.Vaccine) {
-	if len(dv.Statements) == 0 || v.edition > c.codes.Table(codes.VIS).Edition ||
+	if !dv.NeedsVIS(v.edition) || v.edition > c.codes.VISEdition() ||
 		dv.HasEdition(v.edition) || v.of.HasEdition(v.edition) {
 		return
 	}

@@ -26,15 +26,24 @@ func Build(s Set) (*Tables, error) {
 		byDocument: map[string][]*Statement{}, groups: map[string]*VaccineGroup{},
 	}
 	t.version, t.edition = s.version()
+	t.visEdition = s[VIS].Edition
 	for _, step := range []struct {
 		kind Kind
 		add  func([]string)
 	}{
-		{CVX, t.addVaccine}, {MVX, t.addMaker}, {Product, t.addProduct},
+		{CVX, t.addVaccine},
+		{MVX, t.addMaker},
+		{Product, t.addProduct},
 		{NDCSale, func(row []string) { t.addPackage(row).Sale = true }},
 		{NDCUse, func(row []string) { t.addPackage(row).Use = true }},
-		{CPT, t.addProcedure}, {VIS, t.addStatement}, {VISOfCVX, t.addStatementOf}, {VISURL, t.addAddress},
-		{Group, t.addGroup}, {Use, t.addUse}, {Labeler, t.addLabeler}, {Lot, t.addLot},
+		{CPT, t.addProcedure},
+		{VIS, t.addStatement},
+		{VISOfCVX, t.addStatementOf},
+		{VISURL, t.addAddress},
+		{Group, t.addGroup},
+		{Use, t.addUse},
+		{Labeler, t.addLabeler},
+		{Lot, t.addLot},
 	} {
 		width := len(layouts[step.kind].check)
 		for _, row := range s[step.kind].Rows {

@@ -52,9 +52,14 @@ var layouts = map[Kind]layout{
 	// ages in months: expected from, expected until; sources of the days:
 	// f (FDA licence, approval or emergency use), c (CDC), b (immregistries/codebase).
 	Use: {"use of vaccines", []column{
-		{"CVX code", isCVX}, {"impossible before", isDayOrNone}, {"expected from", isDayOrNone},
-		{"expected until", isDayOrNone}, {"impossible after", isDayOrNone},
-		{"age from", isMonthsOrNone}, {"age until", isMonthsOrNone}, {"sources", flags("fcb")},
+		{"CVX code", isCVX},
+		{"impossible before", isDayOrNone},
+		{"expected from", isDayOrNone},
+		{"expected until", isDayOrNone},
+		{"impossible after", isDayOrNone},
+		{"age from", isMonthsOrNone},
+		{"age until", isMonthsOrNone},
+		{"sources", flags("fcb")},
 	}},
 	Labeler: {"labelers of drug codes", []column{{"labeler", isLabeler}, {"MVX code", isMVX}}},
 	// Shapes: A is a letter, # a digit, anything else itself.
@@ -64,8 +69,12 @@ var layouts = map[Kind]layout{
 // routes: m (intramuscular), s (subcutaneous), d (intradermal), v (intravenous),
 // p (percutaneous), o (oral), n (nasal).
 var ndcColumns = []column{
-	{"NDC", isNDC}, {"CVX code", isCVX}, {"first day", isDayOrNone}, {"last day", isDayOrNone},
-	{"routes", flags("msdvpon")}, {"name", isText},
+	{"NDC", isNDC},
+	{"CVX code", isCVX},
+	{"first day", isDayOrNone},
+	{"last day", isDayOrNone},
+	{"routes", flags("msdvpon")},
+	{"name", isText},
 }
 
 func (l layout) checkRow(row string) error {

@@ -16,6 +16,8 @@ type Tables struct {
 	version string
 	edition hl7.Date
 	tables  Set
+	// visEdition is the edition of the table of statements, asked per message.
+	visEdition hl7.Date
 
 	cvx        [1000]*Vaccine
 	mvx        map[uint64]*Maker
@@ -172,14 +174,12 @@ func (t *Tables) CVX(code []byte) *Vaccine { return t.cvx[cvxNumber(code)] }
 // below 500 and others from there.
 func (t *Tables) NewerCVX(code []byte) bool {
 	n := cvxNumber(code)
-	limit := 0
+	limit := 500
 	switch {
 	case n == 0 || n >= 600:
 		return false
 	case n >= 500:
 		limit = 600
-	default:
-		limit = 500
 	}
 	for ; n < limit; n++ {
 		if t.cvx[n] != nil {
@@ -211,13 +211,16 @@ func (t *Tables) VIS(barcode []byte) *Statement { return t.vis[packBarcode(barco
 // edition is later than the table.
 func (t *Tables) NewerVIS(barcode []byte) bool {
 	key := packBarcode(barcode)
-	return key > 0 && hl7.Date(20_000_000+key%1_000_000) > t.tables[VIS].Edition
+	return key > 0 && hl7.Date(20_000_000+key%1_000_000) > t.visEdition
 }
+
+// VISEdition is the day of the newest change in the table of statements.
+func (t *Tables) VISEdition() hl7.Date { return t.visEdition }
 
 // Lots are the known shapes of lot numbers.
 func (t *Tables) Lots() []LotShape { return t.lots }
 
-// Groups gives a vaccine group by name; nil for none.
+// Group gives a vaccine group by name; nil for none.
 func (t *Tables) Group(name string) *VaccineGroup { return t.groups[name] }
 
 // Editions are the editions of a document, the newest first.

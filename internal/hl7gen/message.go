@@ -97,7 +97,7 @@ func (w *writer) patient(p Patient, org string) {
 // doses writes one to three order groups: given here, from a record, refused.
 func (w *writer) doses(p Patient, facility string, day time.Time, months int) {
 	g := w.gen
-	fit := fitting(months)
+	fit := fitting(months, day.Format("20060102"))
 	g.rnd.Shuffle(len(fit), func(i, j int) { fit[i], fit[j] = fit[j], fit[i] })
 	n := min(1+g.rnd.IntN(3), len(fit))
 	for i := range n {
@@ -156,7 +156,7 @@ func (w *writer) observations(v product, date string, months int) {
 	}
 	edition := v.edition
 	if edition > date {
-		edition = "20000101" // an older statement
+		edition = "19950101" // an older statement, before all tables
 	}
 	w.line("OBX|1|CE|64994-7^Vaccine funding program eligibility category^LN|1|%s||||||F|||%s|||VXC40^Eligibility captured at the immunization level^CDCPHINVS", eligibility, date)
 	w.line("OBX|2|CE|30963-3^Vaccine funding source^LN|1|%s||||||F|||%s", source, date)
@@ -173,8 +173,8 @@ func (w *writer) record(v product, p Patient, day time.Time) {
 		if life := int(day.Sub(p.born) / (24 * time.Hour)); life > 60 {
 			date = day.AddDate(0, 0, -30-g.rnd.IntN(min(life-45, 700)))
 		}
-		if date.Before(p.born) {
-			date = day
+		if date.Before(p.born.AddDate(0, v.from, 0)) {
+			date = day // before, nobody gives it
 		}
 	}
 	w.line("ORC|RE||%s^%s|||||||%s^Entry^Clerk^^^^^^NPI^L", g.nextID(), g.opt.OrgCode, g.opt.Prescribers[0])

@@ -131,13 +131,13 @@ var shapes = []*shape{
 }
 
 // recognise tells the table by the fields of a record of XML; nil for none.
-func recognise(r record) (*shape, error) {
+func recognise(r record) *shape {
 	for _, s := range shapes {
 		if len(s.marks) > 0 && r.has(s.marks...) {
-			return s, nil
+			return s
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // recogniseLine tells the table by the values of a line; nil for none.
@@ -323,8 +323,13 @@ func routes(words string) string {
 	letters := ""
 	words = strings.ToUpper(words)
 	for _, w := range []struct{ word, letter string }{
-		{"INTRAMUSCULAR", "m"}, {"SUBCUTANEOUS", "s"}, {"INTRADERMAL", "d"}, {"INTRAVENOUS", "v"},
-		{"PERCUTANEOUS", "p"}, {"ORAL", "o"}, {"NASAL", "n"},
+		{"INTRAMUSCULAR", "m"},
+		{"SUBCUTANEOUS", "s"},
+		{"INTRADERMAL", "d"},
+		{"INTRAVENOUS", "v"},
+		{"PERCUTANEOUS", "p"},
+		{"ORAL", "o"},
+		{"NASAL", "n"},
 	} {
 		if strings.Contains(words, w.word) {
 			letters += w.letter

@@ -3,7 +3,6 @@ package cdc
 import (
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -139,7 +138,7 @@ func charset(label string, r io.Reader) (io.Reader, error) {
 	}
 	enc, err := htmlindex.Get(label)
 	if err != nil {
-		return nil, fmt.Errorf("its encoding is not known here")
+		return nil, errors.New("its encoding is not known here")
 	}
 	return enc.NewDecoder().Reader(r), nil
 }
@@ -147,14 +146,9 @@ func charset(label string, r io.Reader) (io.Reader, error) {
 // record recognises the table by its first record.
 func (in *intake) record(rec record) error {
 	if in.shape == nil {
-		shape, err := recognise(rec)
-		if err != nil {
-			return fmt.Errorf("%s: %w", in.name, err)
-		}
-		if shape == nil {
+		if in.shape = recognise(rec); in.shape == nil {
 			return refuse(in.name, rec.line, "this is none of CDC's tables of codes", download)
 		}
-		in.shape = shape
 	}
 	return in.take(rec)
 }
