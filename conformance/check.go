@@ -3,9 +3,11 @@ package conformance
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"immtrail/conformance/codes"
@@ -28,12 +30,22 @@ type Options struct {
 	Codes *codes.Tables
 	// Limits bound the reader; zero values are the defaults.
 	Limits hl7.Limits
+	// Workers is how many goroutines judge messages; 0 is one for each CPU that
+	// Go may use. Nothing of the result depends on it. With 1, everything runs on
+	// the caller's goroutine.
+	Workers int
+	// SpillDir is where numbers that tell duplicates apart go once a file has
+	// too many of them for memory: the folder for temporary files where it is
+	// empty. They are digests under a key that is never written down.
+	SpillDir string
 	// MaxFindings is how many findings of one rule are handed out; 1,000 where
 	// it is 0. Counts stay exact.
 	MaxFindings int
-	// OnFinding is called for each finding in the order of the file. May be nil.
+	// OnFinding is called for each finding in the order of the file, always on
+	// the caller's goroutine. May be nil.
 	OnFinding func(registry.Finding)
-	// OnMessage is called for each message after its findings. May be nil.
+	// OnMessage is called for each message after its findings, on the caller's
+	// goroutine. May be nil.
 	OnMessage func(MessageFact)
 }
 
@@ -49,6 +61,9 @@ type Summary struct {
 	// Covered counts, by rule ID, the findings on single messages that a finding
 	// on the whole file says at once ([Rule.Covers]).
 	Covered map[string]int
+	// Found says what a file seems to be that is not HL7, such as "a gzip
+	// archive".
+	Found string
 }
 
 // Check judges the file that src gives. A file with wrong contents, or one
@@ -59,61 +74,41 @@ func Check(ctx context.Context, src io.Reader, in Options) (Summary, error) {
 	if !in.Lane.Valid() || in.Now.IsZero() {
 		return Summary{}, registry.Errorf(registry.Invalid, "check", "lane and time are needed")
 	}
-	c := newChecker(in)
-	r := hl7.NewReader(src, in.Limits)
-	for n := 0; ; n++ {
-		if n%64 == 0 && ctx.Err() != nil {
-			return Summary{}, ctx.Err()
-		}
-		u, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			if c.unreadable(err) {
-				break
-			}
-			return Summary{}, registry.Errorf(registry.KindOf(err), "check", "reading the file: %w", err)
-		}
-		c.unit(u)
+	c := newFileChecker(in)
+	defer c.close()
+	if err := c.run(ctx, src); err != nil {
+		return Summary{}, err
 	}
-	c.endOfFile(r.Notes())
+	c.endOfFile()
+	if c.seen.err != nil {
+		return Summary{}, registry.Errorf(registry.Transient, "check", "remembering what was in the file: %w", c.seen.err)
+	}
 	return c.result(), nil
 }
 
-// checker is the state of one check.
-type checker struct {
-	in     Options
-	weigh  []registry.Severity
-	holds  []bool
-	counts []int
-	max    int
-	today  hl7.Date
-	codes  *codes.Tables
-	// yearAgo is today less 365 days.
-	yearAgo hl7.Date
-	sites   siteFinder
-	file    fileState
-	// everybody, covered and outcomes: see Summary and rules_everybody.go.
-	everybody everybody
-	covered   map[string]int
-	outcomes  map[registry.Outcome]int
-	summary   registry.CheckSummary
-	perSite   map[string]int
-	worst     registry.Outcome
-	broken    bool // a rule that drops the file fired
-
-	m message // the message at hand
+// given is what a check is given, made ready: shared and never changed.
+type given struct {
+	in    Options
+	weigh []registry.Severity
+	holds []bool
+	max   int
+	today hl7.Date
+	// monthAgo and yearAgo are 30 and 365 days before today.
+	monthAgo, yearAgo hl7.Date
+	codes             *codes.Tables
+	sites             siteFinder
+	key               maphash.Seed // of the digests that tell duplicates apart
+	// full are the rules of which nobody wants another finding.
+	full []atomic.Bool
 }
 
-func newChecker(in Options) *checker {
-	c := &checker{
-		in: in, counts: make([]int, len(declared)), max: in.MaxFindings,
-		perSite: map[string]int{}, outcomes: map[registry.Outcome]int{}, worst: registry.OutcomeAccepted,
-		today: hl7.DateOf(in.Now),
+func newGiven(in Options) *given {
+	g := &given{
+		in: in, max: in.MaxFindings, today: hl7.DateOf(in.Now),
+		key: maphash.MakeSeed(), full: make([]atomic.Bool, len(declared)),
 	}
-	if c.max <= 0 {
-		c.max = 1000
+	if g.max <= 0 {
+		g.max = 1000
 	}
 	holds := heldByDefault
 	var grades map[string]string
@@ -123,29 +118,72 @@ func newChecker(in Options) *checker {
 	}
 	if p := in.Practice; p != nil {
 		if zone, err := time.LoadLocation(p.Zone); err == nil && p.Zone != "" {
-			c.today = hl7.DateOf(in.Now.In(zone))
+			g.today = hl7.DateOf(in.Now.In(zone))
 		}
 	}
-	c.yearAgo = c.today.AddDays(-365)
-	if c.codes = in.Codes; c.codes == nil {
-		c.codes = codes.Embedded()
+	if g.codes = in.Codes; g.codes == nil {
+		g.codes = codes.Embedded()
 	}
-	c.weigh = severities(in.Lane, grades)
-	c.holds = held(in.Lane, holds)
-	c.sites = newSiteFinder(in.Practice)
-	c.file = newFileState()
-	return c
+	g.monthAgo, g.yearAgo = g.today.AddDays(-30), g.today.AddDays(-365)
+	g.weigh = severities(in.Lane, grades)
+	g.holds = held(in.Lane, holds)
+	g.sites = newSiteFinder(in.Practice)
+	return g
 }
 
+// checker judges messages. Each worker has its own; what it finds goes into
+// the batch at hand.
+type checker struct {
+	*given
+	parse *hl7.Parser
+	m     message // the message at hand
+	b     *batch
+}
+
+func newChecker(g *given) *checker {
+	return &checker{given: g, parse: hl7.NewParser(g.in.Limits)}
+}
+
+// fileChecker puts together what the workers found, in the order of the file,
+// and judges what only the whole file shows.
+type fileChecker struct {
+	*given
+	counts []int
+	told   []int
+	file   fileState
+	seen   seenSet
+	notes  hl7.Notes
+	lines  int // of the batches before
+	// everybody and covered: see Summary and rules_everybody.go.
+	everybody everybody
+	covered   map[string]int
+	outcomes  [len(outcomes)]int
+	summary   registry.CheckSummary
+	found     string
+	perSite   map[string]int
+	broken    bool // a rule that drops the file fired
+}
+
+func newFileChecker(in Options) *fileChecker {
+	return &fileChecker{
+		given: newGiven(in), counts: make([]int, len(declared)), told: make([]int, len(declared)),
+		seen: newSeenSet(in.SpillDir), perSite: map[string]int{},
+	}
+}
+
+// close forgets what was kept on disk.
+func (c *fileChecker) close() { c.seen.close() }
+
 // unreadable turns what the reader says of the file's form into findings.
-func (c *checker) unreadable(err error) bool {
+func (c *fileChecker) unreadable(err error) bool {
 	var format *hl7.FormatError
 	var limit *hl7.LimitError
 	switch {
 	case errors.Is(err, hl7.ErrEmpty):
 		c.atFile(ruleEmpty, "file", 0, 1)
 	case errors.As(err, &format):
-		c.atFile(ruleNotHL7, "file", 0, 1)
+		c.found = format.Found
+		c.atFile(notHL7(format.Found), "file", 0, 1)
 	case errors.As(err, &limit):
 		c.atFile(ruleTooLong, "file", limit.Offset, limit.Line)
 	default:
@@ -155,21 +193,8 @@ func (c *checker) unreadable(err error) bool {
 	return true
 }
 
-func (c *checker) unit(u *hl7.Unit) {
-	switch u.Kind {
-	case hl7.KindMessage:
-		c.envelopeMessage(u)
-		c.message(u)
-	case hl7.KindStray:
-		c.atFile(ruleStray, "file", u.Offset, u.Line)
-	case hl7.KindFileHeader, hl7.KindBatchHeader, hl7.KindBatchTrailer, hl7.KindFileTrailer:
-		c.envelope(u)
-	}
-}
-
-// fire counts a broken rule and says whether and with what weight it is to be
-// told.
-func (c *checker) fire(r *Rule) (weight registry.Severity, tell bool) {
+// fire counts a broken rule and says with what weight it is to be told.
+func (c *fileChecker) fire(r *Rule) (weight registry.Severity, tell bool) {
 	weight = c.weigh[r.n]
 	switch weight {
 	case errorGrade:
@@ -182,11 +207,22 @@ func (c *checker) fire(r *Rule) (weight registry.Severity, tell bool) {
 		return "", false
 	}
 	c.counts[r.n]++
-	return weight, c.in.OnFinding != nil && c.counts[r.n] <= c.max
+	return weight, c.mayTell(r)
+}
+
+// mayTell counts a finding that is to be handed out, up to the most of a rule.
+func (c *fileChecker) mayTell(r *Rule) bool {
+	if c.in.OnFinding == nil || c.told[r.n] >= c.max {
+		return false
+	}
+	if c.told[r.n]++; c.told[r.n] == c.max {
+		c.full[r.n].Store(true)
+	}
+	return true
 }
 
 // atFile tells of something outside any message.
-func (c *checker) atFile(r *Rule, path string, offset int64, line int) {
+func (c *fileChecker) atFile(r *Rule, path string, offset int64, line int) {
 	weight, tell := c.fire(r)
 	if weight == errorGrade && r.Drops == DropsFile {
 		c.broken = true
@@ -199,13 +235,20 @@ func (c *checker) atFile(r *Rule, path string, offset int64, line int) {
 	}
 }
 
-func (c *checker) result() Summary {
+func (c *fileChecker) result() Summary {
 	s := c.summary
 	s.RuleSet = Version(c.codes)
 	s.ErrorFree = s.Errors == 0
 	s.HoldFile = c.broken || (s.Messages > 0 && s.Held == s.Messages) ||
 		(c.in.Lane == registry.LaneTest && !s.ErrorFree)
-	s.Outcome = c.worst
+	perOutcome := map[registry.Outcome]int{}
+	s.Outcome = registry.OutcomeAccepted
+	for i, n := range c.outcomes {
+		if n > 0 {
+			perOutcome[outcomes[i]] = n
+			s.Outcome = outcomes[i] // they stand in the order of their gravity
+		}
+	}
 	switch {
 	case c.broken:
 		s.Outcome = registry.OutcomeFileRejected
@@ -222,7 +265,7 @@ func (c *checker) result() Summary {
 	s.Top = top(counts, 10)
 	return Summary{
 		CheckSummary: s, Sites: c.perSite, Counts: counts,
-		Outcomes: c.outcomes, Covered: c.covered,
+		Outcomes: perOutcome, Covered: c.covered, Found: c.found,
 	}
 }
 
@@ -249,14 +292,8 @@ func severityRank(s registry.Severity) int {
 	return 2
 }
 
-// worse is the graver of two outcomes of messages.
-func worse(a, b registry.Outcome) registry.Outcome {
-	order := [...]registry.Outcome{
-		registry.OutcomeAccepted, registry.OutcomeWarned,
-		registry.OutcomeDoseRejected, registry.OutcomeMessageRejected,
-	}
-	if slices.Index(order[:], b) > slices.Index(order[:], a) {
-		return b
-	}
-	return a
+// outcomes of messages, the graver after the lighter.
+var outcomes = [...]registry.Outcome{
+	registry.OutcomeAccepted, registry.OutcomeWarned,
+	registry.OutcomeDoseRejected, registry.OutcomeMessageRejected,
 }

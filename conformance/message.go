@@ -2,11 +2,9 @@ package conformance
 
 import (
 	"bytes"
-	"encoding/binary"
 	"unicode/utf8"
 
 	"immtrail/hl7"
-	"immtrail/registry"
 )
 
 // segment is a segment with its name and its occurrence in the message.
@@ -26,14 +24,13 @@ type order struct {
 
 // message is the message at hand, cut into its groups.
 type message struct {
-	unit      *hl7.Unit
-	segs      []segment
-	msh       *segment
-	pid, pd1  *segment
-	nk1       []*segment
-	orders    []order
-	order     *order // the group at hand, nil outside
-	controlID string
+	unit     *hl7.Unit
+	segs     []segment
+	msh      *segment
+	pid, pd1 *segment
+	nk1      []*segment
+	orders   []order
+	order    *order // the group at hand, nil outside
 
 	sent  hl7.Date // MSH-7
 	birth hl7.Date
@@ -44,6 +41,7 @@ type message struct {
 
 	errors, warnings int
 	rejected, held   bool
+	broken           bool // a rule that drops the file fired
 }
 
 // known are the segments of Z22 in their order; a lower rank after a higher
@@ -111,7 +109,6 @@ var (
 
 // message judges one message.
 func (c *checker) message(u *hl7.Unit) {
-	c.summary.Messages++
 	c.group(u)
 	m := &c.m
 	c.bytesOf(u)
@@ -133,7 +130,6 @@ func (c *checker) message(u *hl7.Unit) {
 	m.order = nil
 	c.checkOBXSequence()
 	c.checkSite()
-	c.close(u)
 }
 
 // group cuts the message into groups and reports what is out of place.
@@ -148,7 +144,6 @@ func (c *checker) group(u *hl7.Unit) {
 	}
 	m.msh = &m.segs[0]
 	m.msh.name = "MSH"
-	m.controlID = text(m.msh.Field(10), 199)
 	var count [32]int
 	rank := 1
 	for i := range m.segs {
@@ -237,18 +232,20 @@ func (m *message) newOrder() *order {
 
 // bytesOf looks for what no field should hold.
 func (c *checker) bytesOf(u *hl7.Unit) {
-	raw := u.Raw()
-	ascii, clean := plain(raw)
-	if ascii && clean {
+	if u.Plain() {
 		return
 	}
 	for i := range c.m.segs {
 		s := &c.m.segs[i]
+		if s.Plain() {
+			continue
+		}
 		b := s.Bytes()
+		ascii, clean := plain(b)
 		if !clean {
 			if bytes.IndexByte(b, 0) >= 0 {
 				c.hit(ruleNUL, s)
-			} else if _, ok := plain(b); !ok {
+			} else {
 				c.hit(ruleControl, s)
 			}
 		}
@@ -258,33 +255,12 @@ func (c *checker) bytesOf(u *hl7.Unit) {
 	}
 }
 
-// plain reports whether b is ASCII and free of control characters other than
-// line ends and tabs. Eight bytes at a time: this looks at every byte of every
-// file.
+// plain reports whether b is ASCII, and whether it is free of control
+// characters other than tabs.
 func plain(b []byte) (ascii, clean bool) {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
-	ascii, clean = true, true
-	for len(b) >= 8 {
-		w := binary.LittleEndian.Uint64(b)
-		del := w ^ ones*0x7f
-		suspect := w | (w-ones*' ')&^w | (del-ones)&^del
-		if suspect&highs != 0 {
-			a, c := plainBytes(b[:8])
-			ascii, clean = ascii && a, clean && c
-		}
-		b = b[8:]
-	}
-	a, c := plainBytes(b)
-	return ascii && a, clean && c
-}
-
-func plainBytes(b []byte) (ascii, clean bool) {
 	ascii, clean = true, true
 	for _, x := range b {
-		if x < ' ' && x != '\r' && x != '\n' && x != '\t' || x == 0x7f {
+		if x < ' ' && x != '\t' || x == 0x7f {
 			clean = false
 		}
 		if x >= 0x80 {
@@ -294,35 +270,18 @@ func plainBytes(b []byte) (ascii, clean bool) {
 	return ascii, clean
 }
 
-// close draws the consequences of what was found.
-func (c *checker) close(u *hl7.Unit) {
-	m := &c.m
-	c.rememberDuplicates()
-	c.summary.Doses += len(m.orders)
-	outcome := m.outcome()
-	c.worst = worse(c.worst, outcome)
-	c.outcomes[outcome]++
-	c.everybody.observe(m)
-	c.perSite[m.site]++
-	if m.held {
-		c.summary.Held++
-	}
-	if c.in.OnMessage != nil {
-		c.in.OnMessage(c.fact(u, outcome))
-	}
-}
-
-func (m *message) outcome() registry.Outcome {
+// outcome is an index into outcomes.
+func (m *message) outcome() int {
 	if m.rejected {
-		return registry.OutcomeMessageRejected
+		return 3
 	}
 	for i := range m.orders {
 		if m.orders[i].dropped {
-			return registry.OutcomeDoseRejected
+			return 2
 		}
 	}
 	if m.errors+m.warnings > 0 {
-		return registry.OutcomeWarned
+		return 1
 	}
-	return registry.OutcomeAccepted
+	return 0
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"immtrail/hl7"
-	"immtrail/registry"
 )
 
 // hit tells of a rule broken in segment s; at are field and component.
@@ -23,36 +22,39 @@ func (c *checker) hit(r *Rule, s *segment, at ...int) {
 
 // hitRep is hit at a repetition of a field.
 func (c *checker) hitRep(r *Rule, s *segment, field, rep, component int) {
-	if tell, weight := c.count(r); tell {
-		c.tell(r, weight, s, path(s, field, rep, component))
+	if c.count(r) {
+		c.b.hits = append(c.b.hits, hit{
+			rule: r, name: s.name, occ: s.occ, field: field, rep: rep, component: component,
+			offset: s.Offset, line: s.Line,
+		})
 	}
 }
 
 // hitNone tells of a segment that is missing from the message, or from the
 // order group at hand.
 func (c *checker) hitNone(r *Rule, name string) {
-	tell, weight := c.count(r)
-	if !tell {
+	if !c.count(r) {
 		return
 	}
 	s := c.m.msh
+	h := hit{rule: r, name: name, occ: -1}
 	if o := c.m.order; o != nil {
 		if s = o.rxa; s == nil {
 			s = o.orc
 		}
 		if name != s.name {
-			name = path(s, 0, 1, 0) + " " + name
+			h.name, h.occ, h.missing = s.name, s.occ, name
 		}
 	}
-	c.tell(r, weight, s, name)
+	h.offset, h.line = s.Offset, s.Line
+	c.b.hits = append(c.b.hits, h)
 }
 
-// count is fire within a message: it also draws the consequences for message
-// and dose.
-func (c *checker) count(r *Rule) (tell bool, weight registry.Severity) {
-	weight, tell = c.fire(r)
-	m := &c.m
-	switch weight {
+// count counts a broken rule, draws the consequences for message and dose, and
+// says whether its place is wanted.
+func (c *checker) count(r *Rule) (tell bool) {
+	m, b := &c.m, c.b
+	switch c.weigh[r.n] {
 	case errorGrade:
 		m.errors++
 		switch r.Drops {
@@ -63,7 +65,7 @@ func (c *checker) count(r *Rule) (tell bool, weight registry.Severity) {
 				m.order.dropped = true
 			}
 		case DropsFile:
-			c.broken = true
+			m.broken = true
 		case DropsNothing:
 		}
 		if c.holds[r.n] {
@@ -72,18 +74,28 @@ func (c *checker) count(r *Rule) (tell bool, weight registry.Severity) {
 	case warningGrade:
 		m.warnings++
 	case infoGrade:
+	default:
+		return false
 	}
-	return tell, weight
+	b.counts[r.n]++
+	if c.in.OnFinding == nil || b.told[r.n] >= c.max || c.full[r.n].Load() {
+		return false
+	}
+	b.told[r.n]++
+	return true
 }
 
-func (c *checker) tell(r *Rule, weight registry.Severity, s *segment, path string) {
-	c.in.OnFinding(registry.Finding{
-		Rule: r.ID, Severity: weight,
-		Place: registry.Place{
-			Message: c.m.unit.Ordinal, ControlID: c.m.controlID,
-			Path: path, Offset: s.Offset, Line: s.Line,
-		},
-	})
+// where puts the place into words.
+func (h *hit) where() string {
+	switch {
+	case h.path != "":
+		return h.path
+	case h.occ < 0:
+		return h.name
+	case h.missing != "":
+		return path(h.name, h.occ, 0, 1, 0) + " " + h.missing
+	}
+	return path(h.name, h.occ, h.field, h.rep, h.component)
 }
 
 // single are the segments that a message has once; others carry their
@@ -97,14 +109,14 @@ func single(name string) bool {
 }
 
 // path writes RXA[2]-5.1, PID-3[2].5, or "line" for what is no segment.
-func path(s *segment, field, rep, component int) string {
-	if s.name == "" {
+func path(name string, occ, field, rep, component int) string {
+	if name == "" {
 		return "line"
 	}
 	var b strings.Builder
-	b.WriteString(s.name)
-	if !single(s.name) {
-		b.WriteString("[" + strconv.Itoa(s.occ) + "]")
+	b.WriteString(name)
+	if !single(name) {
+		b.WriteString("[" + strconv.Itoa(occ) + "]")
 	}
 	if field > 0 {
 		b.WriteString("-" + strconv.Itoa(field))

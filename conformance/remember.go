@@ -1,42 +1,46 @@
 package conformance
 
 import (
+	"hash/maphash"
 	"strings"
 
 	"immtrail/hl7"
 	"immtrail/registry"
 )
 
-// rememberDuplicates keeps a number of 64 bits for each control ID and each
-// dose; two different ones meet by chance once in many billions of files.
-func (c *checker) rememberDuplicates() {
-	m, f := &c.m, &c.file
-	if id := m.msh.Field(10); !hl7.Empty(id) {
-		key := mix(fnvStart, id)
-		if _, dup := f.controlIDs[key]; dup {
-			c.hit(ruleControlIDTwice, m.msh, 10)
-		} else {
-			f.controlIDs[key] = struct{}{}
-		}
+// digests writes down what tells duplicates apart: 64 bits for the control ID
+// and for each dose, under a key that this check alone has. Two different ones
+// meet by chance once in some hundred thousand files of ten million doses.
+func (c *checker) digests(r *unitResult) {
+	m := &c.m
+	if id := m.msh.Field(10); c.weigh[ruleControlIDTwice.n] != "" && !hl7.Empty(id) {
+		r.idKey = maphash.Bytes(c.key, id) | 1
 	}
-	patient := mix(mix(fnvStart, m.chart.Component(4)), m.chart.Component(1))
+	if c.weigh[ruleDoseTwice.n] == "" || m.chart.Empty() {
+		return
+	}
 	for i := range m.orders {
 		o := &m.orders[i]
 		d := &o.dose
-		if o.rxa == nil || d.given == 0 || d.code == "" || d.code == "998" || m.chart.Empty() {
+		if o.rxa == nil || d.given == 0 || d.code == "" || d.code == "998" {
 			continue
 		}
-		m.order = o
-		key := mix(mix(patient, []byte(d.code)), []byte{
-			byte(d.given), byte(d.given >> 8), byte(d.given >> 16), byte(d.given >> 24),
-		})
-		if _, dup := f.doses[key]; dup {
-			c.hit(ruleDoseTwice, o.rxa)
-		} else {
-			f.doses[key] = struct{}{}
-		}
+		c.b.doses = append(c.b.doses, doseKey{c.doseDigest(d), o.rxa.occ, o.rxa.Offset, o.rxa.Line})
 	}
-	m.order = nil
+}
+
+// doseDigest is of patient, vaccine and date. It is even and not 0, and that of
+// a control ID odd.
+func (c *checker) doseDigest(d *dose) uint64 {
+	var h maphash.Hash
+	h.SetSeed(c.key)
+	_, _ = h.Write(c.m.chart.Component(4))
+	_ = h.WriteByte(0)
+	_, _ = h.Write(c.m.chart.Component(1))
+	_ = h.WriteByte(0)
+	_, _ = h.WriteString(d.code)
+	_, _ = h.Write([]byte{0, byte(d.given), byte(d.given >> 8), byte(d.given >> 16), byte(d.given >> 24)})
+	return max(h.Sum64()&^1, 2)
 }
 
 // FNV-1a of 64 bits, with a separator after each part.
@@ -50,17 +54,16 @@ func mix(h uint64, b []byte) uint64 {
 	return (h ^ 0xff) * prime
 }
 
-// fact copies what the caller is told of the message.
-func (c *checker) fact(u *hl7.Unit, outcome registry.Outcome) MessageFact {
+// fact copies what the caller is told of the message, but for its outcome.
+func (c *checker) fact(u *hl7.Unit, r *unitResult) MessageFact {
 	m := &c.m
 	msh := m.msh
 	f := MessageFact{
-		Ordinal: u.Ordinal, ControlID: m.controlID,
+		ControlID:  text(r.value, 199),
 		SendingApp: text(msh.Component(3, 1), 200), SendingFacility: text(msh.Component(4, 1), 200),
 		ReceivingApp: text(msh.Component(5, 1), 200), ReceivingFacility: text(msh.Component(6, 1), 200),
 		SendingOrganization: text(msh.Component(22, 1), 200),
-		Sent:                m.sent.String(), Site: m.site, Outcome: outcome, Held: m.held,
-		Errors: m.errors, Warnings: m.warnings,
+		Sent:                m.sent.String(), Site: m.site,
 		Offset: u.Offset, Length: int64(len(u.Raw())),
 	}
 	if m.pid != nil {

@@ -276,6 +276,14 @@ func (e *everybody) value(i int, s *segment, who uint64, b []byte, more ...[]byt
 	w.note(d, who, s)
 }
 
+// moveLines counts lines from n lines earlier on.
+func (e *everybody) moveLines(n int) {
+	e.first.line += n
+	for i := range e.values {
+		e.values[i].first.line += n
+	}
+}
+
 // merge adds what was observed of the messages after e's.
 func (e *everybody) merge(later *everybody) {
 	if later.messages == 0 {
@@ -304,7 +312,7 @@ func digest(parts ...[]byte) uint64 {
 
 // tellEverybody says at the end of the file what holds for all of it, and notes
 // which findings on single messages say no more than that.
-func (c *checker) tellEverybody() {
+func (c *fileChecker) tellEverybody() {
 	e := &c.everybody
 	if e.messages == 0 {
 		return
@@ -339,7 +347,7 @@ func (c *checker) tellEverybody() {
 }
 
 // cover notes that n findings of a rule are told once for the whole file.
-func (c *checker) cover(id string, n int) {
+func (c *fileChecker) cover(id string, n int) {
 	if n = min(n, c.counts[byID()[id].n]); n > 0 {
 		if c.covered == nil {
 			c.covered = map[string]int{}

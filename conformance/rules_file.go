@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"immtrail/hl7"
 )
@@ -31,6 +32,18 @@ var (
 		Says:   "The file is not an HL7 file.",
 		Remedy: "Send the HL7 2.5.1 batch file itself: not zipped, not a PDF, not a spreadsheet.",
 		Source: "HL7 v2.5.1 chapter 2",
+	})
+	ruleGzip = declare(Rule{
+		ID: "F-03.gzip", Where: "file", Severity: isError, Drops: DropsFile, Code: 100,
+		Says:   "The file is a gzip archive.",
+		Remedy: "Unpack it, and send the HL7 2.5.1 batch file that is in it.",
+		Source: "RFC 1952",
+	})
+	ruleZip = declare(Rule{
+		ID: "F-03.zip", Where: "file", Severity: isError, Drops: DropsFile, Code: 100,
+		Says:   "The file is a zip archive or an Office document.",
+		Remedy: "Unpack it, and send the HL7 2.5.1 batch file that is in it.",
+		Source: "PKWARE APPNOTE 4.3",
 	})
 	ruleTooLong = declare(Rule{
 		ID: "F-03.limit", Where: "file", Severity: isError, Drops: DropsFile, Code: 102,
@@ -124,6 +137,17 @@ var (
 	})
 )
 
+// notHL7 is the rule for what a file was found to be instead.
+func notHL7(found string) *Rule {
+	switch {
+	case strings.Contains(found, "gzip"):
+		return ruleGzip
+	case strings.Contains(found, " zip "):
+		return ruleZip
+	}
+	return ruleNotHL7
+}
+
 // fileState is what the rules of the envelope remember.
 type fileState struct {
 	unreadable bool
@@ -138,20 +162,14 @@ type fileState struct {
 		offset int64
 		line   int
 	}
-	controlIDs map[uint64]struct{}
-	doses      map[uint64]struct{}
-}
-
-func newFileState() fileState {
-	return fileState{controlIDs: map[uint64]struct{}{}, doses: map[uint64]struct{}{}}
 }
 
 // envelope walks FHS (BHS message... BTS)+ FTS; a lone batch needs no FHS.
-func (c *checker) envelope(u *hl7.Unit) {
+func (c *fileChecker) envelope(u *unitResult, line int) {
 	f := &c.file
-	f.last.offset, f.last.line = u.Offset, u.Line
+	f.last.offset, f.last.line = u.offset, line
 	broken := false
-	switch u.Kind {
+	switch u.kind {
 	case hl7.KindFileHeader:
 		broken = f.inFile || f.inBatch || f.closed || f.bare
 		f.inFile, f.inBatch, f.enveloped, f.batches = true, false, true, 0
@@ -162,52 +180,52 @@ func (c *checker) envelope(u *hl7.Unit) {
 	case hl7.KindBatchTrailer:
 		broken = !f.inBatch
 		if f.inBatch {
-			c.trailerCount(u, f.messages)
+			c.trailerCount(u, line, f.messages)
 		}
 		f.inBatch = false
 	case hl7.KindFileTrailer:
 		broken = !f.inFile || f.inBatch
 		if f.inFile {
-			c.trailerCount(u, f.batches)
+			c.trailerCount(u, line, f.batches)
 		}
 		f.inFile, f.inBatch, f.closed = false, false, true
 	case hl7.KindMessage, hl7.KindStray:
 	}
 	if broken {
-		c.atFile(ruleEnvelope, u.Kind.String(), u.Offset, u.Line)
+		c.atFile(ruleEnvelope, u.kind.String(), u.offset, line)
 	}
-	if u.Kind == hl7.KindFileHeader || u.Kind == hl7.KindBatchHeader {
-		if h := &u.Segments[0]; u.Delims.Field != '|' || !same(h.Field(2), `^~\&`) {
-			c.atFile(ruleDelims, u.Kind.String()+"-2", u.Offset, u.Line)
+	if u.kind == hl7.KindFileHeader || u.kind == hl7.KindBatchHeader {
+		if u.oddDelims {
+			c.atFile(ruleDelims, u.kind.String()+"-2", u.offset, line)
 		}
 	}
 }
 
-func (c *checker) trailerCount(u *hl7.Unit, want int) {
-	said := bytes.TrimSpace(u.Segments[0].Field(1))
+func (c *fileChecker) trailerCount(u *unitResult, line, want int) {
+	said := bytes.TrimSpace(u.value)
 	if hl7.Empty(said) {
 		return
 	}
 	if n, err := strconv.Atoi(string(said)); err != nil || n != want {
-		c.atFile(ruleCount, u.Kind.String()+"-1", u.Offset, u.Line)
+		c.atFile(ruleCount, u.kind.String()+"-1", u.offset, line)
 	}
 }
 
-func (c *checker) envelopeMessage(u *hl7.Unit) {
+func (c *fileChecker) envelopeMessage(u *unitResult, line int) {
 	f := &c.file
 	f.messages++
 	if f.inBatch {
 		return
 	}
 	if f.enveloped && !f.bare {
-		c.atFile(ruleEnvelope, "MSH", u.Offset, u.Line)
+		c.atFile(ruleEnvelope, "MSH", u.offset, line)
 	}
 	f.bare = true
 }
 
 // endOfFile says what only the whole file shows.
-func (c *checker) endOfFile(n hl7.Notes) {
-	f := &c.file
+func (c *fileChecker) endOfFile() {
+	f, n := &c.file, &c.notes
 	if !f.unreadable {
 		if f.inBatch || f.inFile {
 			c.atFile(ruleEnvelope, "file", f.last.offset, f.last.line)
