@@ -107,13 +107,13 @@ func (s *sink) message(u *hl7.Unit, file string) error {
 		case "MSH", "SFT", "UAC", "DSC":
 		case "MSA":
 			answered = true
-			err = s.begin(text(seg.Field(2)), strings.ToUpper(text(seg.Field(1))), file)
+			err = s.begin(address{id: text(seg.Field(2)), file: file}, strings.ToUpper(text(seg.Field(1))))
 			if err == nil {
 				err = s.msaText(text(hl7.Unescape(seg.Field(3), u.Delims)))
 			}
 		case "ERR":
 			if s.rec == nil {
-				err = s.begin("", "", file)
+				err = s.begin(address{file: file}, "")
 			}
 			answered = true
 			if err == nil {
@@ -215,7 +215,7 @@ func (s *sink) loose(line string) error {
 	if s.rec != nil {
 		return s.told(codes, claim{})
 	}
-	if err := s.begin("", "", ""); err != nil {
+	if err := s.begin(address{}, ""); err != nil {
 		return err
 	}
 	if err := s.told(codes, claim{}); err != nil {

@@ -8,15 +8,15 @@ import (
 // Format is the outer form of a report.
 type Format string
 
-// The formats. Only FormatACK and FormatText are read.
+// The formats. Old Office documents, archives and binary data are not read.
 const (
 	FormatACK         Format = "HL7 acknowledgements"
 	FormatText        Format = "delimited text"
 	FormatEmpty       Format = "empty"
 	FormatPDF         Format = "a PDF document"
-	FormatSpreadsheet Format = "a spreadsheet or another zip archive"
+	FormatSpreadsheet Format = "a spreadsheet (XLSX)"
 	FormatOffice      Format = "an old Office document"
-	FormatHTML        Format = "HTML or XML"
+	FormatHTML        Format = "HTML"
 	FormatArchive     Format = "a compressed archive"
 	FormatBinary      Format = "binary data"
 )

@@ -2,15 +2,22 @@ package dqa_test
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"immtrail/dqa"
+	"immtrail/dqa/extract"
 	"immtrail/registry"
 	"immtrail/registry/texas"
 )
+
+func TestMain(m *testing.M) {
+	extract.Serve() // spreadsheets and documents are read by a child of this program
+	os.Exit(m.Run())
+}
 
 // report is everything that reading one gave.
 type report struct {

@@ -8,11 +8,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"immtrail/dqa/extract"
 	"immtrail/hl7"
 	"immtrail/registry"
 )
 
-// Mapping tells how to read one layout of a delimited report.
+// Mapping tells how to read one layout of a report.
 type Mapping = registry.ReportMapping
 
 // Options are what reading depends on beside the report itself.
@@ -20,7 +21,7 @@ type Options struct {
 	// Catalogue is what is known of codes; a code that is not in it is judged
 	// by its family and by ERR-4, and named in Summary.NewCodes.
 	Catalogue map[string]registry.CatalogueEntry
-	// Mappings are the layouts of delimited reports that are known.
+	// Mappings are the layouts of reports that are known.
 	Mappings []Mapping
 	// Verdict, where set, is called once for every record, after its items.
 	Verdict func(Verdict) error
@@ -96,8 +97,15 @@ func Read(ctx context.Context, src io.Reader, opts Options, emit func(registry.R
 		err = s.readACK(br)
 	case FormatText:
 		err = s.readText(br, head)
+	case FormatHTML:
+		err = s.readHTML(br)
+	case FormatSpreadsheet:
+		err = s.readExtracted(br, extract.XLSX)
+	case FormatPDF:
+		err = s.readExtracted(br, extract.PDF)
 	default:
-		return s.sum, registry.Errorf(registry.Invalid, "report", "the report is %s; only HL7 and delimited text are read", s.sum.Format)
+		return s.sum, registry.Errorf(registry.Invalid, "report",
+			"the report is %s; HL7, delimited text, XLSX, HTML and PDF are read: ask for one of them", s.sum.Format)
 	}
 	if err != nil {
 		return s.sum, err
@@ -138,8 +146,9 @@ type sink struct {
 
 // record is the one whose items are being emitted.
 type record struct {
-	id, ack, file string
-	outcome       registry.Outcome
+	address
+	ack     string
+	outcome registry.Outcome
 	first         int
 	items         int
 	// seen are the codes, places and outcomes told so far: repeats are one item.
@@ -149,11 +158,30 @@ type record struct {
 	strays []string
 }
 
-// begin makes id the record that items belong to. A record goes on over
-// several lines or MSA segments as long as they name the same control ID.
-func (s *sink) begin(id, ack, file string) error {
-	id = cleanID(id)
-	if s.rec != nil && id != "" && s.rec.id == id {
+// address is how a report says which message of ours it means.
+type address struct {
+	id       string // MSH-10
+	file     string
+	position int
+}
+
+// same reports whether two addresses certainly mean one record.
+func (a address) same(b address) bool {
+	if a.id != "" || b.id != "" {
+		return a.id == b.id
+	}
+	return a.position > 0 && a == b
+}
+
+// begin makes the record at an address the one that items belong to. A record
+// goes on over several lines or MSA segments as long as they name the same
+// control ID.
+func (s *sink) begin(at address, ack string) error {
+	at.id = cleanID(at.id)
+	if registry.CheckRemoteName(at.file) != nil {
+		at.file = ""
+	}
+	if s.rec != nil && s.rec.same(at) {
 		if rejecting(ack) || s.rec.ack == "" {
 			s.rec.ack = ack
 		}
@@ -162,10 +190,7 @@ func (s *sink) begin(id, ack, file string) error {
 	if err := s.end(); err != nil {
 		return err
 	}
-	if registry.CheckRemoteName(file) != nil {
-		file = ""
-	}
-	s.rec = &record{id: id, ack: ack, file: file, outcome: registry.OutcomeAccepted, first: s.sum.Items + 1}
+	s.rec = &record{address: at, ack: ack, outcome: registry.OutcomeAccepted, first: s.sum.Items + 1}
 	return nil
 }
 
@@ -244,7 +269,7 @@ func (s *sink) claim(c claim) error {
 func (s *sink) put(it registry.ReportItem) error {
 	s.rec.items++
 	s.rec.outcome = Worse(s.rec.outcome, it.Outcome)
-	it.ControlID, it.Ack = s.rec.id, s.rec.ack
+	it.ControlID, it.Ack, it.File, it.Position = s.rec.id, s.rec.ack, s.rec.file, s.rec.position
 	return s.out(it)
 }
 

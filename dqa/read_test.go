@@ -19,9 +19,10 @@ func TestReportThatCannotBeReadIsRefusedWithTheReason(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":                   {"", "the report is empty"},
 		"blank":                   {"\r\n \r\n", "the report is empty"},
-		"a PDF":                   {"%PDF-1.7\n", "a PDF document"},
-		"a spreadsheet":           {"PK\x03\x04xl", "a spreadsheet"},
-		"HTML":                    {"<html><table>", "HTML"},
+		"a PDF":                   {"%PDF-1.7\n", "the PDF document is damaged"},
+		"a spreadsheet":           {"PK\x03\x04xl", "the spreadsheet is damaged"},
+		"HTML without any answer": {"<html><table><tr><td>x", "no mapping understands this report"},
+		"an old Office document":  {"\xd0\xcf\x11\xe0\xa1\xb1", "ask for one of them"},
 		"an archive":              {"\x1f\x8b\x08", "a compressed archive"},
 		"binary":                  {"ab\x00cd", "binary data"},
 		"text without any answer": {"Dear practice,\nall is well.\n", "no mapping understands this report"},

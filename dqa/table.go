@@ -2,36 +2,60 @@ package dqa
 
 import (
 	"path"
+	"strconv"
 	"strings"
 	"unicode"
 
 	"immtrail/registry"
 )
 
-// table is a delimited report while it is read.
+// table is a report of rows while it is read: delimited text, a sheet, the
+// lines of a page.
 type table struct {
 	*sink
 	sep   byte
 	cells []string
+	lines []linePattern
 	// mapping and columns are in force since the last header; nil before one.
 	mapping *Mapping
 	columns map[registry.ReportColumn]int
 	width   int
+	// section is the part of the report that the row stands in; nil outside.
+	section *section
 }
 
-// row reads one record of the table: a header, an answer, or something that
-// nobody understands.
+func (s *sink) newTable() *table {
+	return &table{sink: s, lines: linePatterns(s.opts.Mappings)}
+}
+
+// fresh forgets the header and the section: another sheet begins.
+func (t *table) fresh() error {
+	t.mapping, t.columns, t.width, t.section = nil, nil, 0, nil
+	return t.end()
+}
+
+// row reads one record of the table: a header, a heading, an answer, or
+// something that nobody understands.
 func (t *table) row(line string, cells []string) error {
-	if blank(line) {
+	if blank(line) || t.ignored(line) {
 		return nil
 	}
 	if t.mayBeHeader(line, cells) && t.header(cells) {
 		return nil
 	}
-	if t.mapping == nil {
-		return t.bare(line, cells)
+	if t.heading(line, cells) {
+		return t.end()
 	}
-	return t.mapped(line, cells)
+	if t.mapping != nil && len(cells) > 1 {
+		return t.mapped(line, t.fields(cells), len(cells) >= t.width)
+	}
+	if f, ok := t.lineFields(line); ok {
+		return t.mapped(line, f, true)
+	}
+	if t.mapping != nil {
+		return t.mapped(line, t.fields(cells), false)
+	}
+	return t.bare(line, cells)
 }
 
 // mayBeHeader saves looking at every row: after the first header only a row
@@ -45,7 +69,8 @@ func (t *table) mayBeHeader(line string, cells []string) bool {
 }
 
 // header takes cells for a header if a mapping knows them: at least two
-// columns, one of which says something about acceptance.
+// columns, one of which says something about acceptance (in a section that
+// says it itself, one that names the message will do).
 func (t *table) header(cells []string) bool {
 	words := make([]string, len(cells))
 	for i, c := range cells {
@@ -57,27 +82,34 @@ func (t *table) header(cells []string) bool {
 	)
 	for i := range t.opts.Mappings {
 		m := &t.opts.Mappings[i]
-		if cols := matchColumns(m, words); len(cols) > len(bestCol) && telling(cols) {
+		if cols := matchColumns(m, words); len(cols) > len(bestCol) && t.telling(cols) {
 			best, bestCol = m, cols
 		}
 	}
-	if best == nil || len(bestCol) < 2 {
+	if best == nil || (len(bestCol) < 2 && t.section == nil) {
 		return false
 	}
 	t.mapping, t.columns, t.width = best, bestCol, len(cells)
-	if t.sum.Mapping == "" {
-		t.sum.Mapping = best.Name
-	}
+	t.used(best)
 	return true
 }
 
-func telling(cols map[registry.ReportColumn]int) bool {
+// used notes the first mapping that fitted.
+func (t *table) used(m *Mapping) {
+	if t.sum.Mapping == "" {
+		t.sum.Mapping = m.Name
+	}
+}
+
+func (t *table) telling(cols map[registry.ReportColumn]int) bool {
 	for _, c := range []registry.ReportColumn{registry.ColumnCode, registry.ColumnMessage, registry.ColumnOutcome} {
 		if _, ok := cols[c]; ok {
 			return true
 		}
 	}
-	return false
+	_, addressed := cols[registry.ColumnControlID]
+	_, placed := cols[registry.ColumnPosition]
+	return t.section != nil && (addressed || placed)
 }
 
 // matchColumns finds the columns of m in a header. Earlier patterns go first,
@@ -91,7 +123,7 @@ func matchColumns(m *Mapping, words []string) map[registry.ReportColumn]int {
 				if taken[i] || w == "" {
 					continue
 				}
-				if ok, err := path.Match(pattern, w); err == nil && ok {
+				if matches(pattern, w) {
 					cols[col], taken[i] = i, true
 					break
 				}
@@ -104,6 +136,11 @@ func matchColumns(m *Mapping, words []string) map[registry.ReportColumn]int {
 	return cols
 }
 
+func matches(pattern, words string) bool {
+	ok, err := path.Match(pattern, words)
+	return ok && err == nil // a pattern that is none was refused with the profile
+}
+
 // headerWords is a header's text as mappings compare it: lower case, runs of
 // everything but letters and digits made one blank.
 func headerWords(cell string) string {
@@ -112,41 +149,61 @@ func headerWords(cell string) string {
 	}), " ")
 }
 
-func (t *table) cell(cells []string, col registry.ReportColumn) string {
-	i, ok := t.columns[col]
-	if !ok || i >= len(cells) {
-		return ""
+// fields are a row's texts by what they say.
+type fields map[registry.ReportColumn]string
+
+func (t *table) fields(cells []string) fields {
+	f := make(fields, len(t.columns))
+	for col, i := range t.columns {
+		if i < len(cells) {
+			f[col] = cells[i]
+		}
 	}
-	return cells[i]
+	return f
 }
 
-// mapped reads a row whose columns are known.
-func (t *table) mapped(line string, cells []string) error {
+func (f fields) address() address {
+	at := address{id: cleanID(f[registry.ColumnControlID]), file: f[registry.ColumnFile]}
+	if n, err := strconv.Atoi(f[registry.ColumnPosition]); err == nil && n > 0 {
+		at.position = n
+	}
+	return at
+}
+
+// named reports whether a message of ours is meant, whichever it is.
+func (a address) named() bool { return a.id != "" || a.position > 0 }
+
+// mapped reads a row whose texts are known; whole says that it has all columns
+// of the header.
+func (t *table) mapped(line string, f fields, whole bool) error {
 	var (
-		id      = cleanID(t.cell(cells, registry.ColumnControlID))
-		code    = t.cell(cells, registry.ColumnCode)
-		message = t.cell(cells, registry.ColumnMessage)
+		at      = f.address()
+		code    = f[registry.ColumnCode]
+		message = f[registry.ColumnMessage]
 		codes   = rowCodes(code, message)
 		c       = claim{
-			severity: severityWord(t.cell(cells, registry.ColumnSeverity)),
-			location: location(t.cell(cells, registry.ColumnLocation)),
+			severity: severityWord(f[registry.ColumnSeverity]),
+			location: location(f[registry.ColumnLocation]),
 		}
 		said bool
 	)
-	c.status, said = statusWord(t.cell(cells, registry.ColumnOutcome))
+	c.status, said = statusWord(f[registry.ColumnOutcome])
 	if len(codes) == 0 {
 		codes = splitCodes(line) // in a column that the mapping does not name
 	}
-	if len(codes) == 0 && !said && (id == "" || len(cells) < t.width) {
+	if len(codes) == 0 && !said && (whole || at.named()) {
+		codes, c.status, said = t.section.says(line)
+	}
+	if len(codes) == 0 && !said && (!at.named() || !whole) {
 		return t.lost(line)
 	}
-	if err := t.begin(id, "", t.cell(cells, registry.ColumnFile)); err != nil {
+	if err := t.begin(at, ""); err != nil {
 		return err
 	}
 	switch {
 	case len(codes) > 0:
 		return t.told(codes, c)
-	case code == "" && message == "" && !said && c.severity == "" && t.mapping.BlankAccepted:
+	case code == "" && message == "" && !said && c.severity == "" && t.blankAccepted():
 		return t.put(registry.ReportItem{Outcome: registry.OutcomeAccepted})
 	case c.status == registry.OutcomeAccepted && code == "" && c.severity == "" && rejectingWords(message) == "":
 		return t.put(registry.ReportItem{Outcome: registry.OutcomeAccepted, Text: cleanText(message)})
@@ -157,6 +214,8 @@ func (t *table) mapped(line string, cells []string) error {
 	}
 	return t.claim(c)
 }
+
+func (t *table) blankAccepted() bool { return t.mapping != nil && t.mapping.BlankAccepted }
 
 // rowCodes are the codes of a row: those of the message with their sentences,
 // and those of the code column that the message does not repeat.
@@ -181,10 +240,13 @@ func rowCodes(code, message string) []told {
 // message of ours is meant.
 func (t *table) bare(line string, cells []string) error {
 	codes := splitCodes(line)
-	if len(codes) == 0 {
+	var c claim
+	if len(codes) == 0 && len(cells) > 1 {
+		codes, c.status, _ = t.section.says(line)
+	}
+	if len(codes) == 0 && c.status == "" {
 		return t.lost(line)
 	}
-	var c claim
 	for _, cell := range cells {
 		if c.location == "" {
 			c.location = location(cell)
@@ -197,8 +259,11 @@ func (t *table) bare(line string, cells []string) error {
 		c.severity = orSeverity(c.severity, severityOfText(codes[0].text))
 		codes[0].text = line // its other cells may say whose record it is
 	}
-	if err := t.begin("", "", ""); err != nil {
+	if err := t.begin(address{}, ""); err != nil {
 		return err
+	}
+	if len(codes) == 0 {
+		return t.put(registry.ReportItem{Outcome: c.status, Text: cleanText(line)})
 	}
 	return t.told(codes, c)
 }

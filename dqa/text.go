@@ -23,7 +23,8 @@ func (s *sink) readText(src io.Reader, head []byte) error {
 			head = decoded
 		}
 	}
-	t := &table{sink: s, sep: detectSeparator(head)}
+	t := s.newTable()
+	t.sep = detectSeparator(head)
 	lines := newLines(src)
 	for {
 		line, ok := lines.next()

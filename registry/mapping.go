@@ -1,8 +1,9 @@
 package registry
 
-// ReportMapping tells how to read one layout of a delimited report: which
-// column holds what, found by the header's words. Several live side by side
-// and the one that fits a report's header best is used.
+// ReportMapping tells how to read one layout of a report: which column holds
+// what, found by the header's words; which headings begin a section; and which
+// lines of running text say something. Several live side by side and the one
+// that fits a report best is used.
 type ReportMapping struct {
 	// Name is shown wherever a report was read with it.
 	Name string `yaml:"name" json:"name"`
@@ -10,10 +11,31 @@ type ReportMapping struct {
 	// pattern is compared in lower case with runs of everything but letters and
 	// digits made one blank ("MSH-10 Control_ID" is "msh 10 control id"); "*"
 	// stands for anything.
-	Columns map[ReportColumn][]string `yaml:"columns" json:"columns"`
+	Columns map[ReportColumn][]string `yaml:"columns" json:"columns,omitempty"`
 	// BlankAccepted says that a row that names a record and nothing else tells
 	// of its acceptance. Otherwise such a row is an unknown answer.
 	BlankAccepted bool `yaml:"blank_accepted" json:"blank_accepted,omitempty"`
+	// Sections are headings that hold for the rows below them.
+	Sections []ReportSection `yaml:"sections" json:"sections,omitempty"`
+	// Lines are regular expressions (RE2) for lines without columns, with groups
+	// named as columns are: (?P<control_id>\S+).
+	Lines []string `yaml:"lines" json:"lines,omitempty"`
+	// Ignore are patterns of lines that say nothing, such as a page's foot.
+	Ignore []string `yaml:"ignore" json:"ignore,omitempty"`
+}
+
+// ReportSection is a part of a report under a heading, such as "Records
+// loaded" or "IEE-519 Responsible person missing".
+type ReportSection struct {
+	// Heading is a pattern as in Columns. The line of a code is compared without
+	// the code.
+	Heading string `yaml:"heading" json:"heading"`
+	// Outcome is what became of the records listed below, where the rows do not
+	// say; empty where the heading's code tells.
+	Outcome Outcome `yaml:"outcome" json:"outcome,omitempty"`
+	// Code says that a code in the heading belongs to each row below that has
+	// none of its own.
+	Code bool `yaml:"code" json:"code,omitempty"`
 }
 
 // ReportColumn is something that a column of a report may hold.
@@ -28,11 +50,12 @@ const (
 	ColumnLocation  ReportColumn = "location"   // segment and field
 	ColumnOutcome   ReportColumn = "outcome"    // accepted, rejected
 	ColumnFile      ReportColumn = "file"       // the name of our file
+	ColumnPosition  ReportColumn = "position"   // which message of that file, from 1
 )
 
 // ReportColumns lists every column that a mapping may name.
 func ReportColumns() []ReportColumn {
 	return []ReportColumn{
-		ColumnControlID, ColumnCode, ColumnMessage, ColumnSeverity, ColumnLocation, ColumnOutcome, ColumnFile,
+		ColumnControlID, ColumnCode, ColumnMessage, ColumnSeverity, ColumnLocation, ColumnOutcome, ColumnFile, ColumnPosition,
 	}
 }

@@ -84,6 +84,10 @@ type ReportItem struct {
 	// ControlID is the MSH-10 that the item answers; empty where the report
 	// does not tell.
 	ControlID string `json:"control_id,omitempty"`
+	// File is the name of our file as the report tells it, Position the message
+	// of it from 1; they serve where there is no control ID.
+	File     string `json:"file,omitempty"`
+	Position int    `json:"position,omitempty"`
 	// Ack is MSA-1 where the report is made of acknowledgements. Never judged by.
 	Ack string `json:"ack,omitempty"`
 	// Code is such as "CLR-100"; empty where the item is an acceptance.
