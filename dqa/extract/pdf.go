@@ -31,7 +31,7 @@ func document(ctx context.Context, data []byte, w *writer) error {
 		Context: ctx, MinIdle: 1, MaxIdle: 1, MaxTotal: 1,
 		// PDFium's own setjmp needs exceptions; the rest is what it may not have:
 		// much memory, any file of ours, our pipe.
-		RuntimeConfig: wazero.NewRuntimeConfig().WithMemoryLimitPages(maxSandbox).
+		RuntimeConfig: engine(len(data)).WithMemoryLimitPages(maxSandbox).
 			WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling),
 		FSConfig: wazero.NewFSConfig(), Stdout: io.Discard, Stderr: io.Discard,
 	})
@@ -75,6 +75,15 @@ func document(ctx context.Context, data []byte, w *writer) error {
 		return errNoPages
 	}
 	return nil
+}
+
+// engine is how PDFium itself is run. Compiling it takes seconds, which a small
+// document is not worth.
+func engine(size int) wazero.RuntimeConfig {
+	if size < 256<<10 {
+		return wazero.NewRuntimeConfigInterpreter()
+	}
+	return wazero.NewRuntimeConfig()
 }
 
 func page(reader pdfium.Pdfium, p requests.Page) ([]piece, error) {
