@@ -26,11 +26,17 @@ type Reports struct {
 	Dialer      transfer.Dialer
 	Connections Connections
 	Profiles    ProfileSource
-	// Catalogue is what is known of codes, Mappings the layouts of delimited
-	// reports that are known.
+	// Known is asked for each report anew, so that a layout or a code that was
+	// taught counts from the next report on.
+	Known func() (ReportKnowledge, error)
+	Clock Clock
+}
+
+// ReportKnowledge is what is known of reports: the meaning of codes and the
+// layouts that were met.
+type ReportKnowledge struct {
 	Catalogue map[string]registry.CatalogueEntry
 	Mappings  []registry.ReportMapping
-	Clock     Clock
 }
 
 // ListReportsInput names the connection to look at. Scope.Practice is empty: a
@@ -296,13 +302,17 @@ const maxNames = 1000
 // read streams a report out of the vault through the reader.
 func (a *Reports) read(ctx context.Context, key string, emit func(registry.ReportItem) error) (db.ReportNames, error) {
 	names := db.ReportNames{Rejected: map[string]int{}}
+	known, err := a.Known()
+	if err != nil {
+		return names, err
+	}
 	src, err := a.Vault.Open(ctx, key)
 	if err != nil {
 		return names, err
 	}
 	defer func() { _ = src.Close() }() // it was only read
 	_, err = dqa.Read(ctx, src, dqa.Options{
-		Catalogue: a.Catalogue, Mappings: a.Mappings,
+		Catalogue: known.Catalogue, Mappings: known.Mappings,
 		Verdict: func(v dqa.Verdict) error {
 			if v.File != "" && len(names.Files) < maxNames && !slices.Contains(names.Files, v.File) {
 				names.Files = append(names.Files, v.File)
@@ -398,9 +408,13 @@ type PracticeErrors struct {
 // code that it does not know opens one whatever its grade. The rules are those
 // of [db.Store.ReconcileReport].
 func (a *Reports) ReconcileErrors(ctx context.Context, in ReconcileErrorsInput) (ReconcileErrorsResult, error) {
+	known, err := a.Known()
+	if err != nil {
+		return ReconcileErrorsResult{}, fail(ctx, err)
+	}
 	date := in.date(a.Clock)
 	got, err := a.DB.ReconcileReport(ctx, db.ReportReconcile{
-		ReportID: in.ReportID, At: date, Catalogue: a.Catalogue,
+		ReportID: in.ReportID, At: date, Catalogue: known.Catalogue,
 		Due: func(practice string) (time.Time, error) {
 			profile, err := a.Profiles.Profile(practice)
 			if err != nil {

@@ -25,7 +25,10 @@ func (b *bundle) reports(t *testing.T) *activities.Reports {
 	require.NoError(t, err)
 	return &activities.Reports{
 		DB: b.db, Vault: b.vault, Dialer: b.deliveries.Dialer, Connections: b.deliveries.Connections, Profiles: b,
-		Catalogue: loaded.Catalogue, Mappings: loaded.Mappings, Clock: func() time.Time { return b.now },
+		Known: func() (activities.ReportKnowledge, error) {
+			return activities.ReportKnowledge{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings}, nil
+		},
+		Clock: func() time.Time { return b.now },
 	}
 }
 

@@ -2,6 +2,7 @@ package dqa
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"strings"
 
@@ -63,10 +64,10 @@ func (s *sink) readHTML(src *bufio.Reader) error {
 			return err
 		}
 	}
-	if err := z.Err(); err != io.EOF {
-		if err == html.ErrBufferExceeded {
-			err = bufio.ErrTooLong
-		}
+	switch err := z.Err(); {
+	case errors.Is(err, html.ErrBufferExceeded):
+		return sourceError(bufio.ErrTooLong)
+	case !errors.Is(err, io.EOF):
 		return sourceError(err)
 	}
 	if err := p.closeRow(); err != nil {

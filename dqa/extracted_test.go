@@ -102,7 +102,9 @@ func TestLongCellsGoOnInTheNextLineOfAPage(t *testing.T) {
 	sentence := "IEE-519::Warning. NK1 Segment/Responsible person, missing; " + strings.Repeat("please add one ", 8)
 	pdf, err := reportgen.PDF(reportgen.Section{Rows: [][]string{
 		{"Message Control ID", "Error Message", "Status"},
-		{"301", sentence, "Accepted"}, {"302", "", "Accepted"}, {"303", sentence, "Accepted"},
+		{"301", sentence, "Accepted"},
+		{"302", "", "Accepted"},
+		{"303", sentence, "Accepted"},
 	}})
 	require.NoError(t, err)
 	r := read(t, string(pdf))

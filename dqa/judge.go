@@ -210,7 +210,7 @@ func statusWord(w string) (o registry.Outcome, ok bool) {
 	case t == "aa", t == "ca", t == "ok", t == "y", t == "yes", t == "pass", t == "passed",
 		has("no error", "without error", "without warning", "error free", "error-free"):
 		return registry.OutcomeAccepted, true
-	case t == "ar", t == "cr", has("reject", "not accepted", "not loaded", "denied", "fail", "error"):
+	case t == "ar", t == "cr", has("reject", "not accepted", "not loaded", "refused", "denied", "fail", "error"):
 		return registry.OutcomeMessageRejected, true
 	case has("warn"):
 		return registry.OutcomeWarned, true

@@ -25,6 +25,9 @@ type Options struct {
 	Mappings []Mapping
 	// Verdict, where set, is called once for every record, after its items.
 	Verdict func(Verdict) error
+
+	// look, where set, takes the rows of a report that is only looked at.
+	look func(sheet int, line string, cells []string) error
 }
 
 // A Verdict is what became of one record: the worst of its items. The same
@@ -149,8 +152,8 @@ type record struct {
 	address
 	ack     string
 	outcome registry.Outcome
-	first         int
-	items         int
+	first   int
+	items   int
 	// seen are the codes, places and outcomes told so far: repeats are one item.
 	seen map[[3]string]bool
 	// strays came while the record was open and are told after it; an

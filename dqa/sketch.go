@@ -261,7 +261,7 @@ var guesses = []struct {
 	least int
 }{
 	{registry.ColumnCode, shapeCode, 60},
-	{registry.ColumnMessage, shapeCodedText, 60},
+	{registry.ColumnMessage, shapeCodedText, 30},
 	{registry.ColumnSeverity, shapeSeverity, 90},
 	{registry.ColumnOutcome, shapeStatus, 80},
 	{registry.ColumnLocation, shapePlace, 80},

@@ -22,6 +22,7 @@ type table struct {
 	width   int
 	// section is the part of the report that the row stands in; nil outside.
 	section *section
+	sheet   int
 }
 
 func (s *sink) newTable() *table {
@@ -31,12 +32,16 @@ func (s *sink) newTable() *table {
 // fresh forgets the header and the section: another sheet begins.
 func (t *table) fresh() error {
 	t.mapping, t.columns, t.width, t.section = nil, nil, 0, nil
+	t.sheet++
 	return t.end()
 }
 
 // row reads one record of the table: a header, a heading, an answer, or
 // something that nobody understands.
 func (t *table) row(line string, cells []string) error {
+	if t.opts.look != nil {
+		return t.opts.look(t.sheet, line, cells)
+	}
 	if blank(line) || t.ignored(line) {
 		return nil
 	}

@@ -11,17 +11,17 @@ type ReportMapping struct {
 	// pattern is compared in lower case with runs of everything but letters and
 	// digits made one blank ("MSH-10 Control_ID" is "msh 10 control id"); "*"
 	// stands for anything.
-	Columns map[ReportColumn][]string `yaml:"columns" json:"columns,omitempty"`
+	Columns map[ReportColumn][]string `yaml:"columns,omitempty" json:"columns,omitempty"`
 	// BlankAccepted says that a row that names a record and nothing else tells
 	// of its acceptance. Otherwise such a row is an unknown answer.
-	BlankAccepted bool `yaml:"blank_accepted" json:"blank_accepted,omitempty"`
+	BlankAccepted bool `yaml:"blank_accepted,omitempty" json:"blank_accepted,omitempty"`
 	// Sections are headings that hold for the rows below them.
-	Sections []ReportSection `yaml:"sections" json:"sections,omitempty"`
+	Sections []ReportSection `yaml:"sections,omitempty" json:"sections,omitempty"`
 	// Lines are regular expressions (RE2) for lines without columns, with groups
 	// named as columns are: (?P<control_id>\S+).
-	Lines []string `yaml:"lines" json:"lines,omitempty"`
+	Lines []string `yaml:"lines,omitempty" json:"lines,omitempty"`
 	// Ignore are patterns of lines that say nothing, such as a page's foot.
-	Ignore []string `yaml:"ignore" json:"ignore,omitempty"`
+	Ignore []string `yaml:"ignore,omitempty" json:"ignore,omitempty"`
 }
 
 // ReportSection is a part of a report under a heading, such as "Records
@@ -32,10 +32,10 @@ type ReportSection struct {
 	Heading string `yaml:"heading" json:"heading"`
 	// Outcome is what became of the records listed below, where the rows do not
 	// say; empty where the heading's code tells.
-	Outcome Outcome `yaml:"outcome" json:"outcome,omitempty"`
+	Outcome Outcome `yaml:"outcome,omitempty" json:"outcome,omitempty"`
 	// Code says that a code in the heading belongs to each row below that has
 	// none of its own.
-	Code bool `yaml:"code" json:"code,omitempty"`
+	Code bool `yaml:"code,omitempty" json:"code,omitempty"`
 }
 
 // ReportColumn is something that a column of a report may hold.

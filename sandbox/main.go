@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"immtrail/dqa/extract"
 	"immtrail/sandbox/journey"
 	"immtrail/sandbox/oracle"
 )
@@ -25,6 +26,7 @@ const (
 )
 
 func main() {
+	extract.Serve() // ends here in the child that reads a spreadsheet or a document
 	if len(os.Args) > 1 {
 		if role, ok := roles[os.Args[1]]; ok {
 			os.Exit(role(os.Args[2:]))

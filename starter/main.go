@@ -12,10 +12,12 @@ import (
 
 	"golang.org/x/term"
 
+	"immtrail/dqa/extract"
 	"immtrail/starter/cli"
 )
 
 func main() {
+	extract.Serve() // ends here in the child that reads a spreadsheet or a document
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	home, _ := os.UserHomeDir() // without one ~/.config is not searched
 	code := cli.Run(ctx, cli.Env{

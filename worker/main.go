@@ -15,11 +15,13 @@ import (
 	"syscall"
 
 	"immtrail/config"
+	"immtrail/dqa/extract"
 	"immtrail/internal/buildid"
 	"immtrail/worker/service"
 )
 
 func main() {
+	extract.Serve() // ends here in the child that reads a spreadsheet or a document
 	file := flag.String("config", "", "file of settings")
 	version := flag.Bool("version", false, "print the build and end")
 	flag.Parse()

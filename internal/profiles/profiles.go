@@ -1,5 +1,6 @@
 // Package profiles loads the registry's profile with the files that lie above
 // it, the same way for worker and starter: <dir>/texas.yaml for everybody,
+// <dir>/mappings.yaml for layouts of reports that were learnt,
 // <dir>/practices/<practice>.yaml for one practice, and <dir>/letters/*.txt.
 //
 // It must not hold values of its own: those are data of registry/texas.
@@ -19,6 +20,9 @@ import (
 // File is the name of the file of overrides for every practice.
 const File = "texas.yaml"
 
+// MappingsFile is the name of the file of learnt layouts of reports.
+const MappingsFile = "mappings.yaml"
+
 // Dir is the folder of overrides; empty means the built-in profile only.
 type Dir string
 
@@ -33,7 +37,7 @@ func (d Dir) Load(practice string) (*texas.Loaded, error) {
 	if _, err := os.Stat(string(d)); err != nil {
 		return nil, registry.Errorf(registry.Missing, "profile", "the folder %s cannot be read (profile.dir)", string(d))
 	}
-	names := []string{File}
+	names := []string{File, MappingsFile}
 	if practice != "" {
 		if err := registry.CheckID("practice", practice); err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -22,6 +23,17 @@ func builtinMappings() ([]registry.ReportMapping, error) {
 		return nil, registry.Errorf(registry.Invalid, "profile texas", "mappings.yaml: %w", err)
 	}
 	return ms, nil
+}
+
+// MappingFault says why m cannot be used, or returns "".
+func MappingFault(m registry.ReportMapping) string { return mappingFault(m) }
+
+// HeaderPattern writes a header's text as mappings compare it: lower case, runs
+// of everything but letters, digits and "*" made one blank.
+func HeaderPattern(header string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(header), func(r rune) bool {
+		return r != '*' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}), " ")
 }
 
 // mappingFault says why m cannot be used, or returns "".

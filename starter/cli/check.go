@@ -36,7 +36,7 @@ Exit code 0: no errors (warnings do not count); 1: errors found.`,
   starter check batch.hl7 --for production --practice sunrise-plano.yaml
   starter check batch.hl7 --output csv > findings.csv`,
 		Args:        cobra.ExactArgs(1),
-		Annotations: map[string]string{annotationCSV: "yes"},
+		Annotations: map[string]string{annotationOutputs: "text,json,csv"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.check(cmd.Context(), args[0], o)
 		},

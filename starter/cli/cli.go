@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -215,11 +216,14 @@ Exit codes: 0 done, 1 refused or errors found, 2 wrong usage, 3 could not.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			csvAllowed := cmd.Annotations[annotationCSV] != ""
-			if a.output != outputText && a.output != outputJSON && (a.output != outputCSV || !csvAllowed) {
+			allowed := cmd.Annotations[annotationOutputs]
+			if allowed == "" {
+				allowed = outputText + "," + outputJSON
+			}
+			if formats := strings.Split(allowed, ","); !slices.Contains(formats, a.output) {
 				asked := a.output
 				a.output = outputText
-				return misused("--output %s: this command prints text or json", asked)
+				return misused("--output %s: this command prints %s", asked, strings.Join(formats, ", "))
 			}
 			return nil
 		},
@@ -244,8 +248,9 @@ Exit codes: 0 done, 1 refused or errors found, 2 wrong usage, 3 could not.`,
 	return root
 }
 
-// annotationCSV marks commands that also print csv.
-const annotationCSV = "csv"
+// annotationOutputs lists the formats of commands that print more than text and
+// json.
+const annotationOutputs = "outputs"
 
 type group struct {
 	id, title string

@@ -12,8 +12,9 @@ import (
 )
 
 func (a *app) reportCommand() *cobra.Command {
-	return folder("report", "Import and list the registry's reports",
-		"  starter report list\n  starter report import dqa.csv --connection dshs", a.reportImport(), a.reportList())
+	return folder("report", "Read, learn, import and list the registry's reports",
+		"  starter report read dqa.xlsx\n  starter report import dqa.csv --connection dshs\n  starter report list",
+		a.reportRead(), a.reportLearn(), a.reportImport(), a.reportList())
 }
 
 // importedReport is what `report import --output json` prints.
@@ -36,8 +37,8 @@ func (a *app) reportImport() *cobra.Command {
 	var connection string
 	cmd := &cobra.Command{
 		Use: "import FILE", Short: "Take in a report that came by another way, such as by email", Args: cobra.ExactArgs(1),
-		Long: `Takes in a report that the registry gave you by hand: acknowledgements (HL7) or a
-delimited report. It is kept in the file store, matched with what was sent, and
+		Long: `Takes in a report that the registry gave you by hand: acknowledgements (HL7),
+delimited text, XLSX, HTML or PDF. It is kept in the file store, matched with what was sent, and
 opens or closes errors just as a fetched one does. The same report again changes
 nothing.`,
 		Example: "  starter report import dqa-2026-03.csv --connection dshs",
@@ -119,7 +120,10 @@ func (a *app) reports(ctx context.Context, store *db.Store) (*activities.Reports
 	return &activities.Reports{
 		DB: store, Vault: vault, Dialer: w.Dialer(),
 		Connections: activities.Connections{DB: store, Secret: w.Secret, Now: a.now}, Profiles: w.Profiles(),
-		Catalogue: loaded.Catalogue, Mappings: loaded.Mappings, Clock: a.env.Now,
+		Known: func() (activities.ReportKnowledge, error) {
+			return activities.ReportKnowledge{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings}, nil
+		},
+		Clock: a.env.Now,
 	}, nil
 }
 
@@ -167,7 +171,7 @@ func (a *app) tellFiles(ctx context.Context, out importedReport) {
 
 func (s *screen) imported(r importedReport) {
 	if r.Unreadable {
-		s.line("%s: nothing here understands it. It is kept as it came; show its layout to whoever looks after your texas.yaml (mappings).", r.Report)
+		s.line("%s: nothing here understands it. It is kept as it came; teach its layout: starter report learn FILE.", r.Report)
 		return
 	}
 	again := ""

@@ -16,6 +16,7 @@ import (
 	"immtrail/config"
 	"immtrail/db"
 	"immtrail/internal/buildid"
+	"immtrail/internal/profiles"
 	"immtrail/internal/temporalconn"
 	"immtrail/internal/wire"
 	"immtrail/registry"
@@ -191,33 +192,44 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 	})
 	workflows.Register(w)
 	now := activities.Clock(time.Now)
-	profiles, dialer := r.wire.Profiles(), transfer.NewPool(r.wire.Dialer())
+	values, dialer := r.wire.Profiles(), transfer.NewPool(r.wire.Dialer())
 	r.closers = append(r.closers, func() { _ = dialer.Close() })
 	connections := activities.Connections{DB: r.store, Secret: r.wire.Secret, Now: now}
 	files := &activities.Files{
-		DB: r.store, Vault: r.vault, Outbox: r.cfg.Outbox.Dir, Profiles: profiles, Clock: now, Stable: r.cfg.Outbox.Stable,
+		DB: r.store, Vault: r.vault, Outbox: r.cfg.Outbox.Dir, Profiles: values, Clock: now, Stable: r.cfg.Outbox.Stable,
 	}
 	for _, a := range []any{
 		files,
-		&activities.Practices{DB: r.store, Profiles: profiles, Clock: now},
+		&activities.Practices{DB: r.store, Profiles: values, Clock: now},
 		&activities.Deliveries{
-			DB: r.store, Vault: r.vault, Dialer: dialer, Connections: connections, Profiles: profiles, Clock: now,
+			DB: r.store, Vault: r.vault, Dialer: dialer, Connections: connections, Profiles: values, Clock: now,
 		},
 		&activities.Reports{
-			DB: r.store, Vault: r.vault, Dialer: dialer, Connections: connections, Profiles: profiles,
-			Catalogue: r.profile.Catalogue, Mappings: r.profile.Mappings, Clock: now,
+			DB: r.store, Vault: r.vault, Dialer: dialer, Connections: connections, Profiles: values,
+			Known: reportKnowledge(values), Clock: now,
 		},
 		&activities.Notices{
-			DB: r.store, Sender: mail, Letters: r.letters, Profiles: profiles, Catalogue: r.profile.Catalogue,
+			DB: r.store, Sender: mail, Letters: r.letters, Profiles: values, Catalogue: r.profile.Catalogue,
 			From: r.wire.Sender(), Domain: r.wire.MessageIDDomain(), Clock: now,
 		},
-		&activities.Watches{DB: r.store, Profiles: profiles, Clock: now},
+		&activities.Watches{DB: r.store, Profiles: values, Clock: now},
 		&activities.Histories{DB: r.store, Files: files, Clock: now},
 		&activities.Schedules{Client: r.client, TaskQueue: r.cfg.Temporal.TaskQueue},
 	} {
 		w.RegisterActivity(a)
 	}
 	return w, nil
+}
+
+// reportKnowledge reads the files of overrides each time that it is asked.
+func reportKnowledge(dir profiles.Dir) func() (activities.ReportKnowledge, error) {
+	return func() (activities.ReportKnowledge, error) {
+		loaded, err := dir.Load("")
+		if err != nil {
+			return activities.ReportKnowledge{}, err
+		}
+		return activities.ReportKnowledge{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings}, nil
+	}
 }
 
 func hostname() string {
