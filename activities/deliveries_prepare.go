@@ -11,6 +11,7 @@ import (
 	"io"
 	"time"
 
+	"immtrail/conformance"
 	"immtrail/db"
 	"immtrail/hl7"
 	"immtrail/registry"
@@ -55,13 +56,30 @@ func (a *Deliveries) prepare(ctx context.Context, in PrepareDeliveryInput) (Prep
 		ContentDigest: out.content, Digest: out.object.SHA256, VaultKey: out.object.Key, Size: out.object.Size,
 		Messages: out.messages, Held: out.held, At: date,
 		Name: func(seq int64) (string, error) {
-			return registry.RemoteName(profile.File, practice, file.Lane, inZone(date, practice.Zone), seq)
+			return remoteName(profile, practice, file.Lane, inZone(date, practice.Zone), seq)
 		},
 	})
 	if err != nil {
 		return PreparedDelivery{}, err
 	}
 	return prepared(d, already), nil
+}
+
+// remoteName makes the name of a file at the registry and has it judged (F-01),
+// once and for all: the name is kept with the delivery. Kind NotAllowed where it
+// may not be used, with the setting and the remedy.
+func remoteName(profile *registry.Profile, practice *registry.Practice, lane registry.Lane, date time.Time, seq int64) (string, error) {
+	name, err := registry.RemoteName(profile.File, practice, lane, date, seq)
+	if err != nil {
+		return "", registry.Errorf(registry.NotAllowed, opPrepare, "file.name_template: %w", err)
+	}
+	for _, f := range conformance.RemoteName(profile, practice, lane, name) {
+		if f.Severity == registry.SeverityError {
+			rule, _ := conformance.Lookup(f.Rule)
+			return "", registry.Errorf(registry.NotAllowed, opPrepare, "%s: %s %s", f.Rule, rule.Says, rule.Remedy)
+		}
+	}
+	return name, nil
 }
 
 func prepared(d db.Delivery, already bool) PreparedDelivery {
@@ -79,7 +97,7 @@ func deliverable(file db.File, in PrepareDeliveryInput) error {
 		return registry.Errorf(registry.Missing, opPrepare, "the bytes of %s were destroyed after their retention", file.ID)
 	case file.Check == nil:
 		return registry.Errorf(registry.NotAllowed, opPrepare, "%s was not checked", file.ID)
-	case file.Check.HoldFile:
+	case file.Check.HoldFile && file.Anyway == nil:
 		return registry.Errorf(registry.NotAllowed, opPrepare, "our checker does not let %s go", file.ID)
 	}
 	return nil

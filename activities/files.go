@@ -98,7 +98,14 @@ type CheckFileInput struct {
 // CheckFileResult is the verdict in numbers.
 type CheckFileResult struct {
 	Summary registry.CheckSummary `json:"summary"`
+	// Anyway is the person who sends the file in spite of the verdict; empty
+	// where nobody does.
+	Anyway string `json:"anyway,omitempty"`
 }
+
+// Refused reports whether the file stays here: our checker does not let it go
+// and nobody sends it in spite of that.
+func (r CheckFileResult) Refused() bool { return r.Summary.HoldFile && r.Anyway == "" }
 
 // CheckFile streams the file through the checker and stores findings and
 // messages (with sealed patient references) in one transaction; checking again
@@ -106,7 +113,16 @@ type CheckFileResult struct {
 func (a *Files) CheckFile(ctx context.Context, in CheckFileInput) (CheckFileResult, error) {
 	defer beat(ctx, nil)()
 	summary, err := a.check(ctx, in)
-	return CheckFileResult{Summary: summary}, fail(ctx, err)
+	if err != nil {
+		return CheckFileResult{}, fail(ctx, err)
+	}
+	// After the check: whoever decided meanwhile is heard.
+	file, err := a.DB.File(ctx, in.File.ID)
+	result := CheckFileResult{Summary: summary}
+	if err == nil && file.Anyway != nil {
+		result.Anyway = file.Anyway.By
+	}
+	return result, fail(ctx, err)
 }
 
 // SettleFileInput records what became of a file.

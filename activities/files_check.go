@@ -31,10 +31,19 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 	if err != nil {
 		return registry.CheckSummary{}, err
 	}
-	rules := conformance.Options{Lane: in.Lane, Now: in.date(a.Clock), Profile: profile, Practice: practice, Codes: a.Codes}
+	changed, err := a.changedRules(ctx, in.Practice)
+	if err != nil {
+		return registry.CheckSummary{}, err
+	}
+	rules := conformance.Options{
+		Lane: in.Lane, Now: in.date(a.Clock), Profile: regraded(profile, changed), Practice: practice, Codes: a.Codes,
+		MaxFindings: findingsKept,
+	}
 	var summary registry.CheckSummary
 	err = a.DB.SaveCheck(ctx, in.Practice, file.ID, func(w *db.CheckWriter) (db.CheckResult, error) {
 		result, err := a.judge(ctx, file.VaultKey, rules, w)
+		result.Changed = changed
+		result.Summary.Changed, result.Summary.ChangedRules = changed[:min(len(changed), changedShown)], len(changed)
 		summary = result.Summary
 		return result, err
 	})
@@ -42,6 +51,36 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 		return registry.CheckSummary{}, err
 	}
 	return summary, nil
+}
+
+// findingsKept is how many findings of each rule a check keeps; the counts are
+// exact beyond it.
+const findingsKept = 1000
+
+// changedShown bounds what of the changed rules goes into history.
+const changedShown = 10
+
+// changedRules are the rules that persons graded anew for a practice.
+func (a *Files) changedRules(ctx context.Context, practice string) ([]registry.RuleGrade, error) {
+	grades, err := a.DB.RuleGrades(ctx, practice)
+	if err != nil {
+		return nil, err
+	}
+	changed := make([]registry.RuleGrade, len(grades))
+	for i, g := range grades {
+		changed[i] = registry.RuleGrade{Rule: g.Rule, Grade: g.Grade, By: g.By}
+	}
+	return changed, nil
+}
+
+// regraded is the profile with the persons' grades above its own.
+func regraded(profile *registry.Profile, changed []registry.RuleGrade) *registry.Profile {
+	if len(changed) == 0 {
+		return profile
+	}
+	out := *profile
+	out.Rules.Grades = conformance.Regrade(profile.Rules.Grades, changed)
+	return &out
 }
 
 // judge streams the file through the checker into w. A writer that cannot go
@@ -67,11 +106,38 @@ func (a *Files) judge(ctx context.Context, vaultKey string, rules conformance.Op
 		w.Message(checkedMessage(m))
 		stop()
 	}
-	result, err := conformance.Check(ctx, src, rules)
+	result, err := conformance.CheckWithPast(ctx, src, rules, func(_ context.Context, batch []conformance.MessageFact) ([]conformance.SentBefore, error) {
+		return sentBefore(w, batch)
+	})
 	if err != nil {
 		return db.CheckResult{}, err
 	}
 	return db.CheckResult{Summary: result.CheckSummary, Counts: result.Counts, At: rules.Now}, nil
+}
+
+// sentBefore asks what the same sending system sent before. A repeat of what was
+// sent is a repeat, even where the control ID once stood for something else too.
+func sentBefore(w *db.CheckWriter, batch []conformance.MessageFact) ([]conformance.SentBefore, error) {
+	asked := make([]db.CheckedMessage, len(batch))
+	for i, m := range batch {
+		asked[i] = db.CheckedMessage{
+			ControlID: m.ControlID, SendingApp: m.SendingApp, SendingFacility: m.SendingFacility, Content: m.Content,
+		}
+	}
+	before, err := w.SentBefore(asked)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]conformance.SentBefore, len(before))
+	for i, b := range before {
+		switch {
+		case b.Same:
+			out[i] = conformance.SentSame
+		case b.Other:
+			out[i] = conformance.SentOther
+		}
+	}
+	return out, nil
 }
 
 // checkedMessage is m as the database keeps it; who the patient is goes in to
@@ -80,6 +146,7 @@ func checkedMessage(m conformance.MessageFact) db.CheckedMessage {
 	out := db.CheckedMessage{
 		Ordinal: m.Ordinal, ControlID: m.ControlID, SendingApp: m.SendingApp, SendingFacility: m.SendingFacility,
 		Site: m.Site, Outcome: m.Outcome, Held: m.Held, Offset: m.Offset, Length: m.Length,
+		Content: m.Content,
 	}
 	if m.Patient != (conformance.PatientRef{}) {
 		out.Patient, _ = json.Marshal(m.Patient) // strings only: it cannot fail

@@ -35,6 +35,8 @@ func judgeFile(f db.TestFile) (counts, waits bool, because string) {
 	switch {
 	case f.State == registry.FileDropped && !f.Delivered:
 		return false, false, "given up, or its content was delivered before"
+	case f.Anyway != "" && f.Delivered:
+		return false, false, "sent by " + f.Anyway + " in spite of our check"
 	case f.State == registry.FileRefused:
 		return false, false, "refused by our checker: " + countOf(f.Errors, "error")
 	case !f.Checked:

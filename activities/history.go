@@ -168,7 +168,11 @@ func (d *draft) add(ctx context.Context, source db.HistorySource) error {
 // each day must not read years of records each day.
 func (d *draft) check(ctx context.Context, file registry.FileRef) error {
 	known, err := d.DB.File(ctx, file.ID)
-	if err != nil || known.Check != nil && known.Check.RuleSet == conformance.Version(d.Files.Codes) {
+	if err != nil {
+		return err
+	}
+	changed, err := d.Files.changedRules(ctx, d.in.Practice)
+	if err != nil || known.Check != nil && known.Check.RuleSet == conformance.Version(d.Files.Codes) && slices.Equal(known.Changed, changed) {
 		return err
 	}
 	_, err = d.Files.check(ctx, CheckFileInput{Scope: d.in.Scope, File: file, Lane: registry.LaneHistorical})

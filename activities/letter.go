@@ -157,6 +157,9 @@ func letterFile(f db.LetterFile) registry.LetterFile {
 	case f.Delivered == nil:
 		out.Result = "not sent"
 	}
+	if f.Anyway != "" && f.Delivered != nil {
+		out.Result += fmt.Sprintf(" (sent by %s in spite of %s that our check found)", f.Anyway, amount(f.Errors, "error", "errors"))
+	}
 	if f.Answered != nil {
 		out.Report = f.Answered.Format(time.DateOnly)
 	}

@@ -37,6 +37,8 @@ type Reports struct {
 type ReportKnowledge struct {
 	Catalogue map[string]registry.CatalogueEntry
 	Mappings  []registry.ReportMapping
+	// Foretold says which rules of our checker foretell which codes.
+	Foretold []registry.Foretold
 }
 
 // ListReportsInput names the connection to look at. Scope.Practice is empty: a
@@ -279,8 +281,13 @@ func (a *Reports) importReport(ctx context.Context, in ImportReportInput) (Impor
 	if err != nil {
 		return out, err
 	}
+	told, err := a.Known()
+	if err != nil {
+		return out, err
+	}
 	report, err := a.DB.ImportReport(ctx, db.ReportImport{
 		ReportID: in.ReportID, At: in.date(a.Clock), BadOnly: badOnly,
+		Foretold: told.Foretold, Unforetold: told.unforetold(), FindingsKept: findingsKept,
 		Read: func(emit func(registry.ReportItem) error) (db.ReportNames, error) {
 			return a.read(ctx, stored.VaultKey, emit)
 		},
@@ -294,6 +301,23 @@ func (a *Reports) importReport(ctx context.Context, in ImportReportInput) (Impor
 	}
 	out.Files, out.More, err = a.answered(ctx, in.ReportID, "", maxAnswered)
 	return out, err
+}
+
+// unforetold are the harmless codes that no rule is known for: they tell what
+// the registry has, not what we missed.
+func (k ReportKnowledge) unforetold() []string {
+	known := map[string]bool{}
+	for _, f := range k.Foretold {
+		known[f.Key] = true
+	}
+	var codes []string
+	for code, entry := range k.Catalogue {
+		if entry.Harmless && !known[code] {
+			codes = append(codes, code)
+		}
+	}
+	slices.Sort(codes)
+	return codes
 }
 
 // maxNames bounds how many names of our files are taken from one report.

@@ -26,7 +26,7 @@ func (b *bundle) reports(t *testing.T) *activities.Reports {
 	return &activities.Reports{
 		DB: b.db, Vault: b.vault, Dialer: b.deliveries.Dialer, Connections: b.deliveries.Connections, Profiles: b,
 		Known: func() (activities.ReportKnowledge, error) {
-			return activities.ReportKnowledge{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings}, nil
+			return activities.ReportKnowledge{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings, Foretold: loaded.Foretold}, nil
 		},
 		Clock: func() time.Time { return b.now },
 	}

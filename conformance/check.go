@@ -44,6 +44,8 @@ type Options struct {
 	// OnFinding is called for each finding in the order of the file, always on
 	// the caller's goroutine. May be nil.
 	OnFinding func(registry.Finding)
+	// Contents asks for the digests of messages ([MessageFact.Content]).
+	Contents bool
 	// OnMessage is called for each message after its findings, on the caller's
 	// goroutine. May be nil.
 	OnMessage func(MessageFact)

@@ -29,10 +29,15 @@ type MessageFact struct {
 	Held bool
 	// Errors and Warnings are the message's own.
 	Errors, Warnings int
-	// Offset and Length are where the message lies in the file, byte for byte.
+	// Offset and Length are where the message lies in the file, byte for byte;
+	// Line is its first line, from 1.
 	Offset, Length int64
-	Doses          []DoseFact
-	Patient        PatientRef
+	Line           int
+	// Content is the digest of what the message says ([Options.Contents]). It is
+	// made of patient data: only a keyed digest of it may be kept.
+	Content [32]byte `json:"-"`
+	Doses   []DoseFact
+	Patient PatientRef
 }
 
 // DoseFact is one order group (ORC, RXA and what belongs to them).

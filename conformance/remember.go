@@ -64,7 +64,10 @@ func (c *checker) fact(u *hl7.Unit, r *unitResult) MessageFact {
 		ReceivingApp: text(msh.Component(5, 1), 200), ReceivingFacility: text(msh.Component(6, 1), 200),
 		SendingOrganization: text(msh.Component(22, 1), 200),
 		Sent:                m.sent.String(), Site: m.site,
-		Offset: u.Offset, Length: int64(len(u.Raw())),
+		Offset: u.Offset, Length: int64(len(u.Raw())), Line: u.Line,
+	}
+	if c.in.Contents {
+		f.Content = contentOf(u)
 	}
 	if m.pid != nil {
 		name := m.pid.Rep(5)

@@ -120,7 +120,9 @@ func (s *Store) PrepareDelivery(ctx context.Context, n NewDelivery) (d Delivery,
 		}
 		if len(same) > 0 {
 			d = same[0]
-			already, err = sameContent(op, n, d)
+			if already, err = sameContent(op, n, d); already {
+				return duplicate(ctx, tx, n, d)
+			}
 			return err
 		}
 		d, err = insertDelivery(ctx, tx, n)

@@ -90,7 +90,10 @@ func (s *Store) Published(ctx context.Context, practice, id string, at time.Time
 		}
 		_, err = tx.Exec(ctx, `update deliveries set state = 'renamed', sent_at = @at where id = @id`,
 			pgx.NamedArgs{"id": id, "at": at})
-		return err
+		if err != nil {
+			return err
+		}
+		return rememberSent(ctx, tx, d.FileID)
 	})
 }
 
@@ -116,6 +119,9 @@ func (s *Store) Confirm(
 			where id = @id returning `+deliveryColumns,
 			pgx.NamedArgs{"id": id, "practice": practice, "how": how, "by": by.Name, "at": at})
 		if err != nil {
+			return err
+		}
+		if err := rememberSent(ctx, tx, d.FileID); err != nil {
 			return err
 		}
 		_, err = record(ctx, tx, event{

@@ -120,11 +120,13 @@ func (s *Store) Events(ctx context.Context, q EventQuery) ([]Event, error) {
 	if err != nil {
 		return nil, fault(op, err)
 	}
-	events, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Event, error) {
-		var e Event
-		err := row.Scan(&e.ID, &e.Key, &e.Practice, &e.Site, &e.Kind, &e.From, &e.To,
-			&e.By.Name, &e.By.Via, &e.By.Claimed, &e.Reason, &e.Detail, &e.At, &e.RecordedAt)
-		return e, err
-	})
+	events, err := pgx.CollectRows(rows, scanEvent)
 	return events, fault(op, err)
+}
+
+func scanEvent(row pgx.CollectableRow) (Event, error) {
+	var e Event
+	err := row.Scan(&e.ID, &e.Key, &e.Practice, &e.Site, &e.Kind, &e.From, &e.To,
+		&e.By.Name, &e.By.Via, &e.By.Claimed, &e.Reason, &e.Detail, &e.At, &e.RecordedAt)
+	return e, err
 }

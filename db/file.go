@@ -65,6 +65,11 @@ func (s *Store) StageFile(ctx context.Context, f NewFile) (Staged, error) {
 			return err
 		}
 		out.Known = !fresh
+		if out.Known {
+			if err := cameAgain(ctx, tx, f, out.File.ID); err != nil {
+				return err
+			}
+		}
 		_, err = tx.Exec(ctx, `
 			insert into arrivals (practice, lane, token, file_id, known, source_name, at)
 			values (@practice, @lane, @token, @file, @known, @name, @at)
@@ -159,21 +164,33 @@ type File struct {
 	SettledAt, ReleasedAt, CheckedAt *time.Time
 	// Check is what the last check came to; nil before the first.
 	Check *registry.CheckSummary
+	// Changed are all rules that persons had graded anew for that check.
+	Changed []registry.RuleGrade
+	// Anyway is who sends the file in spite of our verdict; nil where nobody does.
+	Anyway *Anyway
 }
 
 const fileColumns = `id, practice, lane, digest, size, vault_key, state, staged_at, settled_at, released_at, checked_at,
 	coalesce(outcome, ''), coalesce(error_free, false), coalesce(hold_file, false), coalesce(messages, 0),
 	coalesce(doses, 0), coalesce(held, 0), coalesce(errors, 0), coalesce(warnings, 0), coalesce(infos, 0),
-	coalesce(top, '[]'), coalesce(rule_set, '')`
+	coalesce(top, '[]'), coalesce(rule_set, ''), rules_changed,
+	coalesce(anyway_by, ''), coalesce(anyway_reason, ''), anyway_at`
 
 func scanFile(row pgx.CollectableRow) (File, error) {
 	var f File
 	var c registry.CheckSummary
+	var anyway Anyway
+	var anywayAt *time.Time
 	err := row.Scan(&f.ID, &f.Practice, &f.Lane, &f.Digest, &f.Size, &f.VaultKey, &f.State, &f.StagedAt,
 		&f.SettledAt, &f.ReleasedAt, &f.CheckedAt, &c.Outcome, &c.ErrorFree, &c.HoldFile, &c.Messages,
-		&c.Doses, &c.Held, &c.Errors, &c.Warnings, &c.Infos, &c.Top, &c.RuleSet)
+		&c.Doses, &c.Held, &c.Errors, &c.Warnings, &c.Infos, &c.Top, &c.RuleSet, &f.Changed, &anyway.By, &anyway.Reason, &anywayAt)
 	if f.CheckedAt != nil {
+		c.Changed, c.ChangedRules = shortGrades(f.Changed), len(f.Changed)
 		f.Check = &c
+	}
+	if anywayAt != nil {
+		anyway.At = *anywayAt
+		f.Anyway = &anyway
 	}
 	return f, err
 }

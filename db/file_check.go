@@ -21,6 +21,9 @@ type CheckedMessage struct {
 	// Patient is what staff need to find the patient, in clear; it is sealed
 	// here. Nil where there is none.
 	Patient []byte
+	// Content is the digest of what the message says; only its keyed digest is
+	// kept.
+	Content [32]byte
 	// Offset and Length in bytes.
 	Offset, Length int64
 	Doses          []CheckedDose
@@ -40,6 +43,9 @@ type CheckedDose struct {
 type CheckResult struct {
 	Summary registry.CheckSummary
 	Counts  []registry.RuleCount
+	// Changed are all rules that persons had graded anew; the summary names the
+	// first of them only.
+	Changed []registry.RuleGrade
 	At      time.Time
 }
 
@@ -54,6 +60,7 @@ type CheckWriter struct {
 	sealer   *Sealer
 	practice string
 	file     string
+	lane     registry.Lane
 	messages []CheckedMessage
 	findings []registry.Finding
 	found    int // findings written before those in the slice
@@ -85,8 +92,8 @@ func (s *Store) SaveCheck(
 	ctx context.Context, practice, fileID string, check func(w *CheckWriter) (CheckResult, error),
 ) error {
 	return s.tx(ctx, "save check", func(tx pgx.Tx) error {
-		_, err := value[string](ctx, tx, `
-			select id from files where id = @id and practice = @practice for update`,
+		lane, err := value[registry.Lane](ctx, tx, `
+			select lane from files where id = @id and practice = @practice for update`,
 			pgx.NamedArgs{"id": fileID, "practice": practice})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return noFile(fileID)
@@ -104,7 +111,7 @@ func (s *Store) SaveCheck(
 				return err
 			}
 		}
-		w := &CheckWriter{ctx: ctx, tx: tx, sealer: s.sealer, practice: practice, file: fileID}
+		w := &CheckWriter{ctx: ctx, tx: tx, sealer: s.sealer, practice: practice, file: fileID, lane: lane}
 		result, err := check(w)
 		if w.err != nil {
 			return w.err
@@ -126,6 +133,10 @@ func finishCheck(ctx context.Context, tx pgx.Tx, fileID string, r CheckResult) e
 	if c.Top == nil {
 		c.Top = []registry.RuleCount{}
 	}
+	changed := r.Changed
+	if changed == nil {
+		changed = []registry.RuleGrade{}
+	}
 	if _, err := tx.Exec(ctx, `delete from messages where file_id = @id and ordinal > @last`,
 		pgx.NamedArgs{"id": fileID, "last": c.Messages}); err != nil {
 		return err
@@ -140,12 +151,12 @@ func finishCheck(ctx context.Context, tx pgx.Tx, fileID string, r CheckResult) e
 	_, err := tx.Exec(ctx, `
 		update files set checked_at = @at, outcome = @outcome, error_free = @error_free, hold_file = @hold_file,
 			messages = @messages, doses = @doses, held = @held, errors = @errors, warnings = @warnings,
-			infos = @infos, top = @top, rule_set = @rule_set
+			infos = @infos, top = @top, rule_set = @rule_set, rules_changed = @changed
 		where id = @id`,
 		pgx.NamedArgs{
 			"id": fileID, "at": r.At, "outcome": c.Outcome, "error_free": c.ErrorFree, "hold_file": c.HoldFile,
 			"messages": c.Messages, "doses": c.Doses, "held": c.Held, "errors": c.Errors, "warnings": c.Warnings,
-			"infos": c.Infos, "top": c.Top, "rule_set": c.RuleSet,
+			"infos": c.Infos, "top": c.Top, "rule_set": c.RuleSet, "changed": changed,
 		})
 	return err
 }
@@ -163,26 +174,29 @@ func (w *CheckWriter) flushMessages() {
 	apps, facilities, sites := make([]string, n), make([]string, n), make([]string, n)
 	outcomes, held, patients := make([]string, n), make([]bool, n), make([][]byte, n)
 	offsets, lengths := make([]int64, n), make([]int64, n)
+	systems, contents := make([][]byte, n), make([][]byte, n)
 	for i, m := range batch {
 		ordinals[i], controls[i] = int32(m.Ordinal), m.ControlID
 		apps[i], facilities[i], sites[i] = m.SendingApp, m.SendingFacility, m.Site
 		outcomes[i], held[i], patients[i] = string(m.Outcome), m.Held, w.sealer.Seal(m.Patient)
 		offsets[i], lengths[i] = m.Offset, m.Length
+		systems[i], contents[i] = w.sentKeys(m)
 	}
 	_, w.err = w.tx.Exec(w.ctx, `
 		insert into messages (file_id, ordinal, control_id, sending_app, sending_facility, site, outcome, held,
-			patient, byte_offset, byte_length)
+			patient, byte_offset, byte_length, control_key, content_key)
 		select @id, u.* from unnest(@ordinals::integer[], @controls::text[], @apps::text[], @facilities::text[],
 			@sites::text[], @outcomes::text[], @held::boolean[], @patients::bytea[], @offsets::bigint[],
-			@lengths::bigint[]) u
+			@lengths::bigint[], @systems::bytea[], @contents::bytea[]) u
 		on conflict (file_id, ordinal) do update set control_id = excluded.control_id,
 			sending_app = excluded.sending_app, sending_facility = excluded.sending_facility,
 			site = excluded.site, outcome = excluded.outcome, held = excluded.held, patient = excluded.patient,
-			byte_offset = excluded.byte_offset, byte_length = excluded.byte_length`,
+			byte_offset = excluded.byte_offset, byte_length = excluded.byte_length,
+			control_key = excluded.control_key, content_key = excluded.content_key`,
 		pgx.NamedArgs{
 			"id": w.file, "ordinals": ordinals, "controls": controls, "apps": apps, "facilities": facilities,
 			"sites": sites, "outcomes": outcomes, "held": held, "patients": patients, "offsets": offsets,
-			"lengths": lengths,
+			"lengths": lengths, "systems": systems, "contents": contents,
 		})
 	if w.err == nil {
 		w.copyDoses(batch)

@@ -17,6 +17,8 @@ type TestFile struct {
 	// Checked, ErrorFree and Errors are our checker's verdict.
 	Checked, ErrorFree bool
 	Errors             int
+	// Anyway is who sends it in spite of our verdict; empty where nobody does.
+	Anyway string
 	// Delivered says that a delivery of it was confirmed.
 	Delivered bool
 	// Sent messages, how many of them the registry has answered, and how many
@@ -33,7 +35,7 @@ func (s *Store) TestFiles(ctx context.Context, practice string) ([]TestFile, err
 			where practice = @practice and kind = 'phase' and detail->>'event' = 'changes-needed'
 		)
 		select f.id, f.state, f.checked_at is not null as checked, coalesce(f.error_free, false) as error_free,
-			coalesce(f.errors, 0) as errors,
+			coalesce(f.errors, 0) as errors, coalesce(f.anyway_by, '') as anyway,
 			exists (select 1 from deliveries d where d.file_id = f.id and d.state = 'confirmed') as delivered,
 			coalesce(m.sent, 0) as sent, coalesce(m.answered, 0) as answered, coalesce(m.bad, 0) as bad
 		from files f
@@ -90,6 +92,9 @@ func (s *Store) ReleaseFile(
 		}
 		tag, err := tx.Exec(ctx, `update files f set released_at = @at where f.id = @id and `+releasable, args)
 		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		if err := forgetSent(ctx, tx, id); err != nil {
 			return err
 		}
 		for _, key := range keys {

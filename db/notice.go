@@ -107,6 +107,8 @@ type LetterFile struct {
 	Delivered  *time.Time    `db:"delivered"`
 	Doses      int           `db:"doses"`
 	Errors     int           `db:"errors"`
+	// Anyway is who sent it in spite of our verdict; empty where nobody did.
+	Anyway string `db:"anyway"`
 	Answer
 	// Answered is when the last report spoke of it.
 	Answered *time.Time `db:"answered"`
@@ -114,7 +116,8 @@ type LetterFile struct {
 
 const letterFileSQL = `
 	select f.id, f.lane, f.state, coalesce(d.remote_name, '') as remote_name, d.confirmed_at as delivered,
-		coalesce(f.doses, 0) as doses, coalesce(f.errors, 0) as errors, a.*
+		coalesce(f.doses, 0) as doses, coalesce(f.errors, 0) as errors,
+		coalesce(f.anyway_by, '') as anyway, a.*
 	from files f
 	left join lateral (
 		select remote_name, confirmed_at from deliveries

@@ -20,6 +20,13 @@ type ReportImport struct {
 	// BadOnly are the practices whose registry lists bad records only: their
 	// messages that a report covers and does not name are not objected to.
 	BadOnly []string
+	// Foretold says which rules of ours are known to foretell which codes.
+	Foretold []registry.Foretold
+	// Unforetold are codes that say nothing about our verdict: harmless ones that
+	// no rule is known for.
+	Unforetold []string
+	// FindingsKept is how many findings of a rule a check keeps.
+	FindingsKept int
 	// Read reads the report's items in order and tells which files it named.
 	// An error of kind Invalid means that nothing understands the report.
 	Read func(emit func(registry.ReportItem) error) (ReportNames, error)
@@ -69,6 +76,9 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 			return err
 		}
 		if err := answerMessages(ctx, tx, out, in, names); err != nil {
+			return err
+		}
+		if err := comparePredictions(ctx, tx, in); err != nil {
 			return err
 		}
 		out, err = one[Report](ctx, tx, `

@@ -125,6 +125,15 @@ type RuleCount struct {
 	Count    int      `json:"count"`
 }
 
+// RuleGrade is a rule of the checker that a person graded anew.
+type RuleGrade struct {
+	// Rule is a rule's ID or a family: "P-06.future", "P-06".
+	Rule string `json:"rule"`
+	// Grade is off, info, warning or error.
+	Grade string `json:"grade"`
+	By    string `json:"by,omitempty"`
+}
+
 // CheckSummary is what a check of a file comes to; small enough for history.
 type CheckSummary struct {
 	// Outcome is the prediction for the file as a whole.
@@ -147,6 +156,10 @@ type CheckSummary struct {
 	Top []RuleCount `json:"top,omitempty"`
 	// RuleSet is the version of rules and code tables that judged.
 	RuleSet string `json:"rule_set"`
+	// Changed are the rules that persons had graded anew for the practice, at
+	// most ten; ChangedRules is how many there were.
+	Changed      []RuleGrade `json:"changed,omitempty"`
+	ChangedRules int         `json:"changed_rules,omitempty"`
 }
 
 // Confirmation says how a delivery was seen at the registry.

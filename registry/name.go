@@ -16,7 +16,7 @@ func RemoteName(f FileSettings, p *Practice, l Lane, date time.Time, seq int64) 
 	name := strings.NewReplacer(
 		"{org}", p.OrgCode,
 		"{iis}", p.IISID,
-		"{lane}", f.word(l),
+		"{lane}", f.Word(l),
 		"{date}", date.Format("20060102"),
 		"{time}", date.Format("150405"),
 		"{seq}", fmt.Sprintf("%06d", seq),
@@ -27,7 +27,8 @@ func RemoteName(f FileSettings, p *Practice, l Lane, date time.Time, seq int64) 
 	return name, nil
 }
 
-func (f FileSettings) word(l Lane) string {
+// Word is what {lane} becomes in the name of a file of lane l.
+func (f FileSettings) Word(l Lane) string {
 	switch l {
 	case LaneTest:
 		return f.TestWord

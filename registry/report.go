@@ -77,6 +77,17 @@ type CatalogueEntry struct {
 	Source string `json:"source,omitempty" yaml:"source,omitempty"`
 }
 
+// Foretold says which rule of our checker foretells what the registry says.
+type Foretold struct {
+	// Key is a code ("IEE-519") or, for what comes without one, segment and
+	// field ("OBX-14").
+	Key string `json:"key"`
+	// Rule is a rule's ID or a family; empty for what no file can show, such as
+	// a consent that is on file at the registry or not.
+	Rule   string `json:"rule,omitempty"`
+	Source string `json:"source,omitempty"`
+}
+
 // ReportItem is one thing that a report says about one record.
 type ReportItem struct {
 	// Ordinal is the position in the report, from 1.

@@ -45,3 +45,22 @@ func TestDetails(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(typed[1]), &pasted))
 	require.NoError(t, p.checkResolve(pasted), "what is to be pasted is accepted")
 }
+
+func TestVerdictNotes(t *testing.T) {
+	t.Parallel()
+	checked := activities.CheckFileResult{
+		Anyway: "Ana Example",
+		Summary: registry.CheckSummary{
+			HoldFile: true, ChangedRules: 3,
+			Changed: []registry.RuleGrade{{Rule: "P-06", Grade: "warning", By: "Max"}, {Rule: "R-10", Grade: "off", By: "Max"}},
+		},
+	}
+	f := &fileSubmission{process: &process{}, verdict: verdictNotes(checked)}
+	f.note("delivered as X.HL7")
+	require.Equal(t, []string{
+		"judged with 3 rules changed: P-06 warning (Max), R-10 off (Max), and 1 more",
+		"sent by Ana Example in spite of our check",
+		"delivered as X.HL7",
+	}, f.notes)
+	require.Empty(t, verdictNotes(activities.CheckFileResult{Anyway: "Ana Example"}), "a file that may go goes by itself")
+}

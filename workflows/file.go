@@ -3,6 +3,8 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
@@ -42,6 +44,7 @@ func FileSubmission(ctx workflow.Context, in FileSubmissionInput) (FileSubmissio
 	}
 	f := &fileSubmission{process: p, in: in}
 	hear(ctx, p, SignalReportImported, func(ReportImported) { f.reports++ })
+	hear(ctx, p, SignalFileSentAnyway, func(FileSentAnyway) { f.anyway = true })
 	if err := answer(ctx, QueryStatus, f.status); err != nil {
 		return FileSubmissionResult{}, err
 	}
@@ -55,14 +58,25 @@ type fileSubmission struct {
 	reports int
 	answer  activities.AnswerResult
 	first   bool
+	// anyway says that a person decided to send the file in spite of our check,
+	// perhaps while it was being refused.
+	anyway bool
+	// verdict is what stands in the details for good: rules that were changed,
+	// who sends the file anyway.
+	verdict []string
 }
 
 func (f *fileSubmission) run(ctx workflow.Context) (FileSubmissionResult, error) {
-	state, err := f.travel(ctx)
-	if err != nil {
-		return FileSubmissionResult{}, err
+	for {
+		state, err := f.travel(ctx)
+		if err != nil {
+			return FileSubmissionResult{}, err
+		}
+		if err := f.finish(ctx); err != nil || state != activities.FileRefused || !f.anyway {
+			return FileSubmissionResult{State: state, Answer: f.answer}, err
+		}
+		f.anyway = false
 	}
-	return FileSubmissionResult{State: state, Answer: f.answer}, f.finish(ctx)
 }
 
 func (f *fileSubmission) travel(ctx workflow.Context) (activities.FileState, error) {
@@ -75,7 +89,9 @@ func (f *fileSubmission) travel(ctx workflow.Context) (activities.FileState, err
 	if action == registry.ActionDrop {
 		return f.settle(ctx, activities.FileDropped)
 	}
-	if checked.Summary.HoldFile {
+	f.verdict = verdictNotes(checked)
+	f.note()
+	if checked.Refused() {
 		return f.refuse(ctx)
 	}
 	state, err := f.deliver(ctx)
@@ -87,6 +103,41 @@ func (f *fileSubmission) travel(ctx workflow.Context) (activities.FileState, err
 	}
 	return f.awaitReport(ctx)
 }
+
+// verdictNotes is what a person should know of a verdict besides its numbers.
+func verdictNotes(checked activities.CheckFileResult) []string {
+	var notes []string
+	if words := changedWords(checked.Summary); words != "" {
+		notes = append(notes, words)
+	}
+	if checked.Anyway != "" && checked.Summary.HoldFile {
+		notes = append(notes, "sent by "+checked.Anyway+" in spite of our check")
+	}
+	return notes
+}
+
+// changedWords says which rules persons had changed: "judged with 1 rule
+// changed: P-06 warning (Ana)".
+func changedWords(s registry.CheckSummary) string {
+	if s.ChangedRules == 0 {
+		return ""
+	}
+	words := make([]string, len(s.Changed))
+	for i, c := range s.Changed {
+		words[i] = fmt.Sprintf("%s %s (%s)", c.Rule, c.Grade, c.By)
+	}
+	if more := s.ChangedRules - len(words); more > 0 {
+		words = append(words, fmt.Sprintf("and %d more", more))
+	}
+	what := "rules"
+	if s.ChangedRules == 1 {
+		what = "rule"
+	}
+	return fmt.Sprintf("judged with %d %s changed: %s", s.ChangedRules, what, strings.Join(words, ", "))
+}
+
+// note puts words under the verdict in the file's details.
+func (f *fileSubmission) note(words ...string) { f.notes = append(slices.Clone(f.verdict), words...) }
 
 // refuse ends the way of a file that our checker did not let go. That is a
 // result, not an error: the EHR vendor is told what to mend.
@@ -109,6 +160,9 @@ func (f *fileSubmission) deliver(ctx workflow.Context) (activities.FileState, er
 			activities.PrepareDeliveryInput{Scope: f.scope(), File: f.in.File, Lane: f.in.Lane, Attempt: n})
 		if err != nil {
 			return "", err
+		}
+		if prepared.Already {
+			f.note("not sent: the same content was sent before as " + prepared.RemoteName)
 		}
 		if action == registry.ActionDrop || prepared.Already {
 			return f.settle(ctx, activities.FileDropped)
@@ -138,7 +192,7 @@ func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDeliver
 		}
 		if action == "" {
 			f.first = receipt.First
-			f.notes = []string{"delivered as " + d.RemoteName + ", " + receipt.How.Words()}
+			f.note("delivered as " + d.RemoteName + ", " + receipt.How.Words())
 			return false, activities.FileDelivered, nil
 		}
 	}
@@ -150,7 +204,7 @@ func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDeliver
 	case registry.ActionResend:
 		return true, "", nil
 	case registry.ActionArrived:
-		f.notes = []string{"delivered as " + d.RemoteName + ", on a person's word"}
+		f.note("delivered as " + d.RemoteName + ", on a person's word")
 		return false, activities.FileDelivered, nil
 	default:
 		state, err := f.settle(ctx, activities.FileDropped)

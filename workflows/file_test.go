@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
@@ -159,5 +160,75 @@ func TestFileSubmission(t *testing.T) {
 		w.fail["PrepareDelivery"] = once(failure(registry.Invalid))
 		env, _ := submitFile(t, w, nil)
 		require.Error(t, env.GetWorkflowError())
+	})
+}
+
+func TestSentAnyway(t *testing.T) {
+	t.Parallel()
+	refused := func(t *testing.T) *world {
+		t.Helper()
+		w := newWorld(t)
+		w.check = registry.CheckSummary{Outcome: registry.OutcomeMessageRejected, HoldFile: true, Errors: 3}
+		return w
+	}
+
+	t.Run("what a person decided before the check is sent", func(t *testing.T) {
+		t.Parallel()
+		w := refused(t)
+		w.anyway = ana.Name
+		env, result := submitFile(t, w, nil)
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Zero(t, w.count(activities.NoticeFileRefused))
+	})
+
+	t.Run("a decision that comes while the vendor is being told is not lost", func(t *testing.T) {
+		t.Parallel()
+		w := refused(t)
+		w.fail["SendNotice"] = func(n int) error {
+			if n == 1 { // the mail server is slow; meanwhile somebody decides
+				return errTransient
+			}
+			return nil
+		}
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, time.Second/2, func() {
+				w.anyway = ana.Name
+				env.SignalWorkflow(workflows.SignalFileSentAnyway.Name, workflows.FileSentAnyway{FileID: "f-1"})
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Equal(t, []activities.FileState{activities.FileRefused, activities.FileDelivered, activities.FileAnswered}, w.settled)
+		require.Equal(t, 1, w.calls["UploadFile"])
+	})
+
+	t.Run("a second decision changes nothing", func(t *testing.T) {
+		t.Parallel()
+		w := refused(t)
+		w.anyway = ana.Name
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, 0, func() {
+				for range 2 {
+					env.SignalWorkflow(workflows.SignalFileSentAnyway.Name, workflows.FileSentAnyway{FileID: "f-1"})
+				}
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Equal(t, 1, w.calls["UploadFile"])
+	})
+
+	t.Run("a signal without a decision behind it sends nothing", func(t *testing.T) {
+		t.Parallel()
+		w := refused(t)
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, 0, func() {
+				env.SignalWorkflow(workflows.SignalFileSentAnyway.Name, workflows.FileSentAnyway{FileID: "f-1"})
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileRefused, result.State)
+		require.Zero(t, w.calls["UploadFile"])
 	})
 }

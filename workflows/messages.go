@@ -24,6 +24,9 @@ var (
 	SignalFileSettled = Message[FileSettled]{"file-settled"}
 	// SignalReportImported: a report said something about a file. To file/<id>.
 	SignalReportImported = Message[ReportImported]{"report-imported"}
+	// SignalFileSentAnyway: a person sends a file in spite of our check. To
+	// file/<id>, starting it where it has ended.
+	SignalFileSentAnyway = Message[FileSentAnyway]{"file-sent-anyway"}
 	// SignalCalendarMoved: a rehearsal was down and its calendar moved. To all.
 	SignalCalendarMoved = Message[registry.Calendar]{"calendar-moved"}
 	// SignalWithdrawn: the practice was withdrawn. To onboarding/ and history/.
@@ -128,6 +131,12 @@ type FileSettled struct {
 // ReportImported tells a file's workflow that a report named it.
 type ReportImported struct {
 	ReportID string `json:"report_id"`
+}
+
+// FileSentAnyway tells that a person sends a file in spite of our check; who and
+// why is asked for by CheckFile.
+type FileSentAnyway struct {
+	FileID string `json:"file_id"`
 }
 
 // Withdrawn tells that the practice was withdrawn.

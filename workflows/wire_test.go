@@ -31,6 +31,7 @@ func TestWireNames(t *testing.T) {
 	for _, s := range []string{
 		workflows.SignalProductionApproved.Name, workflows.SignalFileSettled.Name, workflows.SignalReportImported.Name,
 		workflows.SignalCalendarMoved.Name, workflows.SignalWithdrawn.Name, workflows.SignalHistoryEnded.Name,
+		workflows.SignalFileSentAnyway.Name,
 	} {
 		add("signal", s)
 	}

@@ -8,11 +8,15 @@ package profiles
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"immtrail/conformance"
 	"immtrail/registry"
 	"immtrail/registry/texas"
 )
@@ -55,7 +59,29 @@ func (d Dir) Load(practice string) (*texas.Loaded, error) {
 		}
 		overlays = append(overlays, texas.Overlay{Name: filepath.ToSlash(name), Data: data})
 	}
-	return texas.Load(overlays...)
+	loaded, err := texas.Load(overlays...)
+	if err != nil {
+		return nil, err
+	}
+	return loaded, known(loaded.Profile.Rules)
+}
+
+// known refuses rules that the checker does not have: a misspelt one would
+// change nothing, and nobody would notice.
+func known(r registry.RuleSettings) error {
+	ids := slices.Concat(slices.Sorted(maps.Keys(r.Grades)), r.Held)
+	var faults []error
+	for _, id := range conformance.UnknownRules(ids) {
+		near := ""
+		if found := conformance.NearRules(id, 6); len(found) > 0 {
+			near = "; is it one of " + strings.Join(found, ", ") + "?"
+		}
+		faults = append(faults, fmt.Errorf("rules: there is no rule %s%s", id, near))
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &registry.Error{Kind: registry.Invalid, Op: "profile", Err: errors.Join(faults...)}
 }
 
 // Profile is [Dir.Load] without the sources.

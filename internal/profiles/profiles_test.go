@@ -85,3 +85,15 @@ func TestLetters(t *testing.T) {
 		require.ErrorContains(t, err, "alert-fun.txt")
 	})
 }
+
+func TestRulesThatAreNone(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "texas.yaml", "rules.grades.P-06.past: warning\nrules.held: [D-02, Q-01]\n")
+	_, err := profiles.Dir(dir).Load("")
+	require.ErrorContains(t, err, "there is no rule P-06.past; is it one of P-06,")
+	require.ErrorContains(t, err, "there is no rule Q-01")
+	require.Equal(t, registry.Invalid, registry.KindOf(err))
+	write(t, dir, "texas.yaml", "rules.grades.P-06.future: warning\nrules.held: [D-02]\n")
+	_, err = profiles.Dir(dir).Load("")
+	require.NoError(t, err)
+}

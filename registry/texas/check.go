@@ -135,6 +135,9 @@ func (c *checker) files(p *registry.Profile) {
 	if !slices.Contains(used, "{seq}") {
 		c.fail(key, "needs {seq}: two files must never have one name")
 	}
+	if !strings.HasSuffix(p.File.NameTemplate, ".HL7") && !lenient(p.Rules.Grades["F-01.extension"]) {
+		c.fail(key, `has to end in .HL7; where DSHS told you otherwise, set rules.grades.F-01.extension: "off"`)
+	}
 	sample := &registry.Practice{OrgCode: "ABCD1234", IISID: "0001112000"}
 	day := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
 	for lane, key := range map[registry.Lane]string{
@@ -149,6 +152,9 @@ func (c *checker) files(p *registry.Profile) {
 	c.between("file.max_messages", int64(p.File.MaxMessages), 1, 100_000_000)
 	c.oneOf("file.after_staging", p.File.AfterStaging, "keep", "delete")
 }
+
+// lenient reports whether a grade lets a file go.
+func lenient(grade string) bool { return grade != "" && grade != "error" }
 
 func (c *checker) folders(p *registry.Profile) {
 	for key, f := range map[string]string{

@@ -63,6 +63,8 @@ type Loaded struct {
 	Catalogue Catalogue
 	// Mappings are the layouts of delimited reports, overlays first.
 	Mappings []registry.ReportMapping
+	// Foretold says which rules of our checker foretell which codes.
+	Foretold []registry.Foretold
 }
 
 // Unconfirmed lists the values about which DSHS has the say and which nobody
@@ -140,6 +142,9 @@ func builtin() (*set, error) {
 	}
 	var err error
 	if s.out.Catalogue, err = BuiltinCatalogue(); err != nil {
+		return nil, err
+	}
+	if s.out.Foretold, err = foretold(); err != nil {
 		return nil, err
 	}
 	s.out.Mappings, err = builtinMappings()

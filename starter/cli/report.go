@@ -121,7 +121,7 @@ func (a *app) reports(ctx context.Context, store *db.Store) (*activities.Reports
 		DB: store, Vault: vault, Dialer: w.Dialer(),
 		Connections: activities.Connections{DB: store, Secret: w.Secret, Now: a.now}, Profiles: w.Profiles(),
 		Known: func() (activities.ReportKnowledge, error) {
-			return activities.ReportKnowledge{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings}, nil
+			return activities.ReportKnowledge{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings, Foretold: loaded.Foretold}, nil
 		},
 		Clock: a.env.Now,
 	}, nil

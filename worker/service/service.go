@@ -228,7 +228,7 @@ func reportKnowledge(dir profiles.Dir) func() (activities.ReportKnowledge, error
 		if err != nil {
 			return activities.ReportKnowledge{}, err
 		}
-		return activities.ReportKnowledge{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings}, nil
+		return activities.ReportKnowledge{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings, Foretold: loaded.Foretold}, nil
 	}
 }
 
