@@ -40,11 +40,13 @@ func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, err
 	if d.State == db.DeliveryRenamed || d.State == db.DeliveryConfirmed {
 		return d.Size, nil
 	}
-	if acknowledgedBefore(ctx) {
+	before := lastAttempt(ctx)
+	if before.Acknowledged {
 		activity.RecordHeartbeat(ctx, uploadProgress{Sent: d.Size, Acknowledged: true}) // for the next attempt, should this one fail
 		return d.Size, a.DB.Published(ctx, d.Practice, d.ID, in.date(a.Clock))
 	}
 	var sent atomic.Int64
+	sent.Store(before.Sent) // until the driver begins again, a failed dial forgets nothing
 	var acknowledged atomic.Bool
 	progress := func() any { return uploadProgress{Sent: sent.Load(), Acknowledged: acknowledged.Load()} }
 	defer beat(ctx, progress)()
@@ -53,9 +55,12 @@ func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, err
 		return 0, err
 	}
 	defer func() { _ = remote.Close() }() // the driver has been told that all is well, or not
-	s := &sending{a: a, d: d, sent: &sent}
+	s := &sending{a: a, d: d, sent: &sent, before: before.Sent}
 	up, err := remote.Upload(ctx, s.request(ctx))
 	if err != nil {
+		if activity.IsActivity(ctx) {
+			activity.RecordHeartbeat(ctx, progress()) // where a host that resumes goes on from
+		}
 		s.failed(ctx, err)
 		return 0, err
 	}
@@ -71,14 +76,15 @@ func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, err
 	return d.Size, a.DB.Published(ctx, d.Practice, d.ID, in.date(a.Clock))
 }
 
-// acknowledgedBefore reports whether the last attempt was told by the server
-// that the file is under its name, and could not write that down.
-func acknowledgedBefore(ctx context.Context) bool {
-	if !activity.IsActivity(ctx) || !activity.HasHeartbeatDetails(ctx) {
-		return false
-	}
+// lastAttempt is what the last attempt was told by the server and could not
+// write down anywhere else: how many bytes lie there, and whether the file is
+// under its name.
+func lastAttempt(ctx context.Context) uploadProgress {
 	var before uploadProgress
-	return activity.GetHeartbeatDetails(ctx, &before) == nil && before.Acknowledged
+	if !activity.IsActivity(ctx) || !activity.HasHeartbeatDetails(ctx) || activity.GetHeartbeatDetails(ctx, &before) != nil {
+		return uploadProgress{}
+	}
+	return before
 }
 
 func (a *Deliveries) dial(ctx context.Context, d db.Delivery, purpose transfer.Purpose) (transfer.Remote, error) {
@@ -99,6 +105,8 @@ type sending struct {
 	a    *Deliveries
 	d    db.Delivery
 	sent *atomic.Int64
+	// before is how many bytes the last attempt saw acknowledged.
+	before int64
 	// again is done when bytes begin to travel.
 	again sync.Once
 	// published is set once the last step was announced in this attempt.
@@ -108,8 +116,9 @@ type sending struct {
 func (s *sending) request(ctx context.Context) transfer.UploadRequest {
 	return transfer.UploadRequest{
 		Folder: s.d.Folder, Name: s.d.RemoteName, Size: s.d.Size, SHA256: s.d.Digest,
-		Source:     func() (io.ReadCloser, error) { return s.a.Vault.Open(ctx, s.d.VaultKey) },
-		MayBeThere: s.d.State == db.DeliveryUploaded || s.d.State == db.DeliveryUnknown,
+		Acknowledged: s.before,
+		Source:       func() (io.ReadCloser, error) { return s.a.Vault.Open(ctx, s.d.VaultKey) },
+		MayBeThere:   s.d.State == db.DeliveryUploaded || s.d.State == db.DeliveryUnknown,
 		Progress: func(n int64) {
 			s.sent.Store(n)
 			s.again.Do(func() { s.notPublished(ctx) })

@@ -69,8 +69,15 @@ type UploadRequest struct {
 	SHA256 string
 	// Source opens the bytes from the start; it may be called more than once.
 	Source func() (io.ReadCloser, error)
-	// Progress, when set, hears the number of acknowledged bytes.
+	// Progress, when set, hears the number of acknowledged bytes: at least so
+	// many lie at the server without a gap. It hears of rising numbers only, at
+	// the end (good or bad) exactly; and of 0 first, when a driver begins again
+	// although something was Acknowledged before.
 	Progress func(sent int64)
+	// Acknowledged is what Progress heard in an earlier attempt at the same file.
+	// A driver that may resume at this host goes on from there; others begin
+	// again.
+	Acknowledged int64
 	// BeforePublish, when set, is called when all bytes are safe under the
 	// temporary name and before the rename; its error stops the upload. The
 	// caller records there that from now on the file may be at the registry.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 
 	"github.com/pkg/sftp"
 )
@@ -46,6 +47,9 @@ func (h *session) rename(from, to string, replace bool) error {
 	if h.srv.strike(func(f Faults) bool { return f.FailRename }) {
 		return errFailure
 	}
+	if h.stallsBefore("rename") {
+		return h.stall()
+	}
 	if h.srv.strike(func(f Faults) bool { return f.CutBeforeRename }) {
 		return h.cut()
 	}
@@ -66,6 +70,14 @@ func (h *session) rename(from, to string, replace bool) error {
 		if err := h.root.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("sweep: %w", err)
 		}
+	}
+	if as := h.srv.Faults().RenamedTo; as != "" && h.srv.strike(func(Faults) bool { return true }) {
+		if err := h.root.Rename(to, path.Join(path.Dir(to), fmt.Sprintf(as, path.Base(to)))); err != nil {
+			return fmt.Errorf("rename after the rename: %w", err)
+		}
+	}
+	if h.stallsBefore("rename-reply") {
+		return h.stall()
 	}
 	if h.srv.strike(func(f Faults) bool { return f.LoseRenameReply }) {
 		return h.cut()

@@ -1,6 +1,10 @@
 package sftptest
 
-import "golang.org/x/crypto/ssh"
+import (
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
 
 // Faults says how the server misbehaves. The zero value behaves. Faults can be
 // changed while the server runs ([Server.SetFaults]); logins and operations
@@ -30,6 +34,17 @@ type Faults struct {
 	// OpenSSH does, and reports no free space (statvfs).
 	DiskFullAt int64
 
+	// QuotaAt answers a generic Failure when an upload reaches this byte, and
+	// reports free space: a quota.
+	QuotaAt int64
+	// FailClose answers a generic Failure when an upload is closed, as a disk on
+	// another machine does that is full.
+	FailClose bool
+	// ScatterWrites holds each write back for a random time of up to this, so
+	// that those in flight beside each other land out of order, as they do on a
+	// busy server that writes in parallel.
+	ScatterWrites time.Duration
+
 	// DenyRename answers "permission denied" to a rename and does nothing.
 	DenyRename bool
 	// FailRename answers a generic Failure to a rename and does nothing.
@@ -41,6 +56,9 @@ type Faults struct {
 	// SweepAfterRename renames and takes the file away before answering, as a
 	// registry that picks files up at once.
 	SweepAfterRename bool
+	// RenamedTo, when set, gives a renamed file another name before answering, as
+	// a registry that marks what it has taken: "%s.done".
+	RenamedTo string
 	// SweepOnLook takes a renamed file away when somebody first looks at it:
 	// picked up between the rename and the confirmation.
 	SweepOnLook bool
@@ -54,6 +72,10 @@ type Faults struct {
 	DenyStat bool
 	// DenyFolder refuses everything in this folder ("test/in"; "." is the home).
 	DenyFolder string
+	// ClockOff is added to every time that the server tells.
+	ClockOff time.Duration
+	// StrangeNames stand in every listing beside what is there, as plain files.
+	StrangeNames []string
 	// LieAboutSize is added to every size that stat tells.
 	LieAboutSize int64
 	// ShortReads bounds the bytes of one answer to a read; 0 is no bound.
@@ -68,6 +90,10 @@ type Faults struct {
 	// NoPosixRename and NoStatVFS hide and refuse the extension.
 	NoPosixRename bool
 	NoStatVFS     bool
+
+	// StallBefore stops answering, with the connection open, when an upload has
+	// come as far: before "open", "close", "rename" or "rename-reply".
+	StallBefore string
 
 	// Once lifts all faults after the first one that struck. Faults of the
 	// handshake and hidden extensions do not count as a strike.

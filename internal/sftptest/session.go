@@ -3,6 +3,7 @@ package sftptest
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path"
@@ -59,9 +60,16 @@ func (h *session) stall() error {
 	return errCut
 }
 
+func (h *session) stallsBefore(step string) bool {
+	return h.srv.strike(func(f Faults) bool { return f.StallBefore == step })
+}
+
 // Filewrite opens a file for writing.
 func (h *session) Filewrite(r *sftp.Request) (io.WriterAt, error) {
 	p := rel(r.Filepath)
+	if h.stallsBefore("open") {
+		return nil, h.stall()
+	}
 	if h.denied(p) || h.srv.strike(func(f Faults) bool { return f.DenyWrite }) {
 		return nil, sftp.ErrSSHFxPermissionDenied
 	}
@@ -108,9 +116,14 @@ func (u *upload) WriteAt(p []byte, off int64) (int, error) {
 			at, fault = f.StallUploadAt, h.stall
 		case reached(f.DiskFullAt):
 			at, fault = f.DiskFullAt, func() error { return errFailure }
+		case reached(f.QuotaAt):
+			at, fault = f.QuotaAt, func() error { return errFailure }
 		}
 		return fault != nil
 	})
+	if most := h.srv.Faults().ScatterWrites; most > 0 {
+		time.Sleep(rand.N(most))
+	}
 	if fault == nil {
 		n, err := u.f.WriteAt(p, off)
 		h.srv.count(func(st *Stats) { st.Bytes += int64(n) })
@@ -132,7 +145,13 @@ func (u *upload) TransferError(error) {
 
 // Close ends the upload; the hook hears of those that the client closed.
 func (u *upload) Close() error {
+	if u.h.stallsBefore("close") {
+		return u.h.stall()
+	}
 	err := u.f.Close()
+	if u.h.srv.strike(func(f Faults) bool { return f.FailClose }) {
+		return errFailure
+	}
 	u.mu.Lock()
 	broken := u.broken
 	u.mu.Unlock()
@@ -265,24 +284,39 @@ func (h *session) list(p string) (sftp.ListerAt, error) {
 			l = append(l, h.lie(fi))
 		}
 	}
+	for _, name := range h.srv.Faults().StrangeNames {
+		l = append(l, strangeInfo(name))
+	}
 	return l, nil
 }
 
 func (h *session) lie(fi os.FileInfo) os.FileInfo {
-	by := h.srv.Faults().LieAboutSize
-	if by == 0 || !fi.Mode().IsRegular() {
+	f := h.srv.Faults()
+	if f.ClockOff == 0 && (f.LieAboutSize == 0 || !fi.Mode().IsRegular()) {
 		return fi
 	}
-	return lyingInfo{FileInfo: fi, by: by}
+	return lyingInfo{FileInfo: fi, by: f.LieAboutSize, off: f.ClockOff}
 }
 
-// lyingInfo tells a wrong size.
+// lyingInfo tells a wrong size or time.
 type lyingInfo struct {
 	os.FileInfo
-	by int64
+	by  int64
+	off time.Duration
 }
 
-func (l lyingInfo) Size() int64 { return max(0, l.FileInfo.Size()+l.by) }
+func (l lyingInfo) Size() int64        { return max(0, l.FileInfo.Size()+l.by) }
+func (l lyingInfo) ModTime() time.Time { return l.FileInfo.ModTime().Add(l.off) }
+
+// strangeInfo is a file that is there by its name only.
+type strangeInfo string
+
+func (s strangeInfo) Name() string     { return string(s) }
+func (strangeInfo) Size() int64        { return 1 }
+func (strangeInfo) Mode() os.FileMode  { return 0o600 }
+func (strangeInfo) ModTime() time.Time { return time.Unix(1_790_000_000, 0) }
+func (strangeInfo) IsDir() bool        { return false }
+func (strangeInfo) Sys() any           { return nil }
 
 // setstat keeps what a client may set: length and times. Modes are ignored.
 func (h *session) setstat(r *sftp.Request, p string) error {

@@ -134,7 +134,7 @@ func uploadsGuard(t *testing.T, with func(*testing.T) *trial) {
 	t.Run("stops with its context", func(t *testing.T) {
 		f := with(t)
 		ctx, cancel := context.WithCancel(t.Context())
-		req := Request(f.Folder, name, Noise(1_000_000))
+		req := Request(f.Folder, name, Noise(8_000_000))
 		req.Progress = func(sent int64) {
 			if sent > 500_000 {
 				cancel()
@@ -143,10 +143,10 @@ func uploadsGuard(t *testing.T, with func(*testing.T) *trial) {
 		_, err := f.dial(t).Upload(ctx, req)
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, registry.Transient, Kind(t, err))
-		up, err := f.dial(t).Upload(t.Context(), Request(f.Folder, name, Noise(1_000_000)))
+		up, err := f.dial(t).Upload(t.Context(), Request(f.Folder, name, Noise(8_000_000)))
 		require.NoError(t, err, "the rest of the broken attempt does not stand in the way")
 		require.False(t, up.AlreadyThere)
-		f.holds(t, Noise(1_000_000))
+		f.holds(t, Noise(8_000_000))
 	})
 }
 

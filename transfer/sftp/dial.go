@@ -3,6 +3,7 @@ package sftp
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -62,7 +63,7 @@ func dial(ctx context.Context, c transfer.Connection) (*session, error) {
 	if err != nil {
 		return nil, check.explain(ctx, &c, err)
 	}
-	s := &session{conn: conn, ssh: client, c: c, hostKey: check.proven}
+	s := &session{conn: conn, ssh: client, c: c, hostKey: check.proven, packet: packetFor(&c)}
 	if err := s.openSFTP(ctx, c.DialTimeout()); err != nil {
 		_ = s.Close() //nolint:contextcheck // left properly even when the caller's time is up
 		return nil, err
@@ -103,17 +104,42 @@ func connect(ctx context.Context, c *transfer.Connection, cfg *ssh.ClientConfig)
 
 // openSFTP starts the subsystem, bounded as every other step.
 func (s *session) openSFTP(ctx context.Context, limit time.Duration) error {
-	err := s.step(ctx, limit, func() (err error) {
-		// Both are the library's defaults for writing, said aloud; reads stay in
-		// order too, because a short answer must not look like an end.
-		s.sftp, err = sftp.NewClient(s.ssh, sftp.UseConcurrentWrites(false), sftp.UseConcurrentReads(false))
-		return err
-	})
+	err := s.step(ctx, limit, s.startSFTP)
 	if err != nil {
 		return fail(opDial, kindOf(err), "start of file transfer", err)
 	}
 	s.keepalive() //nolint:contextcheck // lives as long as the session, not as the dial
 	return nil
+}
+
+// startSFTP opens the subsystem. The library would do it too, but hides the
+// answers' side then, which tells whether a server still answers.
+func (s *session) startSFTP() error {
+	channel, err := s.ssh.NewSession()
+	if err != nil {
+		return err
+	}
+	in, err := channel.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := channel.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	said, err := channel.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := channel.RequestSubsystem("sftp"); err != nil {
+		return err
+	}
+	go func() { _, _ = io.Copy(io.Discard, said) }() // unread it would stop the channel; ends with it
+	// No concurrency that the library decides on: how much is on its way is our
+	// affair (manner), and a short answer must not look like an end.
+	s.sftp, err = sftp.NewClientPipe(&answers{Reader: out, s: s}, in,
+		sftp.MaxPacketUnchecked(s.packet), sftp.UseConcurrentWrites(false), sftp.UseConcurrentReads(false))
+	return err
 }
 
 // authMethods are the key, then the password. The password is offered once:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -36,6 +37,9 @@ const (
 // caller is busy elsewhere: every 15 s with the usual settings.
 const keepalives = 4
 
+// checkLimit bounds the question whether an idle session lives.
+const checkLimit = 5 * time.Second
+
 // closeLimit bounds the polite end of a session.
 const closeLimit = 5 * time.Second
 
@@ -46,11 +50,18 @@ type session struct {
 	sftp    *sftp.Client
 	c       transfer.Connection
 	hostKey ssh.PublicKey
+	// packet is the payload in bytes of one read or write.
+	packet int
+	// pulse, while set, is called whenever the server answers something.
+	pulse atomic.Pointer[func()]
 
 	stopKeepalive func()
 }
 
-var _ transfer.Remote = (*session)(nil)
+var (
+	_ transfer.Remote  = (*session)(nil)
+	_ transfer.Checker = (*session)(nil)
+)
 
 // errSilent ends a step that the server did not answer in time.
 var errSilent = errors.New("the server did not answer in time")
@@ -80,6 +91,63 @@ func (s *session) step(ctx context.Context, limit time.Duration, f func() error)
 		return fmt.Errorf("%w: %v", errSilent, limit)
 	}
 	return err
+}
+
+// flow is a step that lasts as long as the server goes on answering: it ends
+// when nothing has come for the wait that the settings give to one answer.
+func (s *session) flow(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	limit := s.c.IdleTimeout()
+	var over, silent atomic.Bool
+	timer := time.AfterFunc(limit, func() {
+		if !over.Load() {
+			silent.Store(true)
+			_ = s.conn.Close()
+		}
+	})
+	pulse := func() { timer.Reset(limit) }
+	s.pulse.Store(&pulse)
+	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
+	err := f()
+	stop()
+	s.pulse.Store(nil)
+	over.Store(true) // an answer that is being read this moment may start the timer once more
+	timer.Stop()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%w (%w)", ctx.Err(), err)
+	case silent.Load():
+		return fmt.Errorf("%w: %v", errSilent, limit)
+	}
+	return err
+}
+
+// answers is the server's side of the file transfer, without the keepalives of
+// the connection below it.
+type answers struct {
+	io.Reader
+	s *session
+}
+
+// Read implements [io.Reader].
+func (a *answers) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if pulse := a.s.pulse.Load(); pulse != nil && n > 0 {
+		(*pulse)()
+	}
+	return n, err
+}
+
+// Check implements [transfer.Checker].
+func (s *session) Check(ctx context.Context) error {
+	return s.step(ctx, min(s.c.IdleTimeout(), checkLimit), func() error {
+		_, err := s.sftp.Getwd()
+		return err
+	})
 }
 
 // ask is a step with the wait that the settings give to one answer.

@@ -1,12 +1,14 @@
 package sftp
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/pkg/sftp"
 
@@ -17,14 +19,16 @@ import (
 // names is what lies under both names of an upload.
 type names struct{ final, part transfer.Seen }
 
+// look asks for both names at once.
 func (u *upload) look(ctx context.Context, s *session) (names, error) {
 	var n names
-	var err error
-	if n.final, err = s.look(ctx, u.final); err != nil {
-		return n, err
-	}
-	n.part, err = s.look(ctx, u.part)
-	return n, err
+	var partErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { n.part, partErr = s.look(ctx, u.part) })
+	final, err := s.look(ctx, u.final)
+	wg.Wait()
+	n.final = final
+	return n, cmp.Or(err, partErr)
 }
 
 // verdict is what a file under our name turns out to be.

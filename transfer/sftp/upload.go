@@ -2,13 +2,11 @@ package sftp
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
+	"sync"
 
 	"github.com/pkg/sftp"
 
@@ -23,6 +21,8 @@ type upload struct {
 	final, part string
 	// digest of the source in hex: given, or known once it has been read.
 	digest string
+	// told is how many acknowledged bytes the caller has heard of.
+	told int64
 }
 
 // Upload implements [transfer.Remote].
@@ -35,6 +35,12 @@ func (s *session) Upload(ctx context.Context, req transfer.UploadRequest) (trans
 		return transfer.Uploaded{}, registry.Errorf(registry.Invalid, opUpload, "%s: a size and a source are needed", final)
 	}
 	u := &upload{s: s, req: req, final: final, part: final + transfer.PartSuffix, digest: req.SHA256}
+	if u.quick() {
+		done, already, err := u.tryQuick(ctx)
+		if done || err != nil {
+			return u.uploaded(err == nil, already), err
+		}
+	}
 	found, err := u.look(ctx, s)
 	if err != nil {
 		return transfer.Uploaded{}, err
@@ -50,10 +56,34 @@ func (s *session) Upload(ctx context.Context, req transfer.UploadRequest) (trans
 	}
 	if s.c.Direct() {
 		err = u.direct(ctx, found.final.Exists)
-	} else {
-		err = u.viaPart(ctx)
+		return u.uploaded(err == nil, false), err
 	}
-	return u.uploaded(err == nil, false), err
+	already, err := u.viaPart(ctx, found.part)
+	return u.uploaded(err == nil, already), err
+}
+
+// quickSize in bytes is up to where sending costs no more than looking first.
+const quickSize = 256 << 10
+
+// quick reports whether the file may be sent before anybody looked: it is
+// small, and no attempt of ours came so far that it may be there.
+func (u *upload) quick() bool {
+	return u.req.Size <= quickSize && !u.req.MayBeThere && u.req.Acknowledged == 0 && !u.s.c.Direct()
+}
+
+// tryQuick sends the file under a temporary name that must be free. Where it is
+// not, or nobody can tell why it cannot be made, nothing was done and the
+// careful way finds out.
+func (u *upload) tryQuick(ctx context.Context) (done, already bool, err error) {
+	f, err := u.s.open(ctx, u.part, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	switch {
+	case err != nil && answered(err):
+		return false, false, nil
+	case err != nil:
+		return false, false, u.failed(ctx, "open", err)
+	}
+	already, err = u.fill(ctx, f, 0)
+	return true, already, err
 }
 
 func (u *upload) uploaded(ok, already bool) transfer.Uploaded {
@@ -68,35 +98,54 @@ func (u *upload) uploaded(ok, already bool) transfer.Uploaded {
 
 // viaPart is the usual way: write to a name that the registry does not take,
 // then rename.
-func (u *upload) viaPart(ctx context.Context) error {
-	// What lies under the temporary name is an earlier attempt of ours and is
-	// begun again: how much of it is sound nobody knows.
-	f, err := u.s.open(ctx, u.part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-	if err != nil {
-		return u.failed(ctx, "open", err)
+func (u *upload) viaPart(ctx context.Context, part transfer.Seen) (already bool, err error) {
+	from := u.resumeFrom(part)
+	flags := os.O_WRONLY
+	if from == 0 {
+		// What lies under the temporary name is an earlier attempt of ours and is
+		// begun again: how much of it is sound nobody knows.
+		flags |= os.O_CREATE | os.O_TRUNC
 	}
-	err = u.send(ctx, f)
+	f, err := u.s.open(ctx, u.part, flags)
+	if err != nil {
+		return false, u.failed(ctx, "open", err)
+	}
+	if from == 0 && u.req.Acknowledged > 0 && u.req.Progress != nil {
+		u.req.Progress(0) // what was acknowledged before is gone
+	}
+	return u.fill(ctx, f, from)
+}
+
+// fill writes the temporary file from byte from on, proves it and renames it.
+func (u *upload) fill(ctx context.Context, f *sftp.File, from int64) (already bool, err error) {
+	var final transfer.Seen
+	err = u.send(ctx, f, from)
+	if err == nil {
+		final, err = u.settleBytes(ctx, f)
+	}
 	if cerr := u.s.ask(ctx, f.Close); err == nil && cerr != nil {
 		err = u.failed(ctx, "close", cerr)
 	}
-	if err == nil {
-		err = u.checkSize(ctx, u.part)
+	if err == nil && from > 0 {
+		err = u.provePart(ctx)
+	}
+	if err == nil && u.req.BeforePublish != nil {
+		if err = u.announce(ctx); err == nil {
+			final, err = u.s.look(ctx, u.final) // once more: recording takes its time
+		}
 	}
 	if err == nil {
-		err = u.announce(ctx)
+		already, err = u.stillFree(ctx, final)
 	}
-	if err == nil {
-		err = u.stillFree(ctx)
-	}
-	if err != nil {
+	if err != nil || already {
 		_ = u.s.remove(ctx, u.part) // a rest under a temporary name does no harm
-		return err
+		return already, err
 	}
 	err = u.s.ask(ctx, func() error { return u.s.rename(u.part, u.final) })
 	if err != nil {
-		return u.settle(ctx, err)
+		return false, u.settle(ctx, err)
 	}
-	return nil
+	return false, nil
 }
 
 // rename prefers the extension. Whether the target is free has been looked at,
@@ -119,7 +168,10 @@ func (u *upload) direct(ctx context.Context, again bool) error {
 	if err != nil {
 		return u.failed(ctx, "open", err)
 	}
-	err = u.send(ctx, f)
+	err = u.send(ctx, f, 0)
+	if err == nil {
+		err = u.flush(ctx, f)
+	}
 	if err == nil {
 		err = u.announce(ctx)
 	}
@@ -138,48 +190,27 @@ func (u *upload) direct(ctx context.Context, again bool) error {
 	return nil // closed and acknowledged: gone since means picked up
 }
 
-// send streams the source and proves that it is what was to be sent.
-func (u *upload) send(ctx context.Context, f *sftp.File) error {
-	src, err := u.req.Source()
-	if err != nil {
-		return fail(opUpload, registry.KindOf(err), "opening our file", err)
-	}
-	defer func() { _ = src.Close() }() // only read from
-	digest := sha256.New()
-	var sent int64
-	buf := make([]byte, chunk)
-	for end := false; !end; {
-		n, err := io.ReadFull(src, buf)
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			end = true
-		case err != nil:
-			return fail(opUpload, registry.KindOf(err), "reading our file", err)
-		}
-		if n == 0 {
-			break
-		}
-		if sent+int64(n) > u.req.Size {
-			return u.wrongSource("it is longer than %d bytes", u.req.Size)
-		}
-		digest.Write(buf[:n])
-		if err := u.s.ask(ctx, func() error { _, err := f.Write(buf[:n]); return err }); err != nil {
-			return u.failed(ctx, fmt.Sprintf("write after %d bytes", sent), err)
-		}
-		sent += int64(n)
-		if u.req.Progress != nil {
-			u.req.Progress(sent)
-		}
-	}
-	sum := hex.EncodeToString(digest.Sum(nil))
+// settleBytes has the server put the bytes on its disk and say how many it has,
+// and what lies under the final name, all at once: small files live on round
+// trips.
+func (u *upload) settleBytes(ctx context.Context, f *sftp.File) (final transfer.Seen, err error) {
+	var found names
+	var lookErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { found, lookErr = u.look(ctx, u.s) })
+	err = u.flush(ctx, f)
+	wg.Wait()
 	switch {
-	case sent != u.req.Size:
-		return u.wrongSource("it has %d bytes instead of %d", sent, u.req.Size)
-	case u.digest != "" && u.digest != sum:
-		return u.wrongSource("its digest is not the one that was checked")
+	case err != nil:
+		return found.final, err
+	case lookErr != nil:
+		return found.final, lookErr
+	case !found.part.Exists:
+		return found.final, registry.Errorf(registry.Corrupt, opUpload, "%s is gone before it was renamed", u.part)
+	case found.part.Size != u.req.Size:
+		return found.final, u.wrongSize(u.part, found.part.Size)
 	}
-	u.digest = sum
-	return u.flush(ctx, f)
+	return found.final, nil
 }
 
 // flush asks the server to put the bytes on its disk, where it can.
@@ -189,21 +220,6 @@ func (u *upload) flush(ctx context.Context, f *sftp.File) error {
 	}
 	if err := u.s.ask(ctx, f.Sync); err != nil && !errors.Is(statusOf(err), sftp.ErrSSHFxOpUnsupported) {
 		return u.failed(ctx, "flush", err)
-	}
-	return nil
-}
-
-// checkSize holds the server's size against ours.
-func (u *upload) checkSize(ctx context.Context, p string) error {
-	seen, err := u.s.look(ctx, p)
-	if err != nil {
-		return err
-	}
-	if !seen.Exists {
-		return registry.Errorf(registry.Corrupt, opUpload, "%s is gone before it was renamed", p)
-	}
-	if seen.Size != u.req.Size {
-		return u.wrongSize(p, seen.Size)
 	}
 	return nil
 }
@@ -227,13 +243,21 @@ func (u *upload) announce(ctx context.Context) error {
 	return nil
 }
 
-// stillFree looks at the final name once more, right before the rename.
-func (u *upload) stillFree(ctx context.Context) error {
-	seen, err := u.s.look(ctx, u.final)
-	if err == nil && seen.Exists {
-		return registry.Errorf(registry.Conflict, opUpload, "%s appeared while the file was being sent", u.final)
+// stillFree judges what lies under the final name right before the rename. It
+// is never replaced; when it is our file byte for byte, an earlier attempt had
+// delivered it.
+func (u *upload) stillFree(ctx context.Context, final transfer.Seen) (already bool, err error) {
+	if !final.Exists {
+		return false, nil
 	}
-	return err
+	v, err := u.compare(ctx, u.s, final)
+	switch {
+	case err != nil:
+		return false, err
+	case v == same:
+		return true, nil
+	}
+	return false, u.conflict(v)
 }
 
 // open is OpenFile with a bound.

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"filippo.io/age"
+
+	"immtrail/transfer"
+	"immtrail/transfer/sftp"
+	"immtrail/vault"
+)
+
+// jobVariable hands an upload to a process of its own.
+const jobVariable = "IMMTRAIL_BENCH_JOB"
+
+// work is that process.
+func work(text string) error {
+	var j job
+	if err := json.Unmarshal([]byte(text), &j); err != nil {
+		return err
+	}
+	if j.Folder == "" {
+		return serveParallel(j)
+	}
+	ctx := context.Background()
+	source, err := j.source(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := j.connection()
+	if err != nil {
+		return err
+	}
+	r, err := sftp.Dialer{}.Dial(ctx, c)
+	if err != nil {
+		return err
+	}
+	_, err = r.Upload(ctx, transfer.UploadRequest{Folder: j.Folder, Name: j.Name, Size: j.Size, SHA256: j.SHA256, Source: source})
+	return errors.Join(err, r.Close())
+}
+
+// source opens the plain file, or the object in the file store.
+func (j job) source(ctx context.Context) (func() (io.ReadCloser, error), error) {
+	if j.Vault == "" {
+		return func() (io.ReadCloser, error) { return os.Open(j.Source) }, nil
+	}
+	id, err := age.ParseX25519Identity(j.Identity)
+	if err != nil {
+		return nil, err
+	}
+	v, err := vault.Open(ctx, vault.Options{URL: "file://" + j.Vault, Recipients: []string{id.Recipient().String()}, Identities: []string{j.Identity}})
+	if err != nil {
+		return nil, err
+	}
+	return func() (io.ReadCloser, error) { return v.Open(ctx, j.Object) }, nil
+}
+
+// took is what a run cost.
+type took struct {
+	wall time.Duration
+	// rss is the most memory that our process had resident, in bytes.
+	rss int64
+}
+
+// ours uploads in a process of its own.
+func ours(j job) (took, error) {
+	text, err := json.Marshal(j)
+	if err != nil {
+		return took{}, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return took{}, err
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), jobVariable+"="+string(text))
+	cmd.Stderr = os.Stderr
+	began := time.Now()
+	err = cmd.Run()
+	t := took{wall: time.Since(began)}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		t.rss = usage.Maxrss << 10
+	}
+	if err == nil {
+		err = check(filepath.Join(j.Folder, j.Name), j.SHA256)
+	}
+	return t, err
+}
+
+// theirs is OpenSSH's own client with the same cipher.
+func (p *peer) theirs(port int, source, digest string) (took, error) {
+	target := filepath.Join(p.in, "theirs.hl7")
+	batch := filepath.Join(p.dir, "batch")
+	if err := os.WriteFile(batch, fmt.Appendf(nil, "put %s %s\n", source, target), 0o600); err != nil {
+		return took{}, err
+	}
+	known := filepath.Join(p.dir, "known_hosts")
+	if err := os.WriteFile(known, fmt.Appendf(nil, "[127.0.0.1]:%d %s\n", port, p.hostKey), 0o600); err != nil {
+		return took{}, err
+	}
+	cmd := exec.Command("sftp", "-q", "-b", batch, "-P", strconv.Itoa(port), "-i", p.keyFile, "-F", "none", //nolint:gosec // our own arguments
+		"-c", "aes128-gcm@openssh.com", "-o", "UserKnownHostsFile="+known, "-o", "StrictHostKeyChecking=yes",
+		"-o", "IdentitiesOnly=yes", p.user+"@127.0.0.1")
+	cmd.Stderr = os.Stderr
+	began := time.Now()
+	if err := cmd.Run(); err != nil {
+		return took{}, fmt.Errorf("sftp put: %w", err)
+	}
+	return took{wall: time.Since(began)}, check(target, digest)
+}
+
+// run is one way to send the file.
+type run struct {
+	name   string
+	target float64 // most times of what sftp takes; 0: shown beside it
+	do     func() (took, error)
+}
+
+// large compares one large file on loopback.
+func large(p *peer, o options) error {
+	source := filepath.Join(p.dir, "source")
+	size := int64(o.sizeMiB) << 20
+	digest, err := noise(source, size)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(source) }()
+	j := p.job(p.Port)
+	j.Source, j.Size, j.SHA256 = source, size, digest
+	marked, sealed, single := j, j, j
+	single.OneByOne = true
+	marked.Marked, sealed.Marked = true, true
+	if err := sealed.store(filepath.Join(p.dir, "store")); err != nil {
+		return err
+	}
+	fmt.Printf("\n%d MiB to OpenSSH sshd on loopback, aes128-gcm, digest in the same pass; best of %d\n", o.sizeMiB, o.rounds)
+	return compare(o.rounds, size, []run{
+		{"sftp put", 1, func() (took, error) { return p.theirs(p.Port, source, digest) }},
+		{"immtrail, default mode", 1.5, func() (took, error) { return ours(j) }},
+		{"immtrail, one write at a time (unknown server)", 0, func() (took, error) { return ours(single) }},
+		{"immtrail, marked host", 1.05, func() (took, error) { return ours(marked) }},
+		{"immtrail, marked host, from the file store (age)", 1.8, func() (took, error) { return ours(sealed) }},
+	})
+}
+
+// store puts the source into a file store of its own.
+func (j *job) store(dir string) error {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		return err
+	}
+	ctx := context.Background()
+	v, err := vault.Open(ctx, vault.Options{URL: "file://" + dir, Recipients: []string{id.Recipient().String()}, Identities: []string{id.String()}})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = v.Close() }()
+	f, err := os.Open(j.Source)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	object, err := v.Put(ctx, f)
+	j.Vault, j.Identity, j.Object = dir, id.String(), object.Key
+	return err
+}
+
+// compare runs all ways in turn and prints the best of each beside the first.
+func compare(rounds int, size int64, runs []run) error {
+	best := make([]took, len(runs))
+	for range rounds {
+		for i, r := range runs {
+			t, err := r.do()
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			best[i].rss = max(best[i].rss, t.rss)
+			if best[i].wall == 0 || t.wall < best[i].wall {
+				best[i].wall = t.wall
+			}
+		}
+	}
+	fmt.Printf("%-50s %9s %9s %8s %9s  %s\n", "", "seconds", "MB/s", "times", "memory", "target")
+	for i, r := range runs {
+		times := best[i].wall.Seconds() / best[0].wall.Seconds()
+		memory := ""
+		if best[i].rss > 0 {
+			memory = fmt.Sprintf("%d MiB", best[i].rss>>20)
+		}
+		fmt.Printf("%-50s %9.2f %9.1f %7.2fx %9s  %s\n", r.name, best[i].wall.Seconds(), float64(size)/1e6/best[i].wall.Seconds(), times, memory, verdict(times, r.target))
+	}
+	return nil
+}
+
+func verdict(times, target float64) string {
+	switch {
+	case target == 0 || target == 1:
+		return ""
+	case times <= target:
+		return fmt.Sprintf("at most %.2fx: met", target)
+	}
+	return fmt.Sprintf("at most %.2fx: MISSED", target)
+}

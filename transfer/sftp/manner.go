@@ -1,0 +1,66 @@
+package sftp
+
+import (
+	"cmp"
+	"strings"
+
+	"immtrail/transfer"
+)
+
+const (
+	// smallPacket is the payload of one request that every server takes.
+	smallPacket = 32 << 10
+	// largePacket is the most that OpenSSH takes (256 KiB a message with its
+	// header). Some servers corrupt what is larger than smallPacket, so it is
+	// for hosts that passed a probe with read-back.
+	largePacket = 255 << 10
+	// defaultAhead is what OpenSSH's own client has on its way at once.
+	defaultAhead = 64
+	// With one being read and one being handed over it is just under 4 MiB, twice what SSH lets
+	// be on its way in one channel: more brings nothing, and what was on its way
+	// is what a resumed upload sends again.
+	parallelAhead = 14
+)
+
+// manner is how the bytes of a file travel.
+//
+//	server                     writes on their way    packet     resume
+//	unknown                    1                      32 KiB     no
+//	writes in order            up to 64, in order     32 KiB     no
+//	marked after a probe       14                     255 KiB    from what was acknowledged
+//
+// None of the first two can leave a hole before the end of what lies at the
+// server, wherever it dies. The third can, on a server that writes in parallel,
+// and only under a temporary name: what was resumed is read back before it is
+// renamed.
+type manner struct {
+	ahead  int
+	resume bool
+}
+
+func packetFor(c *transfer.Connection) int {
+	if c.Trusted() {
+		return largePacket
+	}
+	return smallPacket
+}
+
+func (s *session) manner() manner {
+	switch {
+	case s.c.Trusted() && !s.c.Direct():
+		return manner{ahead: parallelAhead, resume: true}
+	case s.writesInOrder():
+		return manner{ahead: cmp.Or(s.c.Settings.WriteAhead, defaultAhead)}
+	}
+	return manner{ahead: 1}
+}
+
+// writesInOrder recognises OpenSSH's own sftp-server, which is one process that
+// takes one request after the other (the loop in sftp-server.c), so that
+// requests that leave in order are written in order. Its banner alone is not
+// enough, since sshd starts whatever server its configuration names: the
+// extensions come from that server itself.
+func (s *session) writesInOrder() bool {
+	return strings.HasPrefix(string(s.ssh.ServerVersion()), "SSH-2.0-OpenSSH_") &&
+		s.offers(fsync) && s.offers("fstatvfs@openssh.com") && s.offers("hardlink@openssh.com")
+}
