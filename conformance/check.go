@@ -97,6 +97,7 @@ type given struct {
 	today hl7.Date
 	// monthAgo and yearAgo are 30 and 365 days before today.
 	monthAgo, yearAgo hl7.Date
+	tomorrow          hl7.Date
 	codes             *codes.Tables
 	sites             siteFinder
 	key               maphash.Seed // of the digests that tell duplicates apart
@@ -126,7 +127,7 @@ func newGiven(in Options) *given {
 	if g.codes = in.Codes; g.codes == nil {
 		g.codes = codes.Embedded()
 	}
-	g.monthAgo, g.yearAgo = g.today.AddDays(-30), g.today.AddDays(-365)
+	g.monthAgo, g.yearAgo, g.tomorrow = g.today.AddDays(-30), g.today.AddDays(-365), g.today.AddDays(1)
 	g.weigh = severities(in.Lane, grades)
 	g.holds = held(in.Lane, holds)
 	g.sites = newSiteFinder(in.Practice)
@@ -140,6 +141,7 @@ type checker struct {
 	parse *hl7.Parser
 	m     message // the message at hand
 	b     *batch
+	lines lineMemo
 }
 
 func newChecker(g *given) *checker {

@@ -10,12 +10,63 @@ func (s codeSet) has(b []byte) bool {
 	return ok
 }
 
-func set(codes string) codeSet {
-	s := codeSet{}
-	for _, code := range strings.Fields(codes) {
-		s[code] = struct{}{}
+// wordSet is a table of short codes. Those of at most eight bytes, which is
+// nearly all, are compared as one number, without a hash of a string.
+type wordSet struct {
+	short []uint64 // open addressing; 0 is free
+	long  codeSet
+}
+
+func set(codes string) *wordSet {
+	words := strings.Fields(codes)
+	s := &wordSet{short: make([]uint64, 4)}
+	for len(s.short) < 3*len(words) {
+		s.short = append(s.short, s.short...)
+	}
+	for _, w := range words {
+		key := wordKey([]byte(w))
+		if key == 0 {
+			if s.long == nil {
+				s.long = codeSet{}
+			}
+			s.long[w] = struct{}{}
+			continue
+		}
+		at := s.place(key)
+		for s.short[at] != 0 && s.short[at] != key {
+			at = (at + 1) & (len(s.short) - 1)
+		}
+		s.short[at] = key
 	}
 	return s
+}
+
+func (s *wordSet) place(key uint64) int {
+	return int((key*0x9e3779b97f4a7c15)>>33) & (len(s.short) - 1)
+}
+
+func (s *wordSet) has(b []byte) bool {
+	key := wordKey(b)
+	if key == 0 {
+		return s.long != nil && s.long.has(b)
+	}
+	for at := s.place(key); s.short[at] != 0; at = (at + 1) & (len(s.short) - 1) {
+		if s.short[at] == key {
+			return true
+		}
+	}
+	return false
+}
+
+// wordKey is a code as a number; 0 where it is empty or longer than eight bytes.
+func wordKey(b []byte) (key uint64) {
+	if len(b) > 8 {
+		return 0
+	}
+	for _, c := range b {
+		key = key<<8 | uint64(c)
+	}
+	return key
 }
 
 // The small tables of the CDC guide r1.5, typed by hand from NIST's value sets.

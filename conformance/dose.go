@@ -134,7 +134,7 @@ func (c *checker) checkGiven(s *segment, d *dose) {
 			c.hit(ruleGivenEnd, s, 4)
 		}
 	}
-	if d.administered && given.AddDays(30) < c.today {
+	if d.administered && given < c.monthAgo {
 		c.hit(ruleLate, s, 3)
 	}
 }
@@ -200,7 +200,7 @@ func (c *checker) checkSource(s *segment, d *dose) {
 		return
 	}
 	lot, maker := !hl7.Empty(s.Field(15)), !hl7.Empty(s.Field(17))
-	recent := d.given.AddDays(30) >= c.today
+	recent := d.given >= c.monthAgo
 	amount := !hl7.Empty(s.Field(6)) && !same(s.Field(6), "999")
 	switch {
 	case d.administered && !lot && !maker && (!recent || !amount):

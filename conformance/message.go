@@ -12,12 +12,14 @@ type segment struct {
 	*hl7.Segment
 	name string // "" for a line that is no segment
 	occ  int    // from 1
+	rank int    // see profiled
 }
 
 // order is an order group: ORC, RXA and what belongs to them.
 type order struct {
 	orc, rxa, rxr *segment
 	obx           []*segment
+	sets          []int // OBX-1 of each; 0 where it is no number
 	dropped       bool
 	dose          dose
 }
@@ -37,36 +39,76 @@ type message struct {
 	death hl7.Date
 	age   int // at MSH-7, or today; -1 unknown
 	chart hl7.Rep
+	ssn   []byte // the first social security number
 	site  string
 
 	errors, warnings int
+	hits             int // rules broken, also those that are off
 	rejected, held   bool
 	broken           bool // a rule that drops the file fired
 }
 
-// known are the segments of Z22 in their order; a lower rank after a higher
+// profiled are the segments of Z22 in their order; a lower rank after a higher
 // one, within the same part of the message, is out of order. Segments of an
-// order group start again at ORC.
-var known = map[string]int{
-	"MSH": 1, "SFT": 2, "PID": 3, "PD1": 4, "NK1": 5, "PV1": 6, "PV2": 7, "GT1": 8,
-	"IN1": 9, "IN2": 10, "IN3": 11,
-	"ORC": 20, "TQ1": 21, "TQ2": 22, "RXA": 23, "RXR": 24, "OBX": 25, "NTE": 26,
+// order group start again at ORC. The names are constants, so that no name
+// that is a patient's can slip into a path.
+var profiled = [...]struct {
+	name string
+	rank int
+}{
+	{"MSH", 1},
+	{"SFT", 2},
+	{"PID", 3},
+	{"PD1", 4},
+	{"NK1", 5},
+	{"PV1", 6},
+	{"PV2", 7},
+	{"GT1", 8},
+	{"IN1", 9},
+	{"IN2", 10},
+	{"IN3", 11},
+	{"ORC", 20},
+	{"TQ1", 21},
+	{"TQ2", 22},
+	{"RXA", 23},
+	{"RXR", 24},
+	{"OBX", 25},
+	{"NTE", 26},
+}
+
+// byTag finds a segment in profiled by a digest of its tag that no two share;
+// the value is one more than the index.
+var byTag = func() (t [64]struct {
+	tag hl7.Tag
+	at  uint8
+},
+) {
+	for i, p := range profiled {
+		e := &t[tagSlot(hl7.TagOf(p.name))]
+		if e.at != 0 {
+			panic("two segments share a slot: choose another digest")
+		}
+		e.tag, e.at = hl7.TagOf(p.name), uint8(i+1)
+	}
+	return t
+}()
+
+func tagSlot(t hl7.Tag) int { return int(t*tagFactor>>24) & 63 }
+
+// lookup gives name and rank of a segment of the profile; "" for another.
+func lookup(t hl7.Tag) (name string, rank int) {
+	if e := &byTag[tagSlot(t)]; e.tag == t && t != 0 {
+		p := &profiled[e.at-1]
+		return p.name, p.rank
+	}
+	return "", 0
 }
 
 const (
 	rankInsurance = 9
 	rankOrder     = 20
+	tagFactor     = 0x35bf992f
 )
-
-// names gives segment names as constants, so that paths and comparisons need
-// no copies and no name that is a patient's can slip into a path.
-var names = func() map[string]string {
-	m := map[string]string{}
-	for name := range known {
-		m[name] = name
-	}
-	return m
-}()
 
 var (
 	ruleFirst = declare(Rule{
@@ -140,10 +182,11 @@ func (c *checker) group(u *hl7.Unit) {
 	}
 	for i := range u.Segments {
 		s := &u.Segments[i]
-		m.segs = append(m.segs, segment{Segment: s, name: names[string(s.Name())]})
+		name, rank := lookup(s.Tag())
+		m.segs = append(m.segs, segment{Segment: s, name: name, rank: rank})
 	}
 	m.msh = &m.segs[0]
-	m.msh.name = "MSH"
+	m.msh.name, m.msh.rank = "MSH", 1
 	var count [32]int
 	rank := 1
 	for i := range m.segs {
@@ -154,7 +197,7 @@ func (c *checker) group(u *hl7.Unit) {
 			}
 			continue // a segment of another profile, or a Z segment: ignored
 		}
-		r := known[s.name]
+		r := s.rank
 		count[r]++
 		s.occ = count[r]
 		if !m.place(s, r, &rank) {
@@ -222,8 +265,7 @@ func (m *message) newOrder() *order {
 	n := len(m.orders)
 	if n < cap(m.orders) {
 		m.orders = m.orders[:n+1]
-		obx := m.orders[n].obx[:0]
-		m.orders[n] = order{obx: obx}
+		m.orders[n] = order{obx: m.orders[n].obx[:0], sets: m.orders[n].sets[:0]}
 	} else {
 		m.orders = append(m.orders, order{})
 	}

@@ -54,6 +54,7 @@ func (c *checker) hitNone(r *Rule, name string) {
 // says whether its place is wanted.
 func (c *checker) count(r *Rule) (tell bool) {
 	m, b := &c.m, c.b
+	m.hits++
 	switch c.weigh[r.n] {
 	case errorGrade:
 		m.errors++

@@ -245,7 +245,7 @@ func (c *checker) checkPD1(s *segment) {
 	}
 	for _, f := range [...]struct {
 		n     int
-		codes codeSet
+		codes *wordSet
 	}{{11, publicity}, {12, yesNo}, {16, registryStatus}} {
 		if code := s.Component(f.n, 1); !hl7.Empty(code) && !f.codes.has(code) {
 			c.hit(rulePublicity, s, f.n)

@@ -224,6 +224,9 @@ func (e *everybody) observe(m *message) {
 	if m.pid != nil {
 		e.patient(m)
 	}
+	if e.values[watchLot].differs && e.values[watchMaker].differs {
+		return
+	}
 	for i := range m.orders {
 		if o := &m.orders[i]; o.rxa != nil && o.dose.administered {
 			vaccine := digest(o.rxa.Component(5, 1))
@@ -233,34 +236,35 @@ func (e *everybody) observe(m *message) {
 	}
 }
 
+// patient looks at what tells patients apart. In an ordinary file each value is
+// over with the second message, or never there.
 func (e *everybody) patient(m *message) {
-	open := false
-	for i := watchFamily; i <= watchSSN; i++ {
-		open = open || !e.values[i].differs
+	pid := m.pid
+	e.person(watchFamily, m, pid.Component(5, 1))
+	e.person(watchBirth, m, pid.Field(7))
+	e.person(watchRace, m, pid.Field(10))
+	if !e.values[watchRaceAndEthnicity].differs {
+		e.person(watchRaceAndEthnicity, m, pid.Field(10), pid.Field(22))
 	}
-	if !open {
+	if !e.values[watchAddress].differs {
+		e.person(watchAddress, m, pid.Component(11, 1), pid.Component(11, 5))
+	}
+	if !e.values[watchPhone].differs {
+		e.person(watchPhone, m, pid.Component(13, 7), pid.Component(13, 6))
+	}
+	e.person(watchSSN, m, m.ssn)
+}
+
+// person notes a value of a patient, and whose it is.
+func (e *everybody) person(i int, m *message, b []byte, more ...[]byte) {
+	if e.values[i].differs || hl7.Empty(b) {
 		return
 	}
-	pid := m.pid
 	who := digest(m.chart.Component(4), m.chart.Component(1))
 	if m.chart.Empty() {
-		who = digest(pid.Field(5), pid.Field(7))
+		who = digest(m.pid.Field(5), m.pid.Field(7))
 	}
-	e.value(watchFamily, pid, who, pid.Component(5, 1))
-	e.value(watchBirth, pid, who, pid.Field(7))
-	e.value(watchRace, pid, who, pid.Field(10))
-	e.value(watchRaceAndEthnicity, pid, who, pid.Field(10), pid.Field(22))
-	e.value(watchAddress, pid, who, pid.Component(11, 1), pid.Component(11, 5))
-	e.value(watchPhone, pid, who, pid.Component(13, 7), pid.Component(13, 6))
-	if e.values[watchSSN].differs {
-		return
-	}
-	for _, id := range pid.Reps(3) {
-		if same(id.Component(5), "SS") {
-			e.value(watchSSN, pid, who, id.Component(1))
-			return
-		}
-	}
+	e.value(i, m.pid, who, b, more...)
 }
 
 // value notes a value with what belongs to it; an empty one says nothing.

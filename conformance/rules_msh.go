@@ -166,7 +166,7 @@ func (c *checker) checkSent(s *segment) {
 	moment, zoned := t.Std()
 	if !zoned {
 		c.hit(ruleSentZone, s, 7)
-		if t.Date > c.today.AddDays(1) {
+		if t.Date > c.tomorrow {
 			c.hit(ruleSentFuture, s, 7)
 		}
 		return

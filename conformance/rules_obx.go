@@ -135,23 +135,39 @@ func (c *checker) checkRXR(o *order) {
 	c.checkTwoSites(o, site)
 }
 
+// What an observation can be about, as far as rules care.
+const (
+	aboutOther = iota
+	aboutEligibility
+	aboutFunding
+	aboutVIS
+)
+
+func questionOf(code []byte) byte {
+	switch string(code) {
+	case "64994-7":
+		return aboutEligibility
+	case "30963-3":
+		return aboutFunding
+	case "69764-9", "30956-7", "29768-9", "29769-7":
+		return aboutVIS
+	}
+	return aboutOther
+}
+
 func (c *checker) checkOBXs(o *order) {
 	var room [8]vis
 	statements := room[:0]
 	eligible := false
 	for _, s := range o.obx {
-		c.checkOBX(s)
-		question := s.Component(3, 1)
-		switch string(question) {
-		case "64994-7":
+		facts := c.observation(s)
+		o.sets = append(o.sets, facts.set)
+		switch facts.question {
+		case aboutEligibility:
 			eligible = true
-			c.checkEligibility(s, &o.dose)
-		case "30963-3":
-			if code := s.Component(5, 1); !hl7.Empty(code) && !funding.has(code) {
-				c.hit(ruleFunding, s, 5)
-			}
-		case "69764-9", "30956-7", "29768-9", "29769-7":
-			statements = c.addVIS(statements, s, question)
+			c.checkEligibilityAge(s, &o.dose, facts)
+		case aboutVIS:
+			statements = c.addVIS(statements, s, s.Component(3, 1))
 		}
 	}
 	if o.dose.administered && !eligible && o.dose.code != "998" {
@@ -166,19 +182,43 @@ func (c *checker) checkOBXs(o *order) {
 	}
 }
 
-func (c *checker) checkEligibility(s *segment, d *dose) {
+// observation judges what can be judged of an OBX alone.
+func (c *checker) observation(s *segment) lineFacts {
+	known, room := c.recall(s.Segment)
+	if known != nil {
+		return known.lineFacts
+	}
+	before := c.m.hits
+	c.checkOBX(s)
+	facts := lineFacts{question: questionOf(s.Component(3, 1))}
+	facts.set, _ = positive(s.Field(1))
 	code := s.Component(5, 1)
-	if !hl7.Empty(code) && !eligibility.has(code) {
-		c.hit(ruleEligibilityCode, s, 5)
+	switch facts.question {
+	case aboutEligibility:
+		if !hl7.Empty(code) && !eligibility.has(code) {
+			c.hit(ruleEligibilityCode, s, 5)
+		}
+		if !eligibilityWays.has(s.Component(17, 1)) {
+			c.hit(ruleEligibilityWay, s, 17)
+		}
+		facts.childOnly, facts.adult = childOnly.has(code), adultOnly.has(code)
+	case aboutFunding:
+		if !hl7.Empty(code) && !funding.has(code) {
+			c.hit(ruleFunding, s, 5)
+		}
 	}
-	if !eligibilityWays.has(s.Component(17, 1)) {
-		c.hit(ruleEligibilityWay, s, 17)
+	if room != nil && c.m.hits == before {
+		room.remember(s.Segment, facts)
 	}
+	return facts
+}
+
+func (c *checker) checkEligibilityAge(s *segment, d *dose, facts lineFacts) {
 	age := -1
 	if d.given != 0 {
 		age = c.m.ageOn(d.given)
 	}
-	if age >= 0 && ((age >= 19 && childOnly.has(code)) || (age < 19 && adultOnly.has(code))) {
+	if age >= 0 && ((age >= 19 && facts.childOnly) || (age < 19 && facts.adult)) {
 		c.hit(ruleEligibilityAge, s, 5)
 	}
 }
@@ -235,11 +275,17 @@ func (c *checker) checkOBXSequence() {
 	running, perGroup, perMessage := 0, true, true
 	var first *segment
 	for i := range c.m.orders {
-		for j, s := range c.m.orders[i].obx {
+		o := &c.m.orders[i]
+		for j, s := range o.obx {
 			running++
-			n, ok := positive(s.Field(1))
-			perGroup = perGroup && ok && n == j+1
-			perMessage = perMessage && ok && n == running
+			n := 0
+			if j < len(o.sets) {
+				n = o.sets[j]
+			} else { // of a group without RXA, which nobody looked into
+				n, _ = positive(s.Field(1))
+			}
+			perGroup = perGroup && n == j+1
+			perMessage = perMessage && n == running
 			if !perGroup && !perMessage && first == nil {
 				first = s
 			}

@@ -249,6 +249,9 @@ func (c *checker) checkIdentifiers(s *segment) (dummy bool) {
 			charted = true
 			c.m.chart = id
 		}
+		if same(kind, "SS") && c.m.ssn == nil {
+			c.m.ssn = number
+		}
 		if same(kind, "SS") && !hl7.Empty(number) {
 			plausible, placeholder := ssn(number)
 			dummy = dummy || placeholder
@@ -315,7 +318,7 @@ func (c *checker) checkDeath(s *segment) {
 }
 
 // oneOf reports whether field n holds exactly one code, and one of codes.
-func oneOf(s *segment, n int, codes codeSet) bool {
+func oneOf(s *segment, n int, codes *wordSet) bool {
 	count := 0
 	for _, r := range s.Reps(n) {
 		count++

@@ -68,6 +68,14 @@ func newbornName(name []byte) bool {
 	return newbornNames.has(squeeze(&buf, name))
 }
 
+// noLetter marks what no name has in it.
+var noLetter = func() (marks [256]bool) {
+	for _, c := range []byte("0123456789#@!$%*_+=<>[]{}?;:\"") {
+		marks[c] = true
+	}
+	return marks
+}()
+
 // junkName reports whether a name cannot be one: a single letter, a digit, a
 // sign that no name has, or a word for "nobody knows".
 func junkName(name []byte) bool {
@@ -76,8 +84,10 @@ func junkName(name []byte) bool {
 	if short != nil && len(short) < 2 {
 		return true
 	}
-	if bytes.ContainsAny(name, "0123456789#@!$%*_+=<>[]{}?;:\"") {
-		return true
+	for _, c := range name {
+		if noLetter[c] {
+			return true
+		}
 	}
 	return junkNames.has(short)
 }

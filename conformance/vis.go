@@ -143,7 +143,7 @@ func (c *checker) noVIS(d *dose) {
 	if d.vaccine == nil {
 		return
 	}
-	if _, listed := visVaccines[d.vaccine.Code]; listed {
+	if visVaccines.has([]byte(d.vaccine.Code)) {
 		c.hitNone(ruleVIS, "OBX")
 	} else if d.vaccine.NeedsVIS(d.given) {
 		c.hitNone(ruleVISTable, "OBX")

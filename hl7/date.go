@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 )
@@ -15,12 +16,25 @@ func ParseDate(b []byte) (Date, bool) {
 	if len(b) != 8 {
 		return 0, false
 	}
-	n, ok := number(b)
-	if !ok {
+	// Eight digits at once: each byte must be 0x30 to 0x39, and pairs, then
+	// fours, are put together.
+	const threes, sixes = 0x3030303030303030, 0x0606060606060606
+	w := binary.LittleEndian.Uint64(b)
+	if w&0xf0f0f0f0f0f0f0f0 != threes || (w+sixes)&0xf0f0f0f0f0f0f0f0 != threes {
 		return 0, false
 	}
-	d := Date(n)
-	return d, d.valid()
+	w = (w & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8
+	w = (w & 0x00ff00ff00ff00ff) * 6553601 >> 16
+	year, day := int(w&0xffff), int(w>>32&0xffff)
+	month := day / 100
+	day -= month * 100
+	if year == 0 || month == 0 || month > 12 || day == 0 {
+		return 0, false
+	}
+	if day > 28 && day > daysIn(year, month) {
+		return 0, false
+	}
+	return Date(year*10000 + month*100 + day), true
 }
 
 // DateOf is the day on which t falls in t's own zone.
@@ -59,11 +73,6 @@ func (d Date) YearsUntil(later Date) int {
 		years--
 	}
 	return years
-}
-
-func (d Date) valid() bool {
-	y, m, day := d.Year(), d.Month(), d.Day()
-	return y >= 1 && m >= 1 && m <= 12 && day >= 1 && day <= daysIn(y, m)
 }
 
 func daysIn(year, month int) int {

@@ -79,3 +79,21 @@ func FuzzParseTime(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseDate holds the reader of eight digits at once against the standard
+// library.
+func FuzzParseDate(f *testing.F) {
+	for _, s := range []string{"20240229", "20230229", "00000101", "0001-1-1", "2024022:", "99991231", "2024/101", "        "} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, ok := hl7.ParseDate(b)
+		plain, err := time.Parse("20060102", string(b))
+		fine := err == nil && plain.Year() > 0
+		require.Equal(t, fine, ok)
+		if ok {
+			require.Equal(t, hl7.DateOf(plain), got)
+			require.Equal(t, string(b), got.String())
+		}
+	})
+}
