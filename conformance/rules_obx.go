@@ -278,7 +278,7 @@ func (c *checker) checkOBXSequence() {
 		o := &c.m.orders[i]
 		for j, s := range o.obx {
 			running++
-			n := 0
+			var n int
 			if j < len(o.sets) {
 				n = o.sets[j]
 			} else { // of a group without RXA, which nobody looked into

@@ -75,12 +75,12 @@ func newOrdinary() (*ordinary, error) {
 	return o, nil
 }
 
-// Read never ends.
-func (o *ordinary) Read(b []byte) (int, error) {
+// next fills a part of b. It never ends.
+func (o *ordinary) next(b []byte) int {
 	if len(o.head) > 0 {
 		n := copy(b, o.head)
 		o.head = o.head[n:]
-		return n, nil
+		return n
 	}
 	if o.at == 0 {
 		for _, id := range o.ids {
@@ -92,7 +92,7 @@ func (o *ordinary) Read(b []byte) (int, error) {
 	}
 	n := copy(b, o.messages[o.at:])
 	o.at = (o.at + n) % len(o.messages)
-	return n, nil
+	return n
 }
 
 // writeOrdinary writes about so many MB, up to the end of a round of messages,
@@ -105,7 +105,7 @@ func writeOrdinary(w io.Writer, size int) error {
 	buf := make([]byte, mega)
 	written := 0
 	for written < size*mega || o.at != 0 {
-		n, _ := o.Read(buf)
+		n := o.next(buf)
 		if _, err := w.Write(buf[:n]); err != nil {
 			return err
 		}
