@@ -119,6 +119,11 @@ type TransferSettings struct {
 	TrustedParallel []string `yaml:"trusted_parallel" json:"trusted_parallel,omitempty"`
 	// AllowedAddresses are the networks (CIDR) that may be dialled; empty: any.
 	AllowedAddresses []string `yaml:"allowed_addresses" json:"allowed_addresses,omitempty"`
+	// FTPSDataPorts is the range of data ports of an FTPS server, such as
+	// 5000-5010; empty is every port.
+	FTPSDataPorts string `yaml:"ftps_data_ports" json:"ftps_data_ports"`
+	// FTPSUnmarkedEnd takes listings that end without TLS's end mark.
+	FTPSUnmarkedEnd bool `yaml:"ftps_unmarked_end" json:"ftps_unmarked_end"`
 }
 
 // RuleSettings switch and re-grade the checker's rules.

@@ -14,10 +14,10 @@ import (
 type Connection struct {
 	// Name is the connection's name in our own configuration.
 	Name string
-	// Protocol is "sftp".
+	// Protocol is "sftp" or "ftps".
 	Protocol string
 	Host     string
-	// Port of the server; 0 is 22.
+	// Port of the server; 0 is the protocol's usual one.
 	Port int
 	User string
 	// Password, or Key (a private key as PEM) with the Passphrase that opens it.
@@ -29,7 +29,11 @@ type Connection struct {
 	HostKeys []string
 	// At is the time by the real clock at which a pin's date is looked at;
 	// without it a pin with a date does not hold.
-	At       time.Time
+	At time.Time
+	// CA are the authorities (PEM) that vouch for an FTPS server; empty are
+	// those of this machine. FTPS takes pins of certificates in HostKeys
+	// instead, or as well; see transfer/ftps.
+	CA       []byte
 	Settings registry.TransferSettings
 	// Purpose of the session; only a pool looks at it.
 	Purpose Purpose

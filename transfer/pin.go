@@ -17,8 +17,11 @@ import (
 //
 //	ssh-ed25519 AAAA…
 //	expiry-time="20261231Z" ssh-ed25519 AAAA…
+//
+// With TLS a pin is that of a key or of a certificate ([PinKey],
+// [PinCertificate]), with the same option before it.
 type Pin struct {
-	// Line is the key alone: type and base64.
+	// Line is the key alone: type and base64, or a pin of TLS.
 	Line string
 	// Until is when the key stops being accepted; zero is never.
 	Until time.Time
@@ -36,6 +39,9 @@ var expiryForms = []string{"20060102", "200601021504", "20060102150405"}
 // ParsePin reads a line. Kind HostKeyChanged when it cannot be read: nothing is
 // known to be the server then.
 func ParsePin(line string) (Pin, error) {
+	if p, ok, err := parseTLSPin(line); ok {
+		return p, err
+	}
 	key, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(line))
 	if err != nil || len(rest) > 0 {
 		return Pin{}, registry.Errorf(registry.HostKeyChanged, opPin, "not one line with a host key")
@@ -77,8 +83,11 @@ func (p Pin) Holds(now time.Time) bool {
 	return p.Until.IsZero() || (!now.IsZero() && now.Before(p.Until))
 }
 
-// Fingerprint is such as "ssh-ed25519 SHA256:…".
+// Fingerprint is such as "ssh-ed25519 SHA256:…"; a pin of TLS is one itself.
 func (p Pin) Fingerprint() string {
+	if _, _, ok := tlsDigest(p.Line); ok {
+		return p.Line
+	}
 	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(p.Line))
 	if err != nil {
 		return "unreadable"

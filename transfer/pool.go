@@ -71,10 +71,11 @@ func keyOf(c Connection) (poolKey, error) {
 		User                      string
 		Password, Key, Passphrase []byte
 		HostKeys                  []string
+		CA                        []byte
 		Settings                  registry.TransferSettings
 	}
 	b, err := json.Marshal(shared{
-		c.Name, c.Protocol, c.Host, c.Port, c.User, c.Password, c.Key, c.Passphrase, c.HostKeys, c.Settings,
+		c.Name, c.Protocol, c.Host, c.Port, c.User, c.Password, c.Key, c.Passphrase, c.HostKeys, c.CA, c.Settings,
 	})
 	return poolKey{purpose: c.Purpose, digest: sha256.Sum256(b)}, err
 }

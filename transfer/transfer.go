@@ -135,12 +135,19 @@ type Downloaded struct {
 
 // Capabilities are a server's, as it told them.
 type Capabilities struct {
-	// HostKey is the SHA256 fingerprint of the key that the server proved.
+	// HostKey is the SHA256 fingerprint of the key, or with TLS of the
+	// certificate, that the server proved.
 	HostKey string
 	// Server is how it announces itself.
 	Server string
 	// PosixRename, FSync and StatVFS are extensions of OpenSSH.
 	PosixRename, FSync, StatVFS bool
+	// MLSD (exact listings) and Size are FTP's: RFC 3659.
+	MLSD, Size bool
+	// TLS names version and cipher; Expires is the last moment of the server's
+	// certificate. Both are empty where there is no TLS.
+	TLS     string
+	Expires time.Time
 }
 
 // ByProtocol is a [Dialer] that hands each connection to the driver of its

@@ -20,6 +20,7 @@ import (
 	"immtrail/notify"
 	"immtrail/registry"
 	"immtrail/transfer"
+	"immtrail/transfer/ftps"
 	"immtrail/transfer/sftp"
 	"immtrail/vault"
 )
@@ -137,7 +138,7 @@ func (w Wire) Secret(ref string) ([]byte, error) {
 
 // Dialer reaches registries by every protocol that there is a driver for.
 func (w Wire) Dialer() transfer.Dialer {
-	return transfer.ByProtocol{sftp.Protocol: sftp.Dialer{}}
+	return transfer.ByProtocol{sftp.Protocol: sftp.Dialer{}, ftps.Protocol: ftps.Dialer{}}
 }
 
 // Mail is how letters leave: not at all, or by SMTP.

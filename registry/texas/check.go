@@ -185,6 +185,9 @@ func (c *checker) transfer(p *registry.Profile) {
 			c.fail(key, "from 0s to 1h, with its unit")
 		}
 	}
+	if ports := p.Transfer.FTPSDataPorts; ports != "" && !portsForm.MatchString(ports) {
+		c.fail("transfer.ftps_data_ports", "a range of ports such as 5000-5010, or nothing for every port")
+	}
 	c.between("transfer.max_sessions", int64(p.Transfer.MaxSessions), 0, 100)
 	c.between("transfer.write_ahead", int64(p.Transfer.WriteAhead), 0, 128)
 	for _, host := range p.Transfer.TrustedParallel {
@@ -200,6 +203,7 @@ func (c *checker) transfer(p *registry.Profile) {
 }
 
 var (
+	portsForm = regexp.MustCompile(`^\d{1,5}-\d{1,5}$`)
 	ruleForm  = regexp.MustCompile(`^[A-Z]-\d{2}(\.[a-z]{1,20})?$`)
 	fieldForm = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}-\d{1,2}(\.\d{1,2})?$`)
 )

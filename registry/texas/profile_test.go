@@ -174,6 +174,7 @@ func TestImpossibleValuesAreRefused(t *testing.T) {
 		"policy.patience: 0":                                                          "policy.patience",
 		"transfer.sftp_idle_life: -1s":                                                "transfer.sftp_idle_life: from 0s to 1h",
 		"transfer.ftps_idle_life: 2h":                                                 "transfer.ftps_idle_life: from 0s to 1h",
+		"transfer.ftps_data_ports: all":                                               "transfer.ftps_data_ports: a range",
 		"transfer.max_sessions: -1":                                                   "transfer.max_sessions: from 0",
 		"transfer.write_ahead: 500":                                                   "transfer.write_ahead: from 0",
 		"transfer.trusted_parallel: ['*']":                                            "transfer.trusted_parallel: hosts such as",

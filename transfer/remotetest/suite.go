@@ -27,6 +27,9 @@ type Fixture struct {
 	WrongLogin transfer.Connection
 	// OtherKey is a host key line that is not the server's.
 	OtherKey string
+	// LinksShowAsFiles says that the server shows a link that is asked for by
+	// name as a file (ProFTPD's MLST does).
+	LinksShowAsFiles bool
 }
 
 // Run runs the suite. setup makes a fresh fixture for each test.
