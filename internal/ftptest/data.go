@@ -18,7 +18,10 @@ func (p *session) transfer(f func(c io.ReadWriter, raw net.Conn) (answer string)
 	if err != nil {
 		return p.say("425 no data connection")
 	}
-	answer := f(c, raw)
+	answer := "425 no TLS"
+	if c.Handshake() == nil {
+		answer = f(c, raw)
+	}
 	if !p.s.get().NoEndMark {
 		_ = c.Close()
 	}
