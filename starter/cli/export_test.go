@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
+
+	"immtrail/registry"
 )
 
 // ErrGone is what an Engine says of a workflow that does not run.
@@ -36,3 +39,8 @@ func TemporalEngine(c client.Client) Engine { return &temporalEngine{c: c, queue
 
 // ExitCode is what Run would return for err.
 func ExitCode(err error) int { return exitCode(err) }
+
+// ValueAt is what --reveal shows of a place.
+func ValueAt(f io.ReaderAt, offset int64, path string) (string, error) {
+	return valueAt(f, registry.Place{Offset: offset, Path: path})
+}

@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"encoding/csv"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,7 +66,7 @@ func TestUsage(t *testing.T) {
 		"too many arguments":      {"version", "now"},
 		"an unknown output":       {"version", "--output", "xml"},
 		"csv where there is none": {"version", "--output", "csv"},
-		"an unknown lane":         {"check", "x.hl7", "--for", "fun"},
+		"an unknown lane":         {"check", "x.hl7", "--lane", "fun"},
 		"a missing flag":          {"keys", "new"},
 	} {
 		t.Run(name+" exits with 2", func(t *testing.T) {
@@ -75,81 +74,9 @@ func TestUsage(t *testing.T) {
 		})
 	}
 	t.Run("errors are JSON where JSON was asked for", func(t *testing.T) {
-		r := h.run(t, "check", "no.hl7", "--output", "json").exits(3)
+		r := h.run(t, "profile", "show", "--config", "no.yaml", "--output", "json").exits(3)
 		require.Contains(t, r.stderr, `"exit":3`)
 		require.Empty(t, r.stdout)
-	})
-}
-
-func TestCheck(t *testing.T) {
-	h := newHarness(t)
-	clean := h.file(t, "clean.hl7", cleanMessage)
-	bad := h.file(t, "bad.hl7", strings.Replace(cleanMessage, "|20200115|F", "|20990115|F", 1))
-
-	t.Run("an error-free file exits with 0", func(t *testing.T) {
-		h.run(t, "check", clean).exits(0).fits().shows("1 message with 1 dose: 0 errors", "It is error-free.")
-	})
-	t.Run("errors exit with 1 and say place and remedy, never a value", func(t *testing.T) {
-		r := h.run(t, "check", bad).exits(1).fits().shows("error P-06", "What to do:", "message 1, line 2: PID-7", "not error-free")
-		require.NotContains(t, r.stdout, "Quarrow")
-		require.NotContains(t, r.stdout, "20990115")
-	})
-	t.Run("json carries the same facts", func(t *testing.T) {
-		var got struct {
-			File    string
-			For     string
-			Profile []string
-			Summary struct{ Messages, Errors int }
-			Rules   []struct {
-				Rule, Says, Remedy string
-				Places             []struct{ Path string }
-			}
-		}
-		h.run(t, "check", bad, "--output", "json").exits(1).json(&got)
-		require.Equal(t, "bad.hl7", got.File)
-		require.Equal(t, "test", got.For)
-		require.Equal(t, 1, got.Summary.Messages)
-		require.Equal(t, []string{"built in"}, got.Profile)
-		require.NotEmpty(t, got.Rules[0].Remedy)
-		require.Equal(t, "PID-7", got.Rules[0].Places[0].Path)
-	})
-	t.Run("csv has one row for each finding", func(t *testing.T) {
-		r := h.run(t, "check", bad, "--output", "csv").exits(1)
-		rows, err := csv.NewReader(strings.NewReader(r.stdout)).ReadAll()
-		require.NoError(t, err)
-		require.Equal(t, []string{"severity", "rule", "message", "control_id", "place", "line", "offset", "says", "remedy"}, rows[0])
-		require.Equal(t, "error", rows[1][0])
-	})
-	t.Run("a control ID that looks like a formula is no formula in a spreadsheet", func(t *testing.T) {
-		path := h.file(t, "formula.hl7", strings.Replace(cleanMessage, "|m-1|T", "|=1+1|P", 1))
-		require.Contains(t, h.run(t, "check", path, "--output", "csv").stdout, "'=1+1")
-	})
-	t.Run("standard input is a file too", func(t *testing.T) {
-		h.runIn(t, cleanMessage, "check", "-").exits(0).shows("standard input: 1 message")
-	})
-	t.Run("--for production asks for production's processing ID", func(t *testing.T) {
-		h.run(t, "check", clean, "--for", "production").exits(1).shows("MSH-11")
-	})
-	t.Run("--practice counts messages per site", func(t *testing.T) {
-		var got struct{ Sites map[string]int }
-		h.run(t, "check", clean, "--practice", h.file(t, "p.yaml", practiceFile), "-o", "json").json(&got)
-		require.Equal(t, 1, got.Sites["plano"])
-	})
-	t.Run("--profile changes a rule's grade", func(t *testing.T) {
-		profile := h.file(t, "mine.yaml", "rules.grades: {P-06: warning, R-03: warning}\n")
-		h.run(t, "check", bad, "--profile", profile).exits(0).shows("warning P-06")
-	})
-	t.Run("a profile that cannot be used is refused by its name", func(t *testing.T) {
-		h.run(t, "check", clean, "--profile", h.file(t, "odd.yaml", "policy.fun: 3")).exits(1).complains("odd.yaml", "policy.fun")
-	})
-	t.Run("a folder and a missing file exit with 3", func(t *testing.T) {
-		h.run(t, "check", h.dir).exits(3).complains("is a folder")
-		h.run(t, "check", "none.hl7").exits(3).complains("none.hl7")
-	})
-	t.Run("broken settings do not stop it", func(t *testing.T) {
-		h.file(t, "immtrail.yaml", "temporal: nonsense")
-		defer func() { _ = os.Remove("immtrail.yaml") }()
-		h.run(t, "check", clean).exits(0)
 	})
 }
 

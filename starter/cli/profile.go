@@ -93,11 +93,14 @@ func (a *app) loadProfile(practice string) (*texas.Loaded, error) {
 	return loaded, nil
 }
 
-// deskProfile is the profile for `check`: the files that were named, or those
-// of the settings where there are some. Wrong settings do not stop a check at
-// the desk, which needs none.
+// builtinProfile is the name of the profile that is built in.
+const builtinProfile = "texas"
+
+// deskProfile is the profile for `check`: what --profile names, or else the
+// overrides of the settings where there are some. Wrong settings do not stop a
+// check at the desk, which needs none. Its words say where values come from.
 func (a *app) deskProfile(o checkOptions) (*registry.Profile, []string, error) {
-	from := []string{"built in"}
+	from := []string{builtinProfile}
 	var overlays []texas.Overlay
 	paths := o.profiles
 	if len(paths) == 0 {
@@ -108,6 +111,13 @@ func (a *app) deskProfile(o checkOptions) (*registry.Profile, []string, error) {
 		}
 	}
 	for _, path := range paths {
+		if path == builtinProfile {
+			continue
+		}
+		if !exists(path) && !strings.ContainsAny(path, `./\`) {
+			return nil, nil, misused("--profile %s: the built-in profile is called %s; anything else is the path of a YAML file",
+				visible(path), builtinProfile)
+		}
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, nil, couldNot("%w", err)

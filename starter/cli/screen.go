@@ -29,7 +29,10 @@ func (a *app) show(v any, text func(s *screen)) error {
 	return nil
 }
 
-func (a *app) screen() *screen { return &screen{w: a.env.Stdout, color: a.env.IsTerminal} }
+// screen has colours on terminals only, and not where NO_COLOR asks for none.
+func (a *app) screen() *screen {
+	return &screen{w: a.env.Stdout, color: a.env.IsTerminal && a.env.Getenv("NO_COLOR") == ""}
+}
 
 // note tells people something that is not the answer.
 func (a *app) note(format string, args ...any) {
@@ -58,6 +61,19 @@ func (s *screen) paint(style lipgloss.Style, text string) string {
 
 func (s *screen) line(format string, args ...any) {
 	for _, l := range wrap(fmt.Sprintf(format, args...), screenWidth) {
+		fmt.Fprintln(s.w, l)
+	}
+}
+
+// hang prints a line whose continuations are indented.
+func (s *screen) hang(format string, args ...any) {
+	const indent = "    "
+	first := true
+	for _, l := range wrap(fmt.Sprintf(format, args...), screenWidth-len(indent)) {
+		if !first {
+			l = indent + l
+		}
+		first = false
 		fmt.Fprintln(s.w, l)
 	}
 }
