@@ -140,9 +140,9 @@ func (a *app) check(ctx context.Context, args []string, o checkOptions) error {
 	report := d.reporter()
 	t := &total{
 		For: d.options.Lane, Clock: d.options.Now, Profile: d.profile, LeftOut: out,
-		RuleSet: conformance.RuleSet, Files: []*verdict{},
+		RuleSet: conformance.Version(d.options.Codes), Files: []*verdict{},
 	}
-	t.Rules, t.Tables, _ = strings.Cut(conformance.RuleSet, " ")
+	t.Rules, t.Tables, _ = strings.Cut(t.RuleSet, " ")
 	d.meter = a.newMeter(inputs)
 	for _, in := range inputs {
 		v := d.judge(ctx, in, report)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"immtrail/conformance"
+	"immtrail/conformance/codes"
 	"immtrail/registry"
 )
 
@@ -119,7 +120,7 @@ func (d *desk) judge(ctx context.Context, in input, r reporter) *verdict {
 	if o.Practice != nil {
 		v.Sites = result.Sites
 	}
-	v.causes(result, places)
+	v.causes(result, places, o.Codes)
 	if is := whatIs(head); is != "" && is != "empty" && result.Messages == 0 {
 		v.Found = is + remedyFor(is, in.path)
 	}
@@ -140,7 +141,7 @@ func (d *desk) places() int {
 	return 3
 }
 
-func (v *verdict) causes(result conformance.Summary, places map[string][]registry.Place) {
+func (v *verdict) causes(result conformance.Summary, places map[string][]registry.Place, tables *codes.Tables) {
 	for _, c := range result.Counts {
 		rule, _ := conformance.Lookup(c.Rule)
 		at := places[c.Rule]
@@ -148,7 +149,7 @@ func (v *verdict) causes(result conformance.Summary, places map[string][]registr
 			at = []registry.Place{}
 		}
 		v.Causes = append(v.Causes, &broken{
-			RuleCount: c, Covered: result.Covered[c.Rule], Says: rule.Says, Remedy: rule.Remedy, Places: at, rule: rule,
+			RuleCount: c, Covered: result.Covered[c.Rule], Says: rule.Sentence(tables), Remedy: rule.Remedy, Places: at, rule: rule,
 		})
 	}
 	slices.SortStableFunc(v.Causes, func(a, b *broken) int {

@@ -81,7 +81,7 @@ func TestCheck(t *testing.T) {
 		require.Equal(t, 1, got.Files[0].Sites["plano"])
 	})
 	t.Run("--profile names the built-in one or a file above it", func(t *testing.T) {
-		h.run(t, "check", clean, "--profile", "texas").exits(0).shows("profile texas")
+		h.run(t, "check", clean, "--profile", "texas").exits(0).shows("with the profile texas")
 		profile := h.file(t, "mine.yaml", "rules.grades: {P-06: warning, R-03: warning}\n")
 		h.run(t, "check", bad, "--profile", "texas", "--profile", profile).exits(0).shows("warning P-06", "error-free, with")
 		h.run(t, "check", clean, "--profile", "ohio").exits(2).complains("the built-in profile is called texas")

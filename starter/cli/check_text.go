@@ -275,8 +275,8 @@ func (r *textReport) end(t *total) error {
 			break
 		}
 	}
-	r.line("Judged for %s, %s; rules %s, code tables %s, profile %s.", t.For,
-		t.Clock.Format("2 Jan 2006"), t.Rules, t.Tables, strings.Join(t.Profile, ", "))
+	r.line("Judged for %s, %s, with the profile %s.", t.For, t.Clock.Format("2 Jan 2006"), strings.Join(t.Profile, ", "))
+	r.line("Rules %s, code tables %s.", t.Rules, t.Tables)
 	return nil
 }
 

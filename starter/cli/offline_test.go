@@ -22,7 +22,7 @@ const (
 		"RXA|0|1|20260329||140^Influenza, seasonal, injectable, preservative free^CVX|0.5|mL^milliliter^UCUM||00^New immunization record^NIP001|1234567893^Grey^Ann|^^^CLINIC||||L1234|20270101|PMC^Sanofi Pasteur^MVX|||CP|A\r" +
 		"RXR|C28161^Intramuscular^NCIT|LD^Left Deltoid^HL70163\r" +
 		"OBX|1|CE|64994-7^Vaccine funding program eligibility category^LN|1|V01^Not VFC eligible^HL70064||||||F|||20260329|||VXC40^Eligibility captured at the immunization level^CDCPHINVS\r" +
-		"OBX|2|CE|69764-9^Document type^LN|2|253088698300012711210806^Influenza, inactivated^cdcgs1vis||||||F|||20260329\r" +
+		"OBX|2|CE|69764-9^Document type^LN|2|253088698300010311250131^Influenza, inactivated^cdcgs1vis||||||F|||20260329\r" +
 		"OBX|3|TS|29769-7^Date vaccine information statement presented^LN|2|20260329||||||F|||20260329\r"
 	practiceFile = `
 id: sunrise-plano
