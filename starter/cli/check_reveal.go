@@ -36,8 +36,8 @@ const (
 	longestValue = 60
 )
 
-// value reads the file once more and says what stands at a place. What a
-// terminal would obey is shown as an escape.
+// value reads the file once more and says what stands at a place; "" where the
+// place is no value. What a terminal would obey is shown as an escape.
 func (d *desk) value(in input, p registry.Place) string {
 	if !in.regular {
 		return "(this file cannot be read a second time)"
@@ -67,7 +67,7 @@ func valueAt(f io.ReaderAt, p registry.Place) (string, error) {
 	}
 	parts := placePath.FindStringSubmatch(p.Path)
 	if parts == nil || parts[2] == "" {
-		return "(nothing there to show)", nil
+		return "", nil // a segment, or one that is missing
 	}
 	unit, err := hl7.NewReader(bytes.NewReader(append(append(headerBefore(f, p.Offset), '\r'), line...)), hl7.Limits{}).Next()
 	if err != nil {

@@ -47,7 +47,7 @@ func TestReveal(t *testing.T) {
 	})
 	t.Run("a segment that is missing has nothing to show", func(t *testing.T) {
 		path := h.file(t, "none.hl7", batchOf(productive(strings.Replace(cleanMessage, "ORC|", "ZRC|", 1))))
-		h.run(t, "check", "--reveal", path).exits(1).shows("(nothing there to show)")
+		h.run(t, "check", "--reveal", path).exits(1).shows("RXA[1] ORC\n")
 	})
 	t.Run("a message with delimiters of its own is cut by them", func(t *testing.T) {
 		odd := strings.ReplaceAll(strings.NewReplacer("|20200115|F", "|20990115|F").Replace(productive(cleanMessage)), "|", "#")

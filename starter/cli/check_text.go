@@ -95,7 +95,11 @@ func (r *textReport) cause(v *verdict, c *broken) {
 	r.line("    What to do: %s", c.Remedy)
 	if r.desk.reveal {
 		for _, p := range c.Places {
-			r.line("    %s = %s", placeWords(p), r.desk.value(v.in, p))
+			words := placeWords(p)
+			if value := r.desk.value(v.in, p); value != "" {
+				words += " = " + value
+			}
+			r.line("    %s", words)
 		}
 		if more := c.own() - len(c.Places); more > 0 {
 			r.line("    and %d more", more)
