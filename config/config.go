@@ -16,6 +16,7 @@ type Config struct {
 	Sealing  Sealing           `key:"sealing"`
 	Outbox   Outbox            `key:"outbox"`
 	Profile  Profile           `key:"profile"`
+	Codes    Codes             `key:"codes"`
 	Notify   Notify            `key:"notify"`
 	People   map[string]Person `key:"people" doc:"who is who: login at this computer to person"`
 	Metrics  Listen            `key:"metrics"`
@@ -98,6 +99,11 @@ type Outbox struct {
 // Profile is what is particular to the registry.
 type Profile struct {
 	Dir string `key:"dir" doc:"folder of overrides: texas.yaml and practices/<id>.yaml"`
+}
+
+// Codes are the code tables that files are judged by.
+type Codes struct {
+	Dir string `key:"dir" doc:"folder of imported code tables (starter codes import); empty: the built-in ones"`
 }
 
 // Notify is how letters leave.

@@ -129,7 +129,7 @@ func (c *Config) anchorPaths() {
 	if err != nil {
 		return
 	}
-	for _, p := range []*string{&c.Outbox.Dir, &c.Profile.Dir, &c.Temporal.TLS.CA, &c.Temporal.TLS.Cert} {
+	for _, p := range []*string{&c.Outbox.Dir, &c.Profile.Dir, &c.Codes.Dir, &c.Temporal.TLS.CA, &c.Temporal.TLS.Cert} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}

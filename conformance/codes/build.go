@@ -76,11 +76,11 @@ func (t *Tables) addVaccine(row []string) {
 }
 
 func (t *Tables) addMaker(row []string) {
-	t.mvx[pack8([]byte(row[0]))] = &Maker{Code: row[0], Status: Status(row[1][0]), Changed: day(row[2]), Name: row[3]}
+	t.mvx[packText([]byte(row[0]))] = &Maker{Code: row[0], Status: Status(row[1][0]), Changed: day(row[2]), Name: row[3]}
 }
 
 func (t *Tables) addProduct(row []string) {
-	v, m := t.vaccine(row[0]), t.mvx[pack8([]byte(row[1]))]
+	v, m := t.vaccine(row[0]), t.mvx[packText([]byte(row[1]))]
 	if v == nil || m == nil {
 		return
 	}
@@ -142,7 +142,7 @@ func (t *Tables) addProcedure(row []string) {
 	if v == nil {
 		return
 	}
-	key := pack8([]byte(row[0]))
+	key := packText([]byte(row[0]))
 	p := t.cpt[key]
 	if p == nil {
 		p = &Procedure{Code: row[0], Changed: day(row[2])}
@@ -208,7 +208,7 @@ func months(s string) int {
 }
 
 func (t *Tables) addLabeler(row []string) {
-	m := t.mvx[pack8([]byte(row[1]))]
+	m := t.mvx[packText([]byte(row[1]))]
 	if m == nil {
 		return
 	}
@@ -221,7 +221,7 @@ func (t *Tables) addLabeler(row []string) {
 }
 
 func (t *Tables) addLot(row []string) {
-	if m := t.mvx[pack8([]byte(row[1]))]; m != nil {
+	if m := t.mvx[packText([]byte(row[1]))]; m != nil {
 		t.lots = append(t.lots, LotShape{Shape: row[0], Maker: m})
 	}
 }

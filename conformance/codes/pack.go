@@ -17,12 +17,13 @@ func cvxNumber(b []byte) int {
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
-// pack8 is a code of one to eight bytes as a number; zero for others.
-func pack8(b []byte) uint64 {
-	if len(b) == 0 || len(b) > 8 {
+// packText is a code of one to seven bytes as a number; zero for others. The
+// number begins with a 1, so that a leading NUL counts.
+func packText(b []byte) uint64 {
+	if len(b) == 0 || len(b) > 7 {
 		return 0
 	}
-	var n uint64
+	n := uint64(1)
 	for _, c := range b {
 		n = n<<8 | uint64(c)
 	}

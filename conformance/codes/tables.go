@@ -3,6 +3,7 @@ package codes
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"slices"
 
 	"immtrail/hl7"
@@ -190,7 +191,7 @@ func (t *Tables) NewerCVX(code []byte) bool {
 }
 
 // MVX looks a manufacturer up by its code.
-func (t *Tables) MVX(code []byte) *Maker { return t.mvx[pack8(code)] }
+func (t *Tables) MVX(code []byte) *Maker { return t.mvx[packText(code)] }
 
 // NDC looks a drug code up, however it is written, and says how it is.
 func (t *Tables) NDC(code []byte) (*Package, NDCForm) {
@@ -202,7 +203,7 @@ func (t *Tables) NDC(code []byte) (*Package, NDCForm) {
 }
 
 // CPT looks a procedure code up.
-func (t *Tables) CPT(code []byte) *Procedure { return t.cpt[pack8(code)] }
+func (t *Tables) CPT(code []byte) *Procedure { return t.cpt[packText(code)] }
 
 // VIS looks an edition up by its bar code.
 func (t *Tables) VIS(barcode []byte) *Statement { return t.vis[packBarcode(barcode)] }
@@ -279,25 +280,26 @@ func (s *Statement) For(v *Vaccine) bool { return slices.Contains(s.Vaccines, v)
 // that equal versions are equal tables.
 func (t *Tables) Version() string { return t.version }
 
-// Edition is the day of the newest change in a published table of the set.
+// Edition is the day of the newest change in a table of the set.
 func (t *Tables) Edition() hl7.Date { return t.edition }
 
 // Table gives one table of the set.
 func (t *Tables) Table(k Kind) Table { return t.tables[k] }
 
-// version of a set: of its published tables' newest edition and of all rows.
+// version of a set: of its published tables' newest edition and of all rows,
+// without names: by them nothing is judged.
 func (s Set) version() (string, hl7.Date) {
 	h := sha256.New()
 	var newest hl7.Date
 	for _, k := range append(Published(), own()...) {
 		t := s[k]
+		newest = max(newest, t.Edition)
+		t.Rows = slices.Clone(t.Rows)
+		t.StripNames()
 		h.Write([]byte("\n" + k + "\n"))
 		for _, row := range t.Rows {
 			h.Write([]byte(row))
 			h.Write([]byte{'\n'})
-		}
-		if !slices.Contains(own(), k) {
-			newest = max(newest, t.Edition)
 		}
 	}
 	return "cdc-" + Day(newest) + "." + hex.EncodeToString(h.Sum(nil)[:4]), newest
@@ -310,4 +312,15 @@ func Day(d hl7.Date) string {
 		return "unknown"
 	}
 	return s[:4] + "-" + s[4:6] + "-" + s[6:]
+}
+
+// Vaccines yields all vaccines in the order of their numbers.
+func (t *Tables) Vaccines() iter.Seq[*Vaccine] {
+	return func(yield func(*Vaccine) bool) {
+		for _, v := range t.cvx {
+			if v != nil && !yield(v) {
+				return
+			}
+		}
+	}
 }

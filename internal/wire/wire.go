@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"immtrail/config"
+	"immtrail/conformance/codes"
 	"immtrail/db"
 	"immtrail/internal/profiles"
 	"immtrail/internal/temporalconn"
@@ -129,6 +130,11 @@ func (w Wire) Temporal(identity string) (temporalconn.Settings, []temporalconn.O
 
 // Profiles is where profiles come from.
 func (w Wire) Profiles() profiles.Dir { return profiles.Dir(w.Config.Profile.Dir) }
+
+// Codes are the code tables that files are judged by.
+func (w Wire) Codes() (*codes.Tables, error) {
+	return codes.Folder{Dir: w.Config.Codes.Dir}.Tables()
+}
 
 // Secret reads what a reference such as env:NAME or file:/path points at.
 func (w Wire) Secret(ref string) ([]byte, error) {

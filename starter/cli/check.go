@@ -167,6 +167,11 @@ func (a *app) desk(o checkOptions) (*desk, error) {
 	if !d.options.Lane.Valid() {
 		return nil, misused("--lane %s: test, production or historical", o.lane)
 	}
+	tables, err := a.codeTables("")
+	if err != nil {
+		return nil, err
+	}
+	d.options.Codes = tables
 	if o.clock != "" {
 		at, err := time.Parse(time.RFC3339, o.clock)
 		if err != nil {
@@ -177,7 +182,6 @@ func (a *app) desk(o checkOptions) (*desk, error) {
 	if err := a.mayReveal(o); err != nil {
 		return nil, err
 	}
-	var err error
 	if o.practice != "" {
 		if d.options.Practice, err = readPractice(o.practice); err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"immtrail/config"
+	"immtrail/conformance/codes"
 	"immtrail/db"
 	"immtrail/registry"
 )
@@ -79,6 +80,7 @@ func (a *app) doctor(ctx context.Context) error {
 	if p.settings() {
 		p.people()
 		p.profile()
+		p.codes()
 		p.database(ctx)
 		p.temporal(ctx)
 		p.fileStore(ctx)
@@ -188,6 +190,17 @@ func (p *patient) profile() {
 		return
 	}
 	p.found("profile", lookOK, "", "%s", loaded.Profile.Title)
+}
+
+// codes looks at the tables that the worker judges by.
+func (p *patient) codes() {
+	w, _ := p.wire() // the settings are there
+	t, err := w.Codes()
+	if err != nil {
+		p.found("codes", lookWrong, "import them again, or remove the folder (starter codes --help)", "%v", err)
+		return
+	}
+	p.found("codes", lookOK, "", "code tables of %s (starter codes list)", codes.Day(t.Edition()))
 }
 
 // maxSkew is how far our clock may be from the database's.

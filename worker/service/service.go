@@ -190,6 +190,10 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 			}
 		},
 	})
+	tables, err := r.wire.Codes()
+	if err != nil {
+		return nil, err
+	}
 	workflows.Register(w)
 	now := activities.Clock(time.Now)
 	values, dialer := r.wire.Profiles(), transfer.NewPool(r.wire.Dialer())
@@ -197,6 +201,7 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 	connections := activities.Connections{DB: r.store, Secret: r.wire.Secret, Now: now}
 	files := &activities.Files{
 		DB: r.store, Vault: r.vault, Outbox: r.cfg.Outbox.Dir, Profiles: values, Clock: now, Stable: r.cfg.Outbox.Stable,
+		Codes: tables,
 	}
 	for _, a := range []any{
 		files,

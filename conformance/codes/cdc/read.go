@@ -18,7 +18,7 @@ import (
 // Bounds of a file. CDC's largest has some 200 kB, 600 records and values of
 // 700 bytes.
 const (
-	maxBytes   = 32 << 20
+	maxBytes   = 8 << 20
 	maxRecords = 200_000
 	maxValue   = 8 << 10
 	maxLine    = 64 << 10
@@ -135,7 +135,7 @@ type limit struct {
 	err  error
 }
 
-var errTooLarge = errors.New("larger than 32 MiB")
+var errTooLarge = errors.New("larger than 8 MiB")
 
 func (l *limit) Read(p []byte) (int, error) {
 	if l.left <= 0 {
@@ -152,7 +152,7 @@ func (l *limit) Read(p []byte) (int, error) {
 
 func (l *limit) explain(name string, err error) error {
 	if errors.Is(l.err, errTooLarge) {
-		return refuse(name, 1, "it is larger than 32 MiB, which no table of CDC is", download)
+		return refuse(name, 1, "it is larger than 8 MiB, which no table of CDC is", download)
 	}
 	return registry.Errorf(registry.KindOf(err), "import codes", "%s: %w", name, err)
 }

@@ -347,7 +347,7 @@ func readDay(s string) (hl7.Date, error) {
 		return 0, nil
 	}
 	for _, form := range []string{"1/2/2006", "2006/01/02", "20060102", "2006-01-02", "2006-01-02 15:04:05"} {
-		if t, err := time.Parse(form, s); err == nil {
+		if t, err := time.Parse(form, s); err == nil && t.Year() >= 1900 {
 			return hl7.DateOf(t), nil
 		}
 	}
