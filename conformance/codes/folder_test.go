@@ -160,15 +160,13 @@ func TestAnImportThatWasCutOffLeavesWhatWasInUse(t *testing.T) {
 }
 
 func TestADamagedFolderIsSaidAndNotPassedOver(t *testing.T) {
-	for name, damage := range map[string]func(t *testing.T, dir, version string){
-		"an empty pointer":       func(t *testing.T, dir, _ string) { put(t, dir, "current", "") },
-		"a pointer to elsewhere": func(t *testing.T, dir, _ string) { put(t, dir, "current", "../../etc") },
-		"a pointer to nothing":   func(t *testing.T, dir, _ string) { put(t, dir, "current", "2020-01-01.00000000") },
-		"a hidden folder":        func(t *testing.T, dir, _ string) { put(t, dir, "current", ".import-1") },
-		"a table that is damaged": func(t *testing.T, dir, version string) {
-			put(t, dir, version+"/cvx.txt", "immtrail-codes/1|cvx|20260601|x\n03|")
-		},
-		"a file that is no table": func(t *testing.T, dir, version string) { put(t, dir, version+"/readme.txt", "hello") },
+	for name, damage := range map[string]struct{ file, text string }{
+		"an empty pointer":        {"current", ""},
+		"a pointer to elsewhere":  {"current", "../../etc"},
+		"a pointer to nothing":    {"current", "2020-01-01.00000000"},
+		"a hidden folder":         {"current", ".import-1"},
+		"a table that is damaged": {"VERSION/cvx.txt", "immtrail-codes/1|cvx|20260601|x\n03|"},
+		"a file that is no table": {"VERSION/readme.txt", "hello"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := codes.Folder{Dir: t.TempDir()}
@@ -176,7 +174,7 @@ func TestADamagedFolderIsSaidAndNotPassedOver(t *testing.T) {
 			require.NoError(t, err)
 			version, err := os.ReadFile(filepath.Join(folder.Dir, "current"))
 			require.NoError(t, err)
-			damage(t, folder.Dir, strings.TrimSpace(string(version)))
+			put(t, folder.Dir, strings.Replace(damage.file, "VERSION", strings.TrimSpace(string(version)), 1), damage.text)
 			_, err = folder.Tables()
 			require.Equal(t, registry.Corrupt, registry.KindOf(err))
 			require.ErrorContains(t, err, folder.Dir)

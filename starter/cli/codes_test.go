@@ -135,7 +135,7 @@ func TestCodesImport(t *testing.T) {
 		h.run(t, "codes", "import", short, "--dir", filepath.Join(h.dir, "other")).exits(1).complains("cut short", "--fewer")
 	})
 	t.Run("what is no file or no table is refused", func(t *testing.T) {
-		h.run(t, "codes", "import", filepath.Join(h.dir, "gone.xml")).exits(3).complains("gone.xml", "Nothing was imported")
+		h.run(t, "codes", "import", filepath.Join(h.dir, "gone.xml"), "--dir", dir).exits(3).complains("gone.xml", "Nothing was imported")
 		h.run(t, "codes", "import", h.dir, "--dir", dir).exits(3).complains("folder")
 		h.run(t, "codes", "import", h.file(t, "page.xml", "<!DOCTYPE html><html>"), "--dir", dir).exits(3).complains("web page")
 		h.run(t, "codes", "import").exits(2)
