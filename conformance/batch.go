@@ -53,14 +53,14 @@ type unitResult struct {
 
 // hit is a broken rule and its place, before it is put into words.
 type hit struct {
-	rule                  *Rule
-	name                  string // of the segment; "" for a line that is none
-	missing               string // a segment that is not there
-	occ                   int
-	field, rep, component int
-	offset                int64
-	line                  int
-	path                  string // in words already, where it is not ""
+	rule                       *Rule
+	name                       string // of the segment; "" for a line that is none
+	missing                    string // a segment that is not there
+	occ                        int
+	field, rep, component, sub int
+	offset                     int64
+	line                       int
+	path                       string // in words already, where it is not ""
 }
 
 // doseKey is the digest of a dose and where it stands.

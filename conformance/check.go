@@ -138,14 +138,18 @@ func newGiven(in Options) *given {
 // the batch at hand.
 type checker struct {
 	*given
-	parse *hl7.Parser
-	m     message // the message at hand
-	b     *batch
-	lines lineMemo
+	parse  *hl7.Parser
+	m      message // the message at hand
+	b      *batch
+	lines  lineMemo
+	walker walker
 }
 
 func newChecker(g *given) *checker {
-	return &checker{given: g, parse: hl7.NewParser(g.in.Limits)}
+	return &checker{
+		given: g, parse: hl7.NewParser(g.in.Limits),
+		walker: walker{clean: make([]memory, planNodes+1)},
+	}
 }
 
 // fileChecker puts together what the workers found, in the order of the file,

@@ -30,15 +30,15 @@ const sound = `MSH|^~\&|EHR|SUNRPLANO|IMMTRAC2|TEXIIS|20260304101500-0600||VXU^V
 PID|1||KAVORI017^^^SUNR1234^MR~219-09-9998^^^SSA^SS||Kavorimdelta^Nemurilasopo^^^^^L|Besotariluna^^^^^^M|20240115|F||2106-3^White^CDCREC|12 Poruvikalemo Street^^Plano^TX^75023^USA^H||^PRN^PH^^^972^4830172|||||||||2186-5^Not Hispanic or Latino^CDCREC||N||||||N
 PD1|||||||||||02^Reminder/Recall - any method^HL70215|N|20260304|||A|20260304|20260304
 NK1|1|Kavorimdelta^Tularivedoga^^^^^L|MTH^Mother^HL70063|12 Poruvikalemo Street^^Plano^TX^75023^USA^H|^PRN^PH^^^972^4830172
-ORC|RE||d-1^SUNR1234|||||||7824^Entry^Clerk^^^^^^NPI^L||1234567893^Ordering^Provider^^^^^^NPI^L
-RXA|0|1|20260303||03^MMR^CVX|0.5|mL^milliliter^UCUM||00^New Record^NIP001|7824^Giving^Nurse^^^^^^NPI^L|^^^SUNRPLANO||||K4417|20270801|MSD^Merck and Co., Inc.^MVX|||CP|A
+ORC|RE|p-1^SUNR1234|d-1^SUNR1234|||||||7824^Entry^Clerk^^^^^^NPI^L^^^NPI||1234567893^Ordering^Provider^^^^^^NPI^L^^^NPI|||||SUNRPLANO^Sunrise Plano^HL70362
+RXA|0|1|20260303||03^MMR^CVX|0.5|mL^milliliter^UCUM||00^New Record^NIP001|7824^Giving^Nurse^^^^^^NPI^L^^^NPI|^^^SUNRPLANO||||K4417|20270801|MSD^Merck and Co., Inc.^MVX|||CP|A
 RXR|C38299^Subcutaneous^NCIT|LT^Left Thigh^HL70163
 OBX|1|CE|64994-7^Vaccine funding program eligibility category^LN|1|V02^VFC eligible - Medicaid^HL70064||||||F|||20260303|||VXC40^per immunization^CDCPHINVS
 OBX|2|CE|30963-3^Vaccine funding source^LN|1|VXC50^Public^CDCPHINVS||||||F|||20260303
 OBX|3|CE|30956-7^Vaccine type^LN|2|03^MMR^CVX||||||F|||20260303
 OBX|4|TS|29768-9^Date vaccine information statement published^LN|2|20210806||||||F|||20260303
 OBX|5|TS|29769-7^Date vaccine information statement presented^LN|2|20260303||||||F|||20260303
-ORC|RE||d-2^SUNR1234|||||||7824^Entry^Clerk^^^^^^NPI^L
+ORC|RE|p-2^SUNR1234|d-2^SUNR1234|||||||7824^Entry^Clerk^^^^^^NPI^L^^^NPI|||||||SUNRPLANO^Sunrise Plano^HL70362
 RXA|0|1|20240116||08^Hep B, adolescent or pediatric^CVX|999|||01^Historical^NIP001|||||||||||CP|A
 `
 
@@ -64,8 +64,9 @@ type (
 )
 
 // set writes a field or component: "PID-7", "RXA[2]-5.1".
-func set(path, value string) edit {
+func set(path, to string) edit {
 	return func(d doc) doc {
+		value := to
 		name, at, _ := strings.Cut(path, "-")
 		i := d.find(name)
 		field, component, hasComponent := strings.Cut(at, ".")

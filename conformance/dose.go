@@ -61,6 +61,9 @@ func (c *checker) checkORC(s *segment, d *dose) {
 		c.checkFillerTwice(s, id)
 	}
 	if !d.administered {
+		if o := s.Rep(12); !o.Empty() && hl7.Empty(o.Component(1)) && hl7.Empty(o.Component(2)) && hl7.Empty(o.Component(3)) {
+			c.hit(ruleOrderer, s, 12)
+		}
 		return
 	}
 	who := s.Component(12, 1)
@@ -106,7 +109,7 @@ func (c *checker) checkRXA(s *segment, d *dose) {
 	c.checkLot(s, d)
 	c.checkMaker(s, d)
 	if at := s.Field(22); !hl7.Empty(at) {
-		if t, ok := day(at); !ok || t > c.today || (d.given != 0 && t < d.given) {
+		if t, ok := day(s.Component(22, 1)); !ok || t > c.today || (d.given != 0 && t < d.given) {
 			c.hit(ruleEntered, s, 22)
 		}
 	}
@@ -114,7 +117,7 @@ func (c *checker) checkRXA(s *segment, d *dose) {
 
 func (c *checker) checkGiven(s *segment, d *dose) {
 	m := &c.m
-	given, ok := day(s.Field(3))
+	given, ok := day(s.Component(3, 1))
 	if !ok {
 		c.hit(ruleGiven, s, 3)
 		return
@@ -130,7 +133,7 @@ func (c *checker) checkGiven(s *segment, d *dose) {
 		c.hit(ruleGivenDead, s, 3)
 	}
 	if end := s.Field(4); !hl7.Empty(end) {
-		if e, ok := day(end); !ok || e != given {
+		if e, ok := day(s.Component(4, 1)); !ok || e != given {
 			c.hit(ruleGivenEnd, s, 4)
 		}
 	}
@@ -234,7 +237,7 @@ func (c *checker) checkGiver(s *segment, d *dose) {
 }
 
 func (c *checker) checkLot(s *segment, d *dose) {
-	lot, expiry := s.Field(15), s.Field(16)
+	lot, expiry := s.Field(15), s.Component(16, 1)
 	switch {
 	case hl7.Empty(lot):
 		if d.administered {
@@ -244,13 +247,23 @@ func (c *checker) checkLot(s *segment, d *dose) {
 		c.hit(ruleLotJunk, s, 15)
 	}
 	switch {
-	case !hl7.Empty(expiry):
-		if e, ok := day(expiry); !ok {
-			c.hit(ruleExpiry, s, 16)
+	case !hl7.Empty(s.Field(16)):
+		if e, ok := expiryDay(expiry); !ok {
+			c.hit(ruleExpiryForm, s, 16)
 		} else if d.given > e {
 			c.hit(ruleExpired, s, 3)
 		}
 	case !hl7.Empty(lot) && d.administered:
 		c.hit(ruleExpiry, s, 16)
 	}
+}
+
+// expiryDay reads an expiry date; one to the month ends with the month, as
+// vials mean it.
+func expiryDay(b []byte) (hl7.Date, bool) {
+	if len(b) != 6 || !formMonth.fits(b) {
+		return day(b)
+	}
+	first, ok := hl7.ParseDate(append(append(make([]byte, 0, 8), b...), '0', '1'))
+	return first.AddDays(31 - first.AddDays(31).Day()), ok
 }

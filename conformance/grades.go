@@ -21,14 +21,16 @@ func Regrade(grades map[string]string, changed []registry.RuleGrade) map[string]
 	}
 	families, single := []registry.RuleGrade{}, []registry.RuleGrade{}
 	for _, c := range changed {
-		if strings.Contains(c.Rule, ".") {
+		if _, one := byID()[c.Rule]; one && strings.Contains(c.Rule, ".") {
 			single = append(single, c)
 		} else {
 			families = append(families, c)
 		}
 	}
+	// The widest first: a change of Z-PID-3 lies above one of Z-PID.
+	slices.SortStableFunc(families, func(a, b registry.RuleGrade) int { return len(a.Rule) - len(b.Rule) })
 	for _, c := range families {
-		maps.DeleteFunc(out, func(id, _ string) bool { return familyOf(id) == c.Rule })
+		maps.DeleteFunc(out, func(id, _ string) bool { return inFamily(id, c.Rule) })
 		out[c.Rule] = c.Grade
 	}
 	for _, c := range single {
@@ -52,7 +54,7 @@ func Graded(lane registry.Lane, grades map[string]string) map[string]registry.Se
 func HeldRules(id string, ids []string) []string {
 	var out []string
 	for i, marked := range held(registry.LaneProduction, ids) {
-		if r := declared[i]; marked && (r.ID == id || r.Family() == id) {
+		if r := declared[i]; marked && (r.ID == id || inFamily(r.ID, id)) {
 			out = append(out, r.ID)
 		}
 	}
@@ -65,7 +67,7 @@ func HeldRules(id string, ids []string) []string {
 func Matching(id string) []Rule {
 	var out []Rule
 	for _, r := range Rules() {
-		if r.ID == id || r.Family() == id {
+		if r.ID == id || inFamily(r.ID, id) {
 			out = append(out, r)
 		}
 	}

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf8"
 
 	"immtrail/hl7"
@@ -13,6 +14,9 @@ type segment struct {
 	name string // "" for a line that is no segment
 	occ  int    // from 1
 	rank int    // see profiled
+	// group is the number of its order group from 1; 0 stands outside of them,
+	// and -1 is for what the registry ignores: out of order, or one too many.
+	group int
 }
 
 // order is an order group: ORC, RXA and what belongs to them.
@@ -105,8 +109,10 @@ func lookup(t hl7.Tag) (name string, rank int) {
 }
 
 const (
+	rankPD1       = 4
 	rankInsurance = 9
 	rankOrder     = 20
+	rankOBX       = 25
 	tagFactor     = 0x35bf992f
 )
 
@@ -172,6 +178,7 @@ func (c *checker) message(u *hl7.Unit) {
 	m.order = nil
 	c.checkOBXSequence()
 	c.checkSite()
+	c.walkAll()
 }
 
 // group cuts the message into groups and reports what is out of place.
@@ -200,11 +207,58 @@ func (c *checker) group(u *hl7.Unit) {
 		r := s.rank
 		count[r]++
 		s.occ = count[r]
+		s.group = 0
 		if !m.place(s, r, &rank) {
+			s.group = -1
 			c.hit(ruleOrder, s)
+		} else if r >= rankOrder {
+			s.group = len(m.orders)
 		}
-		if s.name == "PID" && s.occ == 2 {
-			c.hit(ruleTwoPatients, s)
+		if s.name == "PID" && s.occ > 1 {
+			s.group = -1
+			if s.occ == 2 {
+				c.hit(ruleTwoPatients, s)
+			}
+		}
+		c.oneTooMany(s)
+	}
+}
+
+// oneTooMany tells of a second segment where the profile has room for one.
+func (c *checker) oneTooMany(s *segment) {
+	m := &c.m
+	p := plans[s.rank]
+	if p == nil || p.repeat == nil || s.group < 0 {
+		return
+	}
+	extra := s.occ > 1
+	if s.group > 0 {
+		extra = m.orders[s.group-1].rxr != s
+	}
+	if extra {
+		c.walker.at = whereabouts{s: s}
+		c.general(p.repeat)
+		s.group = -1
+	}
+}
+
+// walkAll judges every segment that the registry reads by the general rules.
+func (c *checker) walkAll() {
+	m := &c.m
+	for i := range m.segs {
+		s := &m.segs[i]
+		if s.name == "" || s.group < 0 || s.rank == rankOBX {
+			continue // observations are walked where they are judged
+		}
+		if s.group > 0 {
+			m.order = &m.orders[s.group-1]
+		}
+		c.walk(s)
+	}
+	m.order = nil
+	if m.pd1 == nil && !m.has("PD1") {
+		if r := plans[rankPD1].none; c.weigh[r.n] != "" {
+			c.hitNone(r, "PD1")
 		}
 	}
 }
@@ -253,7 +307,9 @@ func (m *message) place(s *segment, r int, rank *int) bool {
 			m.pid = s
 		}
 	case "PD1":
-		m.pd1 = s
+		if m.pd1 == nil {
+			m.pd1 = s
+		}
 	case "NK1":
 		m.nk1 = append(m.nk1, s)
 	}
@@ -270,6 +326,11 @@ func (m *message) newOrder() *order {
 		m.orders = append(m.orders, order{})
 	}
 	return &m.orders[n]
+}
+
+// has reports whether a segment is anywhere in the message.
+func (m *message) has(name string) bool {
+	return slices.ContainsFunc(m.segs, func(s segment) bool { return s.name == name })
 }
 
 // bytesOf looks for what no field should hold.

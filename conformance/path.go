@@ -96,7 +96,11 @@ func (h *hit) where() string {
 	case h.missing != "":
 		return path(h.name, h.occ, 0, 1, 0) + " " + h.missing
 	}
-	return path(h.name, h.occ, h.field, h.rep, h.component)
+	at := path(h.name, h.occ, h.field, h.rep, h.component)
+	if h.sub > 0 {
+		at += "." + strconv.Itoa(h.sub)
+	}
+	return at
 }
 
 // single are the segments that a message has once; others carry their

@@ -116,7 +116,7 @@ func (c *checker) checkSecondCode(f hl7.Rep, s *segment, d *dose) {
 func (c *checker) checkMaker(s *segment, d *dose) {
 	code := s.Component(17, 1)
 	if hl7.Empty(code) {
-		if d.administered {
+		if d.administered || !s.Rep(17).Empty() {
 			c.hit(ruleMaker, s, 17)
 		}
 		return

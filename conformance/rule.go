@@ -90,7 +90,8 @@ type Rule struct {
 	// Table is the code table that the rule judges by; empty where it needs none.
 	Table codes.Kind
 
-	n int // position in declared
+	n     int    // position in declared
+	about *about // of a general rule, whose sentences are written on demand
 }
 
 // Sentence is Says, with the age of the table that judged: a code may be newer
@@ -105,12 +106,34 @@ func (r *Rule) Sentence(t *codes.Tables) string {
 	return r.Says + " (Table of " + codes.Day(t.Table(r.Table).Edition) + ".)"
 }
 
-// Family is the ID without the word after the dot.
-func (r *Rule) Family() string { return familyOf(r.ID) }
+// Family is the ID without the word after the dot. The general rules, whose
+// IDs begin with "Z-", have one for each level: see [Rule.Families].
+func (r *Rule) Family() string {
+	families := r.Families()
+	return families[len(families)-1]
+}
 
-func familyOf(id string) string {
-	family, _, _ := strings.Cut(id, ".")
-	return family
+// Families are the names, from the widest to the narrowest, under which a
+// profile may grade the rule with others: "R-03" for R-03.future; "Z", "Z-PID",
+// "Z-PID-3" and "Z-PID-3.4" for Z-PID-3.4.missing.
+func (r *Rule) Families() []string {
+	if r.about == nil {
+		family, _, _ := strings.Cut(r.ID, ".")
+		return []string{family}
+	}
+	families := []string{"Z"}
+	path := r.about.path
+	for i, c := range path {
+		if c == '-' || c == '.' {
+			families = append(families, "Z-"+path[:i])
+		}
+	}
+	return append(families, "Z-"+path)
+}
+
+// inFamily reports whether a rule or family belongs to another family.
+func inFamily(id, family string) bool {
+	return strings.HasPrefix(id, family+".") || (strings.HasPrefix(family, "Z") && strings.HasPrefix(id, family+"-"))
 }
 
 // declared are all rules, in the order of their files.
@@ -126,7 +149,7 @@ func declare(r Rule) *Rule {
 func Rules() []Rule {
 	all := make([]Rule, 0, len(declared))
 	for _, r := range declared {
-		all = append(all, *r)
+		all = append(all, r.spoken())
 	}
 	slices.SortFunc(all, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
 	return all
@@ -147,7 +170,16 @@ func Lookup(id string) (rule Rule, ok bool) {
 	if !ok {
 		return Rule{}, false
 	}
-	return *r, true
+	return r.spoken(), true
+}
+
+// spoken is the rule with its sentences.
+func (r *Rule) spoken() Rule {
+	full := *r
+	if r.about != nil {
+		full.Says, full.Remedy, full.Source = r.about.speak()
+	}
+	return full
 }
 
 // UnknownRules returns those of ids (rule IDs or families) that no rule bears,
@@ -155,7 +187,10 @@ func Lookup(id string) (rule Rule, ok bool) {
 func UnknownRules(ids []string) []string {
 	known := map[string]bool{}
 	for _, r := range declared {
-		known[r.ID], known[r.Family()] = true, true
+		known[r.ID] = true
+		for _, family := range r.Families() {
+			known[family] = true
+		}
 	}
 	var unknown []string
 	for _, id := range ids {
@@ -171,20 +206,33 @@ func severities(lane registry.Lane, grades map[string]string) []registry.Severit
 	weigh := make([]registry.Severity, len(declared))
 	for i, r := range declared {
 		weigh[i] = r.Severity.in(lane)
-		for _, id := range []string{r.Family(), r.ID} {
-			switch grades[id] {
-			case "off":
-				weigh[i] = ""
-			case "info":
-				weigh[i] = infoGrade
-			case "warning":
-				weigh[i] = warningGrade
-			case "error":
-				weigh[i] = errorGrade
+		if len(grades) == 0 {
+			continue
+		}
+		// Of the general rules those that are off wait for their own name: who
+		// wants all lengths as errors does not want every middle name.
+		if r.about == nil || weigh[i] != "" {
+			for _, id := range r.Families() {
+				weigh[i] = regrade(weigh[i], grades[id])
 			}
 		}
+		weigh[i] = regrade(weigh[i], grades[r.ID])
 	}
 	return weigh
+}
+
+func regrade(was registry.Severity, grade string) registry.Severity {
+	switch grade {
+	case "off":
+		return ""
+	case "info":
+		return infoGrade
+	case "warning":
+		return warningGrade
+	case "error":
+		return errorGrade
+	}
+	return was
 }
 
 // held marks the rules whose messages stay behind in lane: those that the
@@ -197,7 +245,13 @@ func held(lane registry.Lane, ids []string) []bool {
 		return marks
 	}
 	for i, r := range declared {
-		marks[i] = slices.Contains(ids, r.ID) || (r.Drops == DropsMessage && slices.Contains(ids, r.Family()))
+		marks[i] = slices.Contains(ids, r.ID)
+		if r.Drops != DropsMessage {
+			continue
+		}
+		for _, family := range r.Families() {
+			marks[i] = marks[i] || slices.Contains(ids, family)
+		}
 	}
 	return marks
 }

@@ -33,6 +33,12 @@ var (
 		Remedy: "Correct it: three digits of area code and seven of number.",
 		Source: "Z22 XTN; Texas IEE-413",
 	})
+	rulePhonePart = declare(Rule{
+		ID: "P-10.part", Where: "PID-13", Severity: isError, Code: 101,
+		Says:   "A phone number or email of the patient lacks its use code, its number or its address.",
+		Remedy: "Ask the EHR vendor to send PID-13.2 and, by it, the email in PID-13.4 or the number in PID-13.7.",
+		Source: "Z22 XTN-2 R, XTN-4 and XTN-7 C",
+	})
 	ruleNextOfKin = declare(Rule{
 		ID: "N-01", Where: "NK1", Severity: isWarning, Code: 101,
 		Says:   "A child's record names no parent or guardian.",
@@ -87,6 +93,12 @@ var (
 		Remedy: "Ask the EHR vendor to correct PD1-13, PD1-17 and PD1-18.",
 		Source: "IZ-DT_D",
 	})
+	rulePublicityPartner = declare(Rule{
+		ID: "D-01.partner", Where: "PD1-13", Severity: isWarning, Code: 102,
+		Says:   "A date in the patient's sharing preferences stands without the code that it belongs to.",
+		Remedy: "Ask the EHR vendor to send PD1-13, PD1-17 and PD1-18 only beside PD1-12, PD1-16 and PD1-11.",
+		Source: "Z22 PD1-13, 17, 18 C(X)",
+	})
 	ruleProtected = declare(Rule{
 		ID: "D-02", Where: "PD1-12", Severity: isLivePolicy, Code: 102, Detail: 3,
 		Says:   "The patient asked that the record be not shared.",
@@ -115,11 +127,15 @@ func (c *checker) checkAddress(s *segment, n int, rules addressOf) {
 	} else if !wordy(city) {
 		c.hit(rules.part, s, n, 3)
 	}
-	if hl7.Empty(a.Component(1)) {
+	if hl7.Empty(a.Sub(1, 1)) {
 		c.hit(rules.part, s, n, 1)
 	}
 	country := a.Component(6)
 	abroad := !hl7.Empty(country) && !same(country, "USA")
+	if len(a.Component(4)) > 50 {
+		c.hit(rules.part, s, n, 4)
+		return
+	}
 	if abroad && !countries.has(country) {
 		c.hit(rules.part, s, n, 6)
 	}
@@ -166,34 +182,46 @@ func wordy(city []byte) bool {
 	return letters >= 2
 }
 
+// phones are the rules for a field of phone numbers.
+type phones struct{ wrong, missing *Rule }
+
+var (
+	phonesOfPatient = phones{rulePhone, rulePhonePart}
+	phonesOfKin     = phones{ruleKinContact, ruleKinContact}
+)
+
 // checkPhones looks at every number or email of field n, and reports whether a
 // placeholder is among them.
-func (c *checker) checkPhones(s *segment, n int, r *Rule) (dummy bool) {
+func (c *checker) checkPhones(s *segment, n int, rules phones) (dummy bool) {
 	for i, p := range s.Reps(n) {
 		if p.Empty() {
 			continue
 		}
 		use, kind := p.Component(2), p.Component(3)
-		if !phoneUses.has(use) {
-			c.hitRep(r, s, n, i, 2)
+		if hl7.Empty(use) {
+			c.hitRep(rules.missing, s, n, i, 2)
+		} else if !phoneUses.has(use) {
+			c.hitRep(rules.wrong, s, n, i, 2)
 		}
 		if !hl7.Empty(kind) && !phoneKinds.has(kind) {
-			c.hitRep(r, s, n, i, 3)
+			c.hitRep(rules.wrong, s, n, i, 3)
 		}
 		if same(use, "NET") {
 			if hl7.Empty(p.Component(4)) {
-				c.hitRep(r, s, n, i, 4)
+				c.hitRep(rules.missing, s, n, i, 4)
 			}
 			continue
 		}
 		area, number := p.Component(6), p.Component(7)
 		if len(area) != 3 || !digits(area) || area[0] < '2' {
-			c.hitRep(r, s, n, i, 6)
+			c.hitRep(rules.wrong, s, n, i, 6)
 		}
 		placeholder := dummyPhone(area, number)
 		dummy = dummy || placeholder
-		if len(number) != 7 || !digits(number) || number[0] < '2' || placeholder {
-			c.hitRep(r, s, n, i, 7)
+		if hl7.Empty(number) {
+			c.hitRep(rules.missing, s, n, i, 7)
+		} else if len(number) != 7 || !digits(number) || number[0] < '2' || placeholder {
+			c.hitRep(rules.wrong, s, n, i, 7)
 		}
 	}
 	return dummy
@@ -226,7 +254,7 @@ func (c *checker) checkNK1s() {
 			c.hit(ruleKinContact, s, 4)
 		}
 		c.checkAddress(s, 4, addressOfKin)
-		c.checkPhones(s, 5, ruleKinContact)
+		c.checkPhones(s, 5, phonesOfKin)
 		if same(relation, "SEL") && m.pid != nil {
 			own := m.pid.Rep(5)
 			if string(own.Component(1)) != string(name.Component(1)) || string(own.Component(2)) != string(name.Component(2)) {
@@ -237,6 +265,17 @@ func (c *checker) checkNK1s() {
 	if m.minor() && !responsible {
 		c.hit(ruleKinUnexpected, m.nk1[0], 3)
 	}
+}
+
+// partnerOf is the field of PD1 that a date is the date of.
+func partnerOf(date int) int {
+	switch date {
+	case 13:
+		return 12
+	case 17:
+		return 16
+	}
+	return 11
 }
 
 func (c *checker) checkPD1(s *segment) {
@@ -253,8 +292,10 @@ func (c *checker) checkPD1(s *segment) {
 	}
 	for _, n := range [...]int{13, 17, 18} {
 		if b := s.Field(n); !hl7.Empty(b) {
-			if _, ok := day(b); !ok {
+			if len(b) != 8 || !formDate.fits(b) {
 				c.hit(rulePublicityDate, s, n)
+			} else if hl7.Empty(s.Field(partnerOf(n))) {
+				c.hit(rulePublicityPartner, s, n)
 			}
 		}
 	}

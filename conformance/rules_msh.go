@@ -150,7 +150,7 @@ func (c *checker) checkMSH(s *segment) {
 }
 
 func (c *checker) checkSent(s *segment) {
-	b := s.Field(7)
+	b := s.Component(7, 1)
 	if hl7.Empty(b) {
 		c.hit(ruleSentMissing, s, 7)
 		return

@@ -31,6 +31,12 @@ var (
 		Remedy: "Choose the body site from the list.",
 		Source: "HL70163; Texas IEE-571",
 	})
+	ruleNoBodySite = declare(Rule{
+		ID: "X-02.none", Where: "RXR-2", Severity: whileTesting, Code: 101,
+		Says:   "An injected dose has no body site.",
+		Remedy: "Enter the body site; if it never comes, ask the EHR vendor.",
+		Source: "Z22 RXR-2 RE",
+	})
 	ruleOBXSet = declare(Rule{
 		ID: "B-01", Where: "OBX-1", Severity: isError, Code: 102, Detail: 4,
 		Says:   "The observations are not numbered 1, 2, 3.",
@@ -109,6 +115,12 @@ var (
 		Remedy: "Ask the EHR vendor to fill OBX-14.",
 		Source: "Z22 OBX-14 RE; Texas: required field OBX-14 missing",
 	})
+	ruleObservedForm = declare(Rule{
+		ID: "B-08.form", Where: "OBX-14", Severity: isWarning, Code: 102, Detail: 2,
+		Says:   "The date of an observation is not a date.",
+		Remedy: "Ask the EHR vendor to write OBX-14 as YYYYMMDD.",
+		Source: "IZ-TS_NZ",
+	})
 )
 
 func (c *checker) checkRXR(o *order) {
@@ -129,7 +141,12 @@ func (c *checker) checkRXR(o *order) {
 		c.hit(ruleRoute, s, 1)
 	}
 	site := s.Component(2, 1)
-	if !hl7.Empty(site) && !bodySites.has(site) {
+	switch {
+	case hl7.Empty(s.Field(2)):
+		if !siteless.has(route) {
+			c.hit(ruleNoBodySite, s, 2)
+		}
+	case !hl7.Empty(site) && !bodySites.has(site):
 		c.hit(ruleBodySite, s, 2)
 	}
 	c.checkTwoSites(o, site)
@@ -190,6 +207,7 @@ func (c *checker) observation(s *segment) lineFacts {
 	}
 	before := c.m.hits
 	c.checkOBX(s)
+	c.walk(s)
 	facts := lineFacts{question: questionOf(s.Component(3, 1))}
 	facts.set, _ = positive(s.Field(1))
 	code := s.Component(5, 1)
@@ -239,10 +257,10 @@ func (c *checker) checkOBX(s *segment) {
 		c.hit(ruleOBXQuestion, s, 3)
 	}
 	c.checkOBXType(s)
-	if at := s.Field(14); hl7.Empty(at) {
+	if hl7.Empty(s.Field(14)) {
 		c.hit(ruleObserved, s, 14)
-	} else if _, ok := day(at); !ok {
-		c.hit(ruleOBXType, s, 14)
+	} else if _, ok := day(s.Component(14, 1)); !ok {
+		c.hit(ruleObservedForm, s, 14)
 	}
 }
 

@@ -31,6 +31,12 @@ var (
 		Remedy: "Ask the EHR vendor to send the chart number with type MR.",
 		Source: "HL70203; Texas matches by chart number",
 	})
+	ruleChartCode = declare(Rule{
+		ID: "P-03.code", Where: "PID-3.5", Severity: isError, Drops: DropsMessage, Code: 103, Detail: 5,
+		Says:   "The type of a patient identifier is no code of table HL70203.",
+		Remedy: "Ask the EHR vendor to send MR for the chart number, SS for the social security number.",
+		Source: "Z22 CX-5 R; HL70203",
+	})
 	ruleNameMissing = declare(Rule{
 		ID: "P-04", Where: "PID-5", Severity: isError, Drops: DropsMessage, Code: 101,
 		Says:   "The patient's first or last name is missing.",
@@ -63,7 +69,7 @@ var (
 	})
 	ruleMaiden = declare(Rule{
 		ID: "P-05", Where: "PID-6", Severity: isWarning, Code: 101,
-		Says:   "A child's record lacks the mother's maiden name.",
+		Says:   "A child's record lacks the mother's maiden name, or the name has no last name.",
 		Remedy: "Enter the mother's maiden name; the registry matches children by it.",
 		Source: "Z22 PID-6 RE",
 	})
@@ -173,10 +179,12 @@ func (c *checker) checkPID(s *segment) {
 	m.age = m.ageOn(c.today)
 	dummySSN := c.checkIdentifiers(s)
 	c.checkName(s)
-	if name := s.Rep(6); name.Empty() || hl7.Empty(name.Component(1)) {
+	if name := s.Rep(6); name.Empty() {
 		if m.minor() {
 			c.hit(ruleMaiden, s, 6)
 		}
+	} else if hl7.Empty(name.Component(1)) {
+		c.hit(ruleMaiden, s, 6)
 	} else if !same(name.Component(7), "M") {
 		c.hit(ruleMaidenType, s, 6, 7)
 	}
@@ -192,7 +200,7 @@ func (c *checker) checkPID(s *segment) {
 		c.hit(ruleEthnicity, s, 22)
 	}
 	c.checkAddress(s, 11, addressOfPatient)
-	dummyPhone := c.checkPhones(s, 13, rulePhone)
+	dummyPhone := c.checkPhones(s, 13, phonesOfPatient)
 	c.checkMultipleBirth(s)
 	c.checkDeath(s)
 	name := s.Rep(5)
@@ -212,7 +220,7 @@ func (m *message) ageOn(day hl7.Date) int {
 func (m *message) minor() bool { return m.age >= 0 && m.age < 18 }
 
 func (c *checker) checkBirth(s *segment) {
-	b := s.Field(7)
+	b := s.Component(7, 1)
 	if hl7.Empty(b) {
 		c.hit(ruleBirthMissing, s, 7)
 		return
@@ -237,13 +245,17 @@ func (c *checker) checkIdentifiers(s *segment) (dummy bool) {
 		c.hit(ruleChartMissing, s, 3)
 		return false
 	}
-	charted := false
+	charted, odd := false, false
 	for i, id := range s.Reps(3) {
 		number, kind := id.Component(1), id.Component(5)
 		for _, part := range [...]int{1, 4, 5} {
 			if hl7.Empty(id.Component(part)) {
 				c.hitRep(ruleChartParts, s, 3, i, part)
 			}
+		}
+		if !hl7.Empty(kind) && !idKinds.has(kind) {
+			odd = true
+			c.hitRep(ruleChartCode, s, 3, i, 5)
 		}
 		if chartKinds.has(kind) && !charted {
 			charted = true
@@ -262,7 +274,9 @@ func (c *checker) checkIdentifiers(s *segment) (dummy bool) {
 	}
 	if !charted {
 		c.m.chart = s.Rep(3)
-		c.hit(ruleChartKind, s, 3, 5)
+		if !odd && !hl7.Empty(c.m.chart.Component(5)) {
+			c.hit(ruleChartKind, s, 3, 5)
+		}
 	}
 	return dummy
 }
@@ -301,7 +315,7 @@ func (c *checker) checkMultipleBirth(s *segment) {
 
 func (c *checker) checkDeath(s *segment) {
 	m := &c.m
-	date, dead := s.Field(29), s.Field(30)
+	date, dead := s.Component(29, 1), s.Field(30)
 	if !hl7.Empty(date) {
 		death, ok := day(date)
 		if !ok || death > c.today || (m.birth != 0 && death < m.birth) {

@@ -52,7 +52,7 @@ func init() {
 var twoNirsevimab = []edit{
 	set("PID-7", "20251015"), set("RXA-5.1", "307"), set("RXA-17.1", "PMC"), set("RXA[2]-5.1", "306"), set("RXA[2]-3", "20260303"),
 	set("OBX[3]-5.1", "307"), set("OBX[4]-5", "20230925"),
-	after("RXA[2]", "RXR|C28161^Intramuscular^NCIT|LT^Left Thigh^HL70163"), set("RXR-1", "C28161"),
+	after("RXA[2]", "RXR|C28161^Intramuscular^NCIT|LT^Left Thigh^HL70163"), set("RXR-1.1", "C28161"),
 }
 
 // The edge of each rule: one step further it fires.
@@ -70,7 +70,7 @@ func TestProductsThatJustFitAreNoFinding(t *testing.T) {
 		"the statement of each part of a combination":  {set("RXA-5.1", "94"), set("OBX[3]-5.1", "21")},
 		"a package with two codes, either of them":     {set("RXA-5", "43^Hep B^CVX^58160-0821-01^Engerix^NDC"), set("RXA-17.1", "SKB"), set("PID-7", "19900101"), adult, set("OBX[3]-5.1", "45"), set("OBX[4]-5", "20211015")},
 		"a vaccine of which no statement was there":    {set("RXA-5.1", "216"), set("RXA-17.1", "PFR"), set("OBX[3]-5.1", "152"), set("OBX[4]-5", "20230512")},
-		"a refused dose is not asked when it was used": {set("RXA[2]-5.1", "116"), set("RXA[2]-3", "20250303"), set("RXA[2]-20", "RE"), set("RXA[2]-9", ""), set("RXA[2]-18", "00"), set("ORC[2]-3.1", "9999")},
+		"a refused dose is not asked when it was used": {set("RXA[2]-5.1", "116"), set("RXA[2]-3", "20250303"), set("RXA[2]-20", "RE"), set("RXA[2]-9", ""), set("RXA[2]-18", "00^Parental decision^NIP002"), set("ORC[2]-3.1", "9999")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, batch(soundWith("c-1", edits...)))

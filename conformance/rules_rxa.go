@@ -228,10 +228,16 @@ var (
 		Source: "Words such as LOT, NONE, UNKNOWN",
 	})
 	ruleExpiry = declare(Rule{
-		ID: "R-11", Where: "RXA-16", Severity: isWarning, Code: 102, Detail: 1,
-		Says:   "The expiry date is missing beside a lot, or not a date.",
+		ID: "R-11", Where: "RXA-16", Severity: isWarning, Code: 101,
+		Says:   "The expiry date is missing beside a lot.",
 		Remedy: "Enter the expiry date from the vial.",
-		Source: "Z22 RXA-16 C",
+		Source: "Z22 RXA-16 C(RE)",
+	})
+	ruleExpiryForm = declare(Rule{
+		ID: "R-11.form", Where: "RXA-16", Severity: isWarning, Code: 102, Detail: 2,
+		Says:   "The expiry date is not a date.",
+		Remedy: "Enter the expiry date from the vial: year, month and day, or the last day of the month.",
+		Source: "Z22 RXA-16 TS_M",
 	})
 	ruleExpired = declare(Rule{
 		ID: "R-11.expired", Where: "RXA-3", Severity: isWarning, Code: 102, Detail: 1,

@@ -35,7 +35,7 @@ var breaches = map[string][]struct {
 	"M-06":         {{"MSH-15", []edit{set("MSH-15", "AL")}, nil}, {"MSH-16", []edit{set("MSH-16", "")}, nil}},
 	"M-07":         {{"MSH-21", []edit{set("MSH-21", "Z23^CDCPHINVS")}, nil}},
 	"M-08":         {{"MSH-3", []edit{set("MSH-3", "")}, nil}, {"MSH-4", []edit{set("MSH-4", "")}, nil}},
-	"M-08.sender":  {{"MSH-4", []edit{set("MSH-4", "OTHER999"), set("MSH-22", ""), set("RXA-11", ""), set("RXA-9", "01"), set("RXA-3", "20250303")}, nil}},
+	"M-08.sender":  {{"MSH-4", []edit{set("MSH-4", "OTHER999"), set("MSH-22", "ELSEWHERE"), set("RXA-11", ""), set("RXA-9.1", "01"), set("RXA-3", "20250303")}, nil}},
 	"M-08.receiver": {
 		{"MSH-6", []edit{set("MSH-6", "ELSEWHERE")}, nil},
 	},
@@ -47,6 +47,7 @@ var breaches = map[string][]struct {
 	"P-02":         {{"PID-1", []edit{set("PID-1", "2")}, nil}},
 	"P-03":         {{"PID-3", []edit{set("PID-3", "")}, nil}},
 	"P-03.parts":   {{"PID-3.4", []edit{set("PID-3", "KAVORI017^^^^MR")}, nil}, {"PID-3[2].5", []edit{set("PID-3", "K1^^^A^MR~K2^^^A")}, nil}},
+	"P-03.code":    {{"PID-3.5", []edit{set("PID-3", "K1^^^A^QQ")}, nil}},
 	"P-03.kind":    {{"PID-3.5", []edit{set("PID-3", "219-09-9998^^^SSA^SS")}, nil}},
 	"P-04":         {{"PID-5.1", []edit{set("PID-5.1", "")}, nil}, {"PID-5.2", []edit{set("PID-5.2", `""`)}, nil}},
 	"P-04.junk":    {{"PID-5.2", []edit{set("PID-5.2", "X")}, nil}, {"PID-5.1", []edit{set("PID-5.1", "Unknown")}, nil}, {"PID-5.1", []edit{set("PID-5.1", "Nemur1")}, nil}},
@@ -61,30 +62,32 @@ var breaches = map[string][]struct {
 	"P-06.old":     {{"PID-7", []edit{set("PID-7", "19010101"), adult}, nil}},
 	"P-07":         {{"PID-8", []edit{set("PID-8", "")}, nil}},
 	"P-07.code":    {{"PID-8", []edit{set("PID-8", "W")}, nil}},
-	"P-08":         {{"PID-10", []edit{set("PID-10", "W")}, nil}, {"PID-10", []edit{set("PID-10", "2106-3~2028-9")}, nil}, {"PID-10", []edit{set("PID-10", "")}, nil}},
+	"P-08":         {{"PID-10", []edit{set("PID-10.1", "W")}, nil}, {"PID-10", []edit{set("PID-10", "2106-3^White^CDCREC~2028-9^Asian^CDCREC")}, nil}, {"PID-10", []edit{set("PID-10", "")}, nil}},
 	"P-08.ethnicity": {
-		{"PID-22", []edit{set("PID-22", "H")}, nil},
+		{"PID-22", []edit{set("PID-22.1", "H")}, nil},
 	},
 	"P-09":           {{"PID-11", []edit{set("PID-11", "")}, nil}, {"PID-11.3", []edit{set("PID-11.3", "")}, nil}},
 	"P-09.type":      {{"PID-11.7", []edit{set("PID-11.7", "")}, nil}},
 	"P-09.kind":      {{"PID-11.7", []edit{set("PID-11.7", "Q")}, nil}},
 	"P-09.part":      {{"PID-11.4", []edit{set("PID-11.4", "XX")}, nil}, {"PID-11.5", []edit{set("PID-11.5", "7502")}, nil}, {"PID-11.6", []edit{set("PID-11.6", "ZZZ")}, nil}},
 	"P-10":           {{"PID-13.7", []edit{set("PID-13.7", "483")}, nil}, {"PID-13.2", []edit{set("PID-13.2", "HOME")}, nil}, {"PID-13.6", []edit{set("PID-13.6", "")}, nil}},
+	"P-10.part":      {{"PID-13.2", []edit{set("PID-13.2", "")}, nil}, {"PID-13.4", []edit{set("PID-13", "^NET^Internet")}, nil}, {"PID-13.7", []edit{set("PID-13.7", "")}, nil}},
 	"P-11":           {{"PID-25", []edit{set("PID-24", "Y")}, nil}, {"PID-24", []edit{set("PID-24", "X")}, nil}},
 	"P-12":           {{"PID-29", []edit{set("PID-29", "20200101"), set("PID-30", "Y")}, nil}},
 	"P-12.indicator": {{"PID-30", []edit{set("PID-29", "20260304")}, nil}},
 	"P-13":           {{"PID-19", []edit{set("PID-19", "219099998")}, nil}},
 	"P-14":           {{"PID-3[2].1", []edit{set("PID-3", "K1^^^A^MR~666-12-3456^^^SSA^SS")}, nil}},
-	"D-01":           {{"PD1-12", []edit{set("PD1-12", "X")}, nil}, {"PD1-11", []edit{set("PD1-11", "77")}, nil}},
+	"D-01":           {{"PD1-12", []edit{set("PD1-12", "X")}, nil}, {"PD1-11", []edit{set("PD1-11.1", "77")}, nil}},
 	"D-01.date":      {{"PD1-13", []edit{set("PD1-13", "soon")}, nil}},
+	"D-01.partner":   {{"PD1-18", []edit{set("PD1-11", "")}, []string{"Z-PD1-11.empty"}}},
 	"D-02":           {{"PD1-12", []edit{set("PD1-12", "Y")}, nil}},
 	"N-01":           {{"NK1", []edit{drop("NK1")}, nil}},
 	"N-02":           {{"NK1[1]-1", []edit{set("NK1-1", "2")}, nil}},
 	"N-02.name":      {{"NK1[1]-2.2", []edit{set("NK1-2.2", "")}, nil}},
-	"N-02.relation":  {{"NK1[1]-3", []edit{set("NK1-3", "MOM")}, nil}},
-	"N-03":           {{"NK1[1]-3", []edit{set("NK1-3", "SIB")}, nil}},
+	"N-02.relation":  {{"NK1[1]-3", []edit{set("NK1-3.1", "MOM")}, nil}},
+	"N-03":           {{"NK1[1]-3", []edit{set("NK1-3.1", "SIB")}, nil}},
 	"N-03.contact":   {{"NK1[1]-4", []edit{set("NK1-4", ""), set("NK1-5", "")}, nil}, {"NK1[1]-5.7", []edit{set("NK1-5.7", "0000000")}, nil}},
-	"N-03.self":      {{"NK1[1]-2", []edit{set("NK1-3", "SEL")}, nil}},
+	"N-03.self":      {{"NK1[1]-2", []edit{set("NK1-3.1", "SEL")}, nil}},
 	"O-01":           {{"RXA[2] ORC", []edit{drop("ORC[2]")}, nil}},
 	"O-01.control":   {{"ORC[1]-1", []edit{set("ORC-1", "OK")}, nil}},
 	"O-02":           {{"ORC[1]-3", []edit{set("ORC-3", "")}, nil}, {"ORC[1]-3", []edit{set("ORC-3", "d-1")}, nil}},
@@ -115,11 +118,11 @@ var breaches = map[string][]struct {
 	"R-07":         {{"RXA[1]-6", []edit{set("RXA-6", "half")}, nil}, {"RXA[1]-6", []edit{set("RXA-6", "")}, nil}},
 	"R-07.unknown": {{"RXA[1]-6", []edit{set("RXA-6", "999"), set("RXA-7", "")}, nil}},
 	"R-07.unit":    {{"RXA[1]-7", []edit{set("RXA-7", "")}, nil}, {"RXA[2]-7", []edit{set("RXA[2]-7", "mL")}, nil}},
-	"R-07.code":    {{"RXA[1]-7", []edit{set("RXA-7", "ML")}, nil}},
-	"R-08":         {{"RXA[2]-9", []edit{set("RXA[2]-9", "")}, nil}, {"RXA[2]-9", []edit{set("RXA[2]-9", "77")}, nil}},
+	"R-07.code":    {{"RXA[1]-7", []edit{set("RXA-7.1", "ML")}, nil}},
+	"R-08":         {{"RXA[2]-9", []edit{set("RXA[2]-9", "")}, nil}, {"RXA[2]-9", []edit{set("RXA[2]-9.1", "77")}, nil}},
 	"R-08.extra":   {{"RXA[2]-9", []edit{set("RXA[2]-20", "NA"), set("ORC[2]-3.1", "9999")}, nil}},
 	"R-08.none":    {{"RXA[2]-9", []edit{set("RXA[2]-9", ""), set("RXA[2]-20", "")}, []string{"R-14"}}},
-	"R-08.given":   {{"RXA[2]-9", []edit{set("RXA[2]-3", "20260303"), set("RXA[2]-6", "0.5"), set("RXA[2]-7", "mL"), set("RXA[2]-15", "K99A")}, nil}},
+	"R-08.given":   {{"RXA[2]-9", []edit{set("RXA[2]-3", "20260303"), set("RXA[2]-6", "0.5"), set("RXA[2]-7", "mL^mL^UCUM"), set("RXA[2]-15", "K99A")}, nil}},
 	"R-08.historic": {
 		{"RXA[1]-9", []edit{set("RXA-15", ""), set("RXA-16", ""), set("RXA-17", ""), set("RXA-3", "20250303")}, []string{"R-10", "R-12"}},
 	},
@@ -129,20 +132,22 @@ var breaches = map[string][]struct {
 	"R-09.foreign":  {{"RXA[1]-11.4", []edit{set("RXA-11.4", "ELSEWHERE")}, nil}},
 	"R-10":          {{"RXA[1]-15", []edit{set("RXA-15", "")}, nil}},
 	"R-10.junk":     {{"RXA[1]-15", []edit{set("RXA-15", "none")}, nil}},
-	"R-11":          {{"RXA[1]-16", []edit{set("RXA-16", "")}, nil}, {"RXA[1]-16", []edit{set("RXA-16", "202708")}, nil}},
+	"R-11":          {{"RXA[1]-16", []edit{set("RXA-16", "")}, nil}},
+	"R-11.form":     {{"RXA[1]-16", []edit{set("RXA-16", "never")}, nil}, {"RXA[1]-16", []edit{set("RXA-16", "202713")}, nil}},
 	"R-11.expired":  {{"RXA[1]-3", []edit{set("RXA-16", "20260302")}, nil}},
 	"R-12":          {{"RXA[1]-17", []edit{set("RXA-17", "")}, nil}},
 	"R-12.code":     {{"RXA[1]-17", []edit{set("RXA-17.1", "QQQ")}, nil}},
 	"R-12.pair":     {{"RXA[1]-17", []edit{set("RXA-17.1", "PFR")}, nil}},
-	"R-13":          {{"RXA[1]-18", []edit{set("RXA-18", "00")}, nil}, {"RXA[2]-18", []edit{set("RXA[2]-20", "RE"), set("RXA[2]-9", ""), set("ORC[2]-3.1", "9999")}, nil}},
+	"R-13":          {{"RXA[1]-18", []edit{set("RXA-18.1", "00")}, nil}, {"RXA[2]-18", []edit{set("RXA[2]-20", "RE"), set("RXA[2]-9", ""), set("ORC[2]-3.1", "9999")}, nil}},
 	"R-14":          {{"RXA[2]-20", []edit{set("RXA[2]-20", "")}, []string{"R-08.extra"}}},
 	"R-14.code":     {{"RXA[2]-20", []edit{set("RXA[2]-20", "XX"), set("RXA[2]-9", "")}, nil}},
 	"R-15":          {{"RXA[1]-21", []edit{set("RXA-21", "")}, nil}, {"RXA[1]-21", []edit{set("RXA-21", "X")}, nil}},
 	"R-16":          {{"RXA[1]-22", []edit{set("RXA-22", "20260301")}, nil}},
-	"X-01":          {{"RXR[1]-1", []edit{set("RXR-1", "ARM")}, nil}},
+	"X-01":          {{"RXR[1]-1", []edit{set("RXR-1.1", "ARM")}, nil}},
 	"X-01.old":      {{"RXR[1]-1", []edit{set("RXR-1", "SC^^HL70162")}, nil}},
 	"X-01.none":     {{"RXA[1] RXR", []edit{drop("RXR")}, nil}},
-	"X-02":          {{"RXR[1]-2", []edit{set("RXR-2", "ARM")}, nil}},
+	"X-02.none":     {{"RXR[1]-2", []edit{set("RXR-2", "")}, nil}},
+	"X-02":          {{"RXR[1]-2", []edit{set("RXR-2.1", "ARM")}, nil}},
 	"B-01":          {{"OBX[2]-1", []edit{set("OBX[2]-1", "3")}, nil}},
 	"B-01.part":     {{"OBX[2]-11", []edit{set("OBX[2]-11", "P")}, nil}, {"OBX[2]-5", []edit{set("OBX[2]-5", "")}, nil}, {"OBX[2]-4", []edit{set("OBX[2]-4", "")}, nil}},
 	"B-02":          {{"OBX[5]-2", []edit{set("OBX[5]-2", "XX")}, nil}, {"OBX[2]-5", []edit{set("OBX[2]-5", "VXC50")}, nil}},
@@ -155,6 +160,7 @@ var breaches = map[string][]struct {
 	"B-07":          {{"RXA[1] OBX", []edit{drop("OBX[5]")}, nil}, {"RXA[1] OBX", []edit{set("OBX[5]-4", "3")}, nil}},
 	"B-07.code":     {{"OBX[3]-5", []edit{set("OBX[3]-5.1", "777")}, nil}},
 	"B-07.date":     {{"OBX[5]-5", []edit{set("OBX[5]-5", "20200101")}, nil}, {"OBX[5]-5", []edit{set("OBX[5]-5", "20260401")}, nil}},
+	"B-08.form":     {{"OBX[1]-14", []edit{set("OBX-14", "2026")}, nil}},
 	"B-08":          {{"OBX[1]-14", []edit{set("OBX-14", "")}, nil}},
 }
 
@@ -199,8 +205,8 @@ func TestEveryRuleHasABreach(t *testing.T) {
 	for _, r := range conformance.Rules() {
 		inFile := strings.HasPrefix(r.ID, "F-0") && breaches[r.ID] == nil ||
 			strings.HasSuffix(r.ID, ".everybody") || strings.HasSuffix(r.ID, ".file")
-		if inFile || r.ID == "F-11" || r.ID == "R-17" {
-			continue // file_test.go, lane_test.go, rules_everybody_test.go
+		if inFile || r.ID == "F-11" || r.ID == "R-17" || strings.HasPrefix(r.ID, "Z-") {
+			continue // file_test.go, lane_test.go, rules_everybody_test.go, z22_test.go
 		}
 		require.NotEmpty(t, breaches[r.ID], r.ID)
 	}
@@ -214,7 +220,9 @@ func TestEveryRuleSpeaksInSentences(t *testing.T) {
 		require.True(t, seen[r.ID] && strings.HasSuffix(r.Says, ".") && strings.HasSuffix(r.Remedy, "."), r.ID)
 		require.NotEmpty(t, r.Source, r.ID)
 		require.NotEmpty(t, r.Where, r.ID)
-		require.NotEqual(t, conformance.Lanes{}, r.Severity, r.ID)
+		if !strings.HasPrefix(r.ID, "Z-") { // some of which wait to be switched on
+			require.NotEqual(t, conformance.Lanes{}, r.Severity, r.ID)
+		}
 		if r.Drops == conformance.DropsDose {
 			require.Equal(t, registry.SeverityError, r.Severity.Production, r.ID)
 		}

@@ -3,6 +3,8 @@ package docgen
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 
 	"immtrail/conformance"
@@ -60,11 +62,110 @@ func Rules(w io.Writer) error {
 			written++
 		}
 	}
+	written += general(&b, rules)
 	if written != len(rules) {
 		return fmt.Errorf("%d of %d rules have no group in internal/docgen", len(rules)-written, len(rules))
 	}
+	traces(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// traces writes which rules keep NIST's numbered statements.
+func traces(b *strings.Builder) {
+	b.WriteString("\n## NIST's conformance statements and predicates\n\n| NIST | kept by |\n| --- | --- |\n")
+	for _, t := range conformance.Traces() {
+		rules := strings.Join(t.Rules[:min(4, len(t.Rules))], ", ")
+		switch n := len(t.Rules); {
+		case n == 0:
+			rules = "no element of the profile has the data type"
+		case n > 4:
+			rules += fmt.Sprintf(" and %d more of the same data type", n-4)
+		}
+		fmt.Fprintf(b, "| %s | %s |\n", strings.TrimSpace(t.NIST+" "+t.Says), rules)
+	}
+}
+
+const generalHead = `
+## Everything else that the profile asks
+
+Where no rule above looks after an element of profile Z22, a general one does. Its
+ID is "Z-", the element and a word: ` + "`Z-PID-3.4.missing`" + `. They are made from
+NIST's machine-readable profile; the source of each is the profile itself.
+
+| word | what is wrong | HL70357 / HL70533 |
+| --- | --- | --- |
+| missing | required (R, or C where its condition holds) and not there | 101 |
+| empty | to be sent where it is known (RE), and not there | 101 |
+| extra | forbidden (X, or C where its condition does not hold) and there | 102 / 4 |
+| repeat | more often than the profile has room for | 102 / 4 |
+| length | longer (or shorter) than the profile says | 102 / 4 |
+| type | not of its data type | 102 / 2 or 4 |
+| code | not in its table | 103 / 5 |
+| system | the code is right, the name of its table is not | 103 / 5 |
+| value | breaks a numbered conformance statement | 102 / 4 |
+
+Weights follow table 3-1 of the guide: **E** where the element is required at every
+level, so that the segment counts as empty (in MSH and PID that costs the message, in
+ORC and RXA the dose); **W** where the field then counts as empty, which it may be;
+**I** for what a receiver ignores; **t** a note in the test lane only; **off** until a
+profile switches it on. Where a rule above looks after the first repetition of a
+field, the general one speaks of further ones. Of fields that the profile leaves
+optional (O), one rule for each word stands for all parts. A profile may grade all
+(` + "`Z`" + `), a segment (` + "`Z-PID`" + `), a field (` + "`Z-PID-3`" + `), a part (` + "`Z-PID-3.4`" + `) or one rule.
+
+| element | called | words |
+| --- | --- | --- |
+`
+
+// general writes the rules made from the profile, a line for each element.
+func general(b *strings.Builder, rules []conformance.Rule) (written int) {
+	b.WriteString(generalHead)
+	var order []string
+	words := map[string][]string{}
+	for _, r := range rules {
+		if !strings.HasPrefix(r.ID, "Z-") {
+			continue
+		}
+		if words[r.Where] == nil {
+			order = append(order, r.Where)
+		}
+		word := r.ID[strings.LastIndexByte(r.ID, '.')+1:]
+		words[r.Where] = append(words[r.Where], word+" "+weight(r))
+		written++
+	}
+	slices.SortStableFunc(order, byPath)
+	for _, path := range order {
+		fmt.Fprintf(b, "| %s | %s | %s |\n", path, cell(conformance.ElementName(path)), strings.Join(words[path], ", "))
+	}
+	return written
+}
+
+func weight(r conformance.Rule) string {
+	switch r.Severity {
+	case conformance.Lanes{}:
+		return "off"
+	case conformance.Lanes{Test: registry.SeverityInfo}:
+		return "t"
+	}
+	if r.Drops != conformance.DropsNothing {
+		return string(r.Severity.Production) + " (" + drops(r.Drops) + ")"
+	}
+	return string(r.Severity.Production)
+}
+
+// byPath orders PID-3 before PID-10.
+func byPath(a, b string) int {
+	split := func(r rune) bool { return r == '-' || r == '.' }
+	as, bs := strings.FieldsFunc(a, split), strings.FieldsFunc(b, split)
+	return slices.CompareFunc(as, bs, func(x, y string) int {
+		n, errN := strconv.Atoi(x)
+		m, errM := strconv.Atoi(y)
+		if errN != nil || errM != nil {
+			return strings.Compare(x, y)
+		}
+		return n - m
+	})
 }
 
 // cell keeps a text from ending its cell or being taken for markup.

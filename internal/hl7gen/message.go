@@ -137,9 +137,9 @@ func (w *writer) given(v product, facility string, day time.Time, months int) {
 		BrokenEnvelope, NoConsent, DuplicateDose:
 	}
 	prescriber := g.opt.Prescribers[g.rnd.IntN(len(g.opt.Prescribers))]
-	w.line("ORC|RE||%s^%s|||||||%s^Entry^Clerk^^^^^^NPI^L||%s^Ordering^Provider^^^^^^NPI^L",
-		g.nextID(), g.opt.OrgCode, prescriber, prescriber)
-	w.line("RXA|0|1|%s||%s^%s^CVX|%s|mL^milliliter^UCUM||00^New Record^NIP001|%s^Giving^Nurse^^^^^^NPI^L|^^^%s||||%s|%s|%s^%s^MVX|||CP|A",
+	w.line("ORC|RE|%[1]s^%[2]s|%[1]s^%[2]s|||||||%[3]s^Entry^Clerk^^^^^^NPI^L^^^NPI||%[3]s^Ordering^Provider^^^^^^NPI^L^^^NPI|||||%[4]s^Clinic^HL70362",
+		g.nextID(), g.opt.OrgCode, prescriber, facility)
+	w.line("RXA|0|1|%s||%s^%s^CVX|%s|mL^milliliter^UCUM||00^New Record^NIP001|%s^Giving^Nurse^^^^^^NPI^L^^^NPI|^^^%s||||%s|%s|%s^%s^MVX|||CP|A",
 		date, cvx, v.name, v.amount, prescriber, facility, lot, expiry, v.mvx, v.maker)
 	if v.route == oral {
 		w.line("RXR|%s", v.route)
@@ -177,14 +177,16 @@ func (w *writer) record(v product, p Patient, day time.Time) {
 			date = day // before, nobody gives it
 		}
 	}
-	w.line("ORC|RE||%s^%s|||||||%s^Entry^Clerk^^^^^^NPI^L", g.nextID(), g.opt.OrgCode, g.opt.Prescribers[0])
+	w.line("ORC|RE|%[1]s^%[2]s|%[1]s^%[2]s|||||||%[3]s^Entry^Clerk^^^^^^NPI^L^^^NPI|||||||%[2]s^Clinic^HL70362",
+		g.nextID(), g.opt.OrgCode, g.opt.Prescribers[0])
 	w.line("RXA|0|1|%s||%s^%s^CVX|999|||01^Historical information - source unspecified^NIP001|||||||||||CP|A",
 		date.Format("20060102"), v.cvx, v.name)
 }
 
 // refused is a dose that patient or parents did not want. ORC-3 is 9999 (IZ-45).
 func (w *writer) refused(v product, day time.Time) {
-	w.line("ORC|RE||9999^%s|||||||%s^Entry^Clerk^^^^^^NPI^L", w.gen.opt.OrgCode, w.gen.opt.Prescribers[0])
+	w.line("ORC|RE|9999^%[1]s|9999^%[1]s|||||||%[2]s^Entry^Clerk^^^^^^NPI^L^^^NPI|||||||%[1]s^Clinic^HL70362",
+		w.gen.opt.OrgCode, w.gen.opt.Prescribers[0])
 	w.line("RXA|0|1|%s||%s^%s^CVX|999||||||||||||00^Parental decision^NIP002||RE|A",
 		day.Format("20060102"), v.cvx, v.name)
 }

@@ -1,0 +1,373 @@
+package conformance
+
+import (
+	"strconv"
+
+	"immtrail/conformance/z22"
+	"immtrail/hl7"
+)
+
+// The general rules: one for each thing that profile Z22 asks of an element
+// and that no rule written by hand looks after. They are made from the table
+// of package z22 when the program starts, and walked by z22_walk.go.
+
+// facet is what can be wrong with an element; its word ends the rule's ID.
+type facet uint16
+
+const (
+	facetMissing facet = 1 << iota
+	facetEmpty
+	facetExtra
+	facetRepeat
+	facetLength
+	facetType
+	facetCode
+	facetSystem
+	facetValue
+)
+
+var facetWords = []struct {
+	facet
+	word string
+}{
+	{facetMissing, "missing"},
+	{facetEmpty, "empty"},
+	{facetExtra, "extra"},
+	{facetRepeat, "repeat"},
+	{facetLength, "length"},
+	{facetType, "type"},
+	{facetCode, "code"},
+	{facetSystem, "system"},
+	{facetValue, "value"},
+}
+
+func (f facet) word() string {
+	for _, w := range facetWords {
+		if w.facet == f {
+			return w.word
+		}
+	}
+	return ""
+}
+
+// node is an element made ready for the walk. A rule that is nil is not looked
+// at: the profile does not ask, or a rule written by hand does.
+type node struct {
+	n                  int
+	usage, then, else_ z22.Usage //nolint:revive // "else" is a keyword
+	cond               []z22.Term
+	max                int // repetitions, 0 any number
+	low, high          int // characters
+	form               form
+	set                *codeTable
+	parts              []node
+	id                 int   // of a field, for the memory of clean values
+	byHand             facet // what a rule written by hand sees in the first repetition
+
+	missing, empty, extra, repeat, length, kind, code, system, value *Rule
+}
+
+// segmentPlan is a segment made ready: fields by number, and those of them
+// that have to be looked at even where the segment is too short for them.
+type segmentPlan struct {
+	fields []*node // fields[n-1]; nil where nothing is asked
+	must   []*node
+	cases  map[string]*node // OBX-5 by OBX-2
+	repeat *Rule            // of the segment itself
+	none   *Rule
+}
+
+// plans are by the rank of a segment: see [profiled].
+var (
+	plans     [32]*segmentPlan
+	planNodes int // how many fields have an id
+)
+
+// around is what is known of the elements around the one being declared.
+type around struct {
+	path     string
+	optional bool // a segment or field that the profile leaves to the sender
+	chain    bool // required at every level so far
+	level    int  // 0 field, 1 component, 2 subcomponent
+	whole    string
+	shared   *sharedRules // the field speaks for all its parts
+}
+
+// sharedRules are the rules of a field that speaks for all its parts: what the
+// profile leaves optional is worth one rule for each word, not hundreds.
+type sharedRules struct {
+	path   string
+	weight Lanes
+	rules  map[facet]*Rule
+	skip   facet // looked after by hand
+}
+
+func init() {
+	b := planner{profile: z22.Get(), covers: parseCovers(covers), tables: map[string]*codeTable{}, traces: map[string][]string{}}
+	for _, s := range b.profile.Segments {
+		_, rank := lookup(hl7.TagOf(s.Name))
+		plans[rank] = b.segment(s)
+	}
+	planNodes, predicateRules = b.ids, b.traces
+}
+
+type planner struct {
+	profile *z22.Profile
+	covers  map[string]cover
+	tables  map[string]*codeTable
+	ids     int
+	traces  map[string][]string // NIST's predicates, with the rules that keep them
+}
+
+func (b *planner) segment(s z22.Segment) *segmentPlan {
+	p := &segmentPlan{fields: make([]*node, len(s.Fields))}
+	optional := s.Usage != z22.Required && s.Usage != z22.MayBeEmpty
+	for i, e := range s.Fields {
+		c := around{
+			path: s.Name + "-" + strconv.Itoa(e.N), chain: e.Usage == z22.Required && !optional,
+			optional: optional || e.Usage == z22.Optional,
+		}
+		f := b.node(e, c)
+		if s.Name == "OBX" && e.N == 5 {
+			p.cases = b.cases(s.Cases, c.path, &f)
+		}
+		if f.idle() {
+			continue
+		}
+		b.ids++
+		f.id = b.ids
+		p.fields[i] = &f
+		if f.missing != nil || f.empty != nil {
+			p.must = append(p.must, &f)
+		}
+	}
+	for _, cased := range p.cases {
+		b.ids++
+		cased.id = b.ids
+	}
+	switch s.Name {
+	case "PD1", "PV1", "RXR":
+		p.repeat = declareGeneral(s.Name, facetRepeat, isWarning, DropsNothing, 0, nil)
+	}
+	if s.Name == "PD1" {
+		p.none = declareGeneral(s.Name, facetEmpty, whileTesting, DropsNothing, 0, nil)
+	}
+	return p
+}
+
+// cases are the types that OBX-5 takes. Its form is B-02's.
+func (b *planner) cases(cases []z22.Case, path string, own *node) map[string]*node {
+	m := map[string]*node{}
+	shared := &sharedRules{
+		path: path, weight: isWarning, skip: facetType,
+		rules: map[facet]*Rule{facetLength: own.length, facetRepeat: own.repeat},
+	}
+	for _, k := range cases {
+		e := z22.Element{N: 5, Usage: z22.Required, Max: 1, Type: k.Type}
+		n := b.node(e, around{path: path, shared: shared})
+		n.missing, n.repeat = nil, nil // the field's own node has them
+		if k.Type == "CE_IZ" || k.Type == "CWE" || k.Type == "CE" {
+			n.parts[0].missing, n.parts[2].missing = nil, nil // B-02
+		}
+		if !n.idle() {
+			m[k.Value] = &n
+		}
+	}
+	return m
+}
+
+// node makes an element ready and declares its rules.
+func (b *planner) node(e z22.Element, c around) node {
+	n := node{
+		n: e.N, usage: e.Usage, then: e.Then, else_: e.Else, cond: e.Condition,
+		max: e.Max, low: e.MinLength, high: e.MaxLength,
+	}
+	parts := b.profile.Types[e.Type]
+	if e.Usage != z22.Forbidden {
+		if c.level == 0 && e.Max == 1 {
+			n.repeat = b.rule(facetRepeat, c, &n)
+		}
+		n.set = b.table(e)
+		if len(parts) > 0 {
+			b.parts(&n, parts, e, c)
+		} else {
+			b.leaf(&n, e, c)
+		}
+	}
+	if e.Usage == z22.Conditional {
+		b.trace(e, c)
+	}
+	may := func(u z22.Usage) bool { return e.Usage == u || e.Then == u || e.Else == u }
+	if may(z22.Required) && !twins[c.whole+"."+strconv.Itoa(e.N)] {
+		n.missing = b.rule(facetMissing, c, &n)
+	}
+	if may(z22.MayBeEmpty) && c.shared == nil {
+		n.empty = b.rule(facetEmpty, c, &n)
+	}
+	if may(z22.Forbidden) {
+		n.extra = b.rule(facetExtra, c, &n)
+	}
+	return n
+}
+
+// parts makes the components of n ready.
+func (b *planner) parts(n *node, parts []z22.Element, e z22.Element, c around) {
+	n.high = 0
+	if c.shared == nil && e.Usage == z22.Optional {
+		c.shared = &sharedRules{path: c.path, weight: isInfo, rules: map[facet]*Rule{}}
+	}
+	if c.level == 0 && c.shared == nil && e.MaxLength > 0 {
+		n.high = e.MaxLength
+		n.length = b.rule(facetLength, c, n)
+		n.length.Severity = isInfo // of all parts together: nobody cuts there
+	}
+	inner := around{
+		optional: c.optional, level: c.level + 1, whole: e.Type, shared: c.shared,
+	}
+	if n.set != nil {
+		n.code = b.rule(facetCode, c, n)
+		if len(parts) > 2 && c.shared == nil {
+			n.system = b.rule(facetSystem, c, n)
+		}
+	}
+	if c.level == 2 {
+		return // nothing is divided further
+	}
+	for _, part := range parts {
+		inner.path = c.path + "." + strconv.Itoa(part.N)
+		inner.chain = c.chain && part.Usage == z22.Required
+		inner.optional = c.optional || part.Usage == z22.Optional
+		n.parts = append(n.parts, b.node(part, inner))
+	}
+}
+
+// leaf makes an element without components ready.
+func (b *planner) leaf(n *node, e z22.Element, c around) {
+	n.form = formOf(e.Type, c.whole)
+	if n.form != anyForm {
+		n.kind = b.rule(facetType, c, n)
+	}
+	if n.set != nil {
+		n.code = b.rule(facetCode, c, n)
+	}
+	switch {
+	case (c.whole == "EI_IZ" && e.N == 3) || (c.whole == "HD_IZ" && e.N == 2):
+		n.form = formOID
+		n.value = b.rule(facetValue, c, n)
+	case c.path == "IN1-1":
+		n.form, n.kind = formOne, nil
+		n.value = b.rule(facetValue, c, n)
+	}
+	// A code of a table is never too long, and neither is a date: one cause,
+	// one rule.
+	if e.MaxLength > 0 && n.set == nil && (n.form <= formCount || n.form >= formOID) {
+		n.length = b.rule(facetLength, c, n)
+	}
+}
+
+func (b *planner) table(e z22.Element) *codeTable {
+	if len(e.Tables) != 1 {
+		return nil
+	}
+	s, ok := b.profile.Sets[e.Tables[0]]
+	if !ok || s.Open {
+		return nil
+	}
+	if b.tables[s.Name] == nil {
+		b.tables[s.Name] = newCodeTable(s)
+	}
+	return b.tables[s.Name]
+}
+
+// rule declares the rule of a facet, or returns nil where one written by hand
+// looks after it.
+func (b *planner) rule(f facet, c around, n *node) *Rule {
+	by, covered := b.covers[c.path+"."+f.word()]
+	if covered && !by.first {
+		return nil
+	}
+	if covered {
+		n.byHand |= f
+	}
+	if s := c.shared; s != nil {
+		if s.skip&f != 0 {
+			return nil
+		}
+		if s.rules[f] == nil {
+			s.rules[f] = declareGeneral(s.path, f, s.weight, DropsNothing, 0, n)
+			s.rules[f].about.shared = true
+		}
+		return s.rules[f]
+	}
+	weight, drops := generalGrade(f, c, n)
+	if covered && weight == isError {
+		weight, drops = isWarning, DropsNothing
+	}
+	r := declareGeneral(c.path, f, weight, drops, c.level, n)
+	r.about.further = covered
+	return r
+}
+
+// whileTesting is the weight of what a sender should fill where it can: worth a
+// note while an interface is set up, and noise ever after.
+var whileTesting = Lanes{Test: infoGrade}
+
+// generalGrade weighs a facet by table 3-1 of the guide. A value that is
+// missing or unreadable costs the segment where it is required at every level:
+// an error. Otherwise the receiver treats the field as empty, which it may be:
+// a warning. What a receiver ignores is a note.
+func generalGrade(f facet, c around, n *node) (Lanes, Drops) {
+	switch f {
+	case facetEmpty:
+		if c.level > 0 {
+			return Lanes{}, DropsNothing // nobody knows whether there is a middle name
+		}
+		return whileTesting, DropsNothing
+	case facetSystem:
+		return isInfo, DropsNothing
+	case facetExtra:
+		if c.level > 0 {
+			return isInfo, DropsNothing
+		}
+		return isWarning, DropsNothing
+	case facetLength:
+		if c.optional {
+			return isInfo, DropsNothing
+		}
+		return isWarning, DropsNothing
+	case facetMissing, facetType, facetCode, facetValue, facetRepeat:
+	}
+	switch {
+	case c.optional && f != facetMissing:
+		return isInfo, DropsNothing
+	case !c.chain, f == facetRepeat, f == facetValue, n.set != nil && n.set.local:
+		return isWarning, DropsNothing
+	}
+	return isError, dropsWith(c.path)
+}
+
+// dropsWith is what goes with a segment that counts as empty.
+func dropsWith(path string) Drops {
+	switch path[:3] {
+	case "MSH", "PID":
+		return DropsMessage
+	case "ORC", "RXA":
+		return DropsDose
+	}
+	return DropsNothing
+}
+
+// idle reports whether nothing is asked of an element.
+func (n *node) idle() bool {
+	for _, r := range []*Rule{n.missing, n.empty, n.extra, n.repeat, n.length, n.kind, n.code, n.system, n.value} {
+		if r != nil {
+			return false
+		}
+	}
+	for i := range n.parts {
+		if !n.parts[i].idle() {
+			return false
+		}
+	}
+	return true
+}
