@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"immtrail/db"
 	"immtrail/registry"
@@ -30,7 +29,7 @@ func (a *Deliveries) confirm(ctx context.Context, in ConfirmDeliveryInput) (Rece
 		return Receipt{}, err
 	}
 	defer func() { _ = remote.Close() }() // only looked with it
-	how, err := seen(ctx, remote, d)
+	evidence, err := a.prove(ctx, remote, d)
 	if err != nil {
 		if registry.KindOf(err) == registry.DeliveryUnknown {
 			ctx, cancel := recording(ctx)
@@ -39,7 +38,8 @@ func (a *Deliveries) confirm(ctx context.Context, in ConfirmDeliveryInput) (Rece
 		}
 		return Receipt{}, err
 	}
-	if d, err = a.DB.Confirm(ctx, d.Practice, d.ID, how, registry.System, in.date(a.Clock)); err != nil {
+	proof := db.Proof{How: evidence.How, By: registry.System, At: in.date(a.Clock), Evidence: evidence}
+	if d, err = a.DB.ConfirmProven(ctx, d.Practice, d.ID, proof); err != nil {
 		return Receipt{}, err
 	}
 	return receipt(d), nil
@@ -49,64 +49,17 @@ func receipt(d db.Delivery) Receipt {
 	return Receipt{How: d.ConfirmedHow, Size: d.Size, At: *d.ConfirmedAt, First: d.First}
 }
 
-// seen says how the file was recognised at the registry.
-//
-//	state      lies there            how
-//	renamed    right size            stat (or listing, where nobody may stat)
-//	renamed    nothing               swept: its rename had been acknowledged
-//	otherwise  right size, digest    read-back
-//	otherwise  nothing               nobody can tell
-//	any        something else        conflict
-func seen(ctx context.Context, remote transfer.Remote, d db.Delivery) (registry.Confirmation, error) {
-	acknowledged := d.State == db.DeliveryRenamed
-	how := registry.ConfirmedByStat
-	there, err := remote.Stat(ctx, d.Folder, d.RemoteName)
-	if registry.KindOf(err) == registry.Refused && err != nil {
-		how = registry.ConfirmedByListing
-		there, err = listed(ctx, remote, d)
-	}
-	switch {
-	case err != nil:
-		return "", err
-	case !there.Exists && acknowledged:
-		return registry.ConfirmedSwept, nil
-	case !there.Exists:
-		return "", registry.Errorf(registry.DeliveryUnknown, opConfirm,
-			"%s is not at the registry, and its last step was never acknowledged", d.RemoteName)
-	case !there.Regular || there.Size != d.Size:
-		return "", registry.Errorf(registry.Conflict, opConfirm, "%s lies at the registry with %d bytes instead of %d",
-			d.RemoteName, there.Size, d.Size)
-	case acknowledged:
-		return how, nil
-	}
-	return readBack(ctx, remote, d)
-}
-
-func listed(ctx context.Context, remote transfer.Remote, d db.Delivery) (transfer.Seen, error) {
-	l, err := remote.List(ctx, d.Folder)
+// prove looks for the file. A size alone is enough only where the last step had
+// been acknowledged and the profile does not ask for more.
+func (a *Deliveries) prove(ctx context.Context, remote transfer.Remote, d db.Delivery) (transfer.Evidence, error) {
+	profile, err := a.Profiles.Profile(d.Practice)
 	if err != nil {
-		return transfer.Seen{}, err
+		return transfer.Evidence{}, err
 	}
-	i := slices.IndexFunc(l.Entries, func(e transfer.Entry) bool { return e.Name == d.RemoteName })
-	if i < 0 {
-		return transfer.Seen{}, nil
-	}
-	return transfer.Seen{Exists: true, Regular: true, Size: l.Entries[i].Size, ModTime: l.Entries[i].ModTime}, nil
-}
-
-// readBack is asked for where size alone proves too little.
-func readBack(ctx context.Context, remote transfer.Remote, d db.Delivery) (registry.Confirmation, error) {
-	got, err := remote.ReadBack(ctx, d.Folder, d.RemoteName)
-	switch kind := registry.KindOf(err); {
-	case err != nil && (kind == registry.Refused || kind == registry.Missing):
-		return "", registry.Errorf(registry.DeliveryUnknown, opConfirm,
-			"%s cannot be read back, and its last step was never acknowledged: %w", d.RemoteName, err)
-	case err != nil:
-		return "", err
-	case got.SHA256 != d.Digest:
-		return "", registry.Errorf(registry.Conflict, opConfirm, "%s lies at the registry and is a different file", d.RemoteName)
-	}
-	return registry.ConfirmedByReadBack, nil
+	return transfer.Prove(ctx, remote, transfer.Expected{
+		Folder: d.Folder, Name: d.RemoteName, Size: d.Size, SHA256: d.Digest,
+		Acknowledged: d.State == db.DeliveryRenamed, ReadBack: profile.Transfer.ReadBack,
+	})
 }
 
 // decide records a person's word on a delivery.

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -97,12 +98,27 @@ func (s *Store) Published(ctx context.Context, practice, id string, at time.Time
 	})
 }
 
-// Confirm records that the file is at the registry: how it was seen, and by
-// whom. It returns the delivery as it is then; what was confirmed first stays.
-// First is set on the practice's first confirmed production file, for ever.
+// Proof is why a delivery counts as done.
+type Proof struct {
+	How registry.Confirmation
+	By  registry.Actor
+	At  time.Time
+	// Evidence is what was seen, as it is to be shown; nil on a person's word.
+	Evidence any
+}
+
+// Confirm is [Store.ConfirmProven] without evidence.
 func (s *Store) Confirm(
 	ctx context.Context, practice, id string, how registry.Confirmation, by registry.Actor, at time.Time,
-) (d Delivery, err error) {
+) (Delivery, error) {
+	return s.ConfirmProven(ctx, practice, id, Proof{How: how, By: by, At: at})
+}
+
+// ConfirmProven records that the file is at the registry: how it was seen, and
+// by whom, and in the audit what was seen. It returns the delivery as it is
+// then; what was confirmed first stays. First is set on the practice's first
+// confirmed production file, for ever.
+func (s *Store) ConfirmProven(ctx context.Context, practice, id string, p Proof) (d Delivery, err error) {
 	err = s.tx(ctx, "confirm delivery", func(tx pgx.Tx) error {
 		// Of two first files that are confirmed at once, one is first.
 		if err := lockPractice(ctx, tx, practice); err != nil {
@@ -117,7 +133,7 @@ func (s *Store) Confirm(
 				first = lane = 'production' and not exists (
 					select 1 from deliveries o where o.practice = @practice and o.first)
 			where id = @id returning `+deliveryColumns,
-			pgx.NamedArgs{"id": id, "practice": practice, "how": how, "by": by.Name, "at": at})
+			pgx.NamedArgs{"id": id, "practice": practice, "how": p.How, "by": p.By.Name, "at": p.At})
 		if err != nil {
 			return err
 		}
@@ -125,13 +141,37 @@ func (s *Store) Confirm(
 			return err
 		}
 		_, err = record(ctx, tx, event{
-			practice: practice, kind: "delivery-confirmed", to: string(how),
-			act:    Act{Key: "delivery-confirmed/" + id, By: by, At: at},
-			detail: map[string]any{"delivery": id, "file": d.FileID, "lane": d.Lane, "first": d.First},
+			practice: practice, kind: "delivery-confirmed", to: string(p.How),
+			act:    Act{Key: "delivery-confirmed/" + id, By: p.By, At: p.At},
+			detail: map[string]any{"delivery": id, "file": d.FileID, "lane": d.Lane, "first": d.First, "evidence": p.Evidence},
 		})
 		return err
 	})
 	return d, err
+}
+
+// DeliveryEvidence is what was seen when a delivery was confirmed, as JSON; nil
+// where it was confirmed without, or is not confirmed.
+func (s *Store) DeliveryEvidence(ctx context.Context, practice, id string) (json.RawMessage, error) {
+	found, err := many[struct{ Evidence json.RawMessage }](ctx, s.pool, `
+		select detail -> 'evidence' as evidence from events
+		where key = 'delivery-confirmed/' || @id and practice = @practice
+			and detail -> 'evidence' <> 'null'::jsonb`,
+		pgx.NamedArgs{"id": id, "practice": practice})
+	if err != nil || len(found) == 0 {
+		return nil, fault("evidence of a delivery", err)
+	}
+	return found[0].Evidence, nil
+}
+
+// FindDeliveries looks a delivery up for the screen: by its own ID, by its name
+// at the registry or by the ID of its file, the newest first.
+func (s *Store) FindDeliveries(ctx context.Context, what string) ([]Delivery, error) {
+	all, err := many[Delivery](ctx, s.pool, `
+		select `+deliveryColumns+` from deliveries
+		where id = @what or remote_name = @what or file_id = @what
+		order by prepared_at desc, id desc limit 100`, pgx.NamedArgs{"what": what})
+	return all, fault("deliveries", err)
 }
 
 // Abandon gives a delivery up, so that another attempt may be prepared. Kind

@@ -241,6 +241,39 @@ func TestDeliveryMoves(t *testing.T) {
 		require.Nil(t, d.SentAt)
 	})
 
+	t.Run("what was seen is kept with its delivery, once, and found by any of its names", func(t *testing.T) {
+		t.Parallel()
+		b := open(t)
+		b.practice(t, "a", registry.PhaseProduction)
+		f := b.file(t, "a", registry.LaneProduction, "a")
+		d := b.brought(t, newDelivery("a", f, registry.LaneProduction, 1, "a"), db.DeliveryRenamed)
+		before, err := b.DeliveryEvidence(ctx, "a", d.ID)
+		require.NoError(t, err)
+		require.Nil(t, before)
+		for _, size := range []int{10, 11} { // the second look comes too late
+			_, err = b.ConfirmProven(ctx, "a", d.ID, db.Proof{
+				How: registry.ConfirmedByStat, By: registry.System, At: day0, Evidence: map[string]int{"size": size},
+			})
+			require.NoError(t, err)
+		}
+		seen, err := b.DeliveryEvidence(ctx, "a", d.ID)
+		require.NoError(t, err)
+		require.JSONEq(t, `{"size":10}`, string(seen))
+		for _, what := range []string{d.ID, d.RemoteName, d.FileID} {
+			found, err := b.FindDeliveries(ctx, what)
+			require.NoError(t, err)
+			require.Len(t, found, 1)
+			require.Equal(t, d.ID, found[0].ID)
+		}
+		g := b.file(t, "a", registry.LaneProduction, "b")
+		byWord := b.brought(t, newDelivery("a", g, registry.LaneProduction, 1, "b"), db.DeliveryUploaded)
+		_, err = b.Confirm(ctx, "a", byWord.ID, registry.ConfirmedByPerson, maria, day0)
+		require.NoError(t, err)
+		none, err := b.DeliveryEvidence(ctx, "a", byWord.ID)
+		require.NoError(t, err)
+		require.Nil(t, none)
+	})
+
 	t.Run("another practice's delivery is missing", func(t *testing.T) {
 		t.Parallel()
 		b := open(t)

@@ -14,7 +14,7 @@ func (a *app) groups() []group {
 			a.historyCommand(), a.submissionCommand(),
 		}},
 		{"registry", "The registry:", []*cobra.Command{
-			a.connectionCommand(), a.reportCommand(), a.profileCommand(), a.codesCommand(),
+			a.connectionCommand(), a.deliveryCommand(), a.reportCommand(), a.profileCommand(), a.codesCommand(),
 		}},
 		{"machine", "The installation:", []*cobra.Command{
 			a.doctorCommand(), a.setupCommand(), a.migrateCommand(), a.configCommand(), a.keysCommand(),

@@ -12,6 +12,7 @@ import (
 	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/starter/cli"
+	"immtrail/transfer"
 	"immtrail/workflows"
 )
 
@@ -213,7 +214,10 @@ func sentFile(t *testing.T, b *bench, content string) string {
 	_, err = store.BeginUpload(ctx, "sunrise-plano", d.ID)
 	require.NoError(t, err)
 	require.NoError(t, store.Published(ctx, "sunrise-plano", d.ID, b.at()))
-	_, err = store.Confirm(ctx, "sunrise-plano", d.ID, registry.ConfirmedByStat, registry.System, b.at())
+	_, err = store.ConfirmProven(ctx, "sunrise-plano", d.ID, db.Proof{
+		How: registry.ConfirmedByStat, By: registry.System, At: b.at(),
+		Evidence: transfer.Evidence{How: registry.ConfirmedByStat, Size: 20, ModTime: b.at(), Server: "SSH-2.0-OpenSSH_9.2", HostKey: "SHA256:abc"},
+	})
 	require.NoError(t, err)
 	require.NoError(t, store.SettleFile(ctx, "sunrise-plano", id, registry.FileDelivered, b.at()))
 	return id
@@ -224,6 +228,24 @@ func ackOf(content string) string {
 	return "MSH|^~\\&|ImmTrac24.16|TEXIIS||BURL6343|20260331044526-0500||ACK^V04^ACK|7|P|2.5.1\r" +
 		"MSA|AE|m-" + content + "\r" +
 		"ERR||PID^1|101^Required field missing^HL70357|E||||CLR-100::Client Rejected. No existing consent for Zebedine Quarrow.\r"
+}
+
+func TestDeliveryShow(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseTesting)
+	file := sentFile(t, b, "a")
+	for _, id := range []string{"d-1", file, "BURL6343_TEST_a.HL7"} {
+		b.run(t, "delivery", "show", id).exits(0).fits().
+			shows("d-1, attempt 1 of file "+file, "seen at the registry with the right size", "20 bytes", "OpenSSH_9.2", "SHA256:abc", "by the server's clock")
+	}
+	var got []struct {
+		State    string
+		Evidence struct{ Size int64 }
+	}
+	b.run(t, "delivery", "show", "d-1", "-o", "json").exits(0).json(&got)
+	require.Equal(t, "confirmed", got[0].State)
+	require.EqualValues(t, 20, got[0].Evidence.Size)
+	b.run(t, "delivery", "show", "d-77").exits(1).complains("no delivery")
 }
 
 func TestReportsAndErrors(t *testing.T) {

@@ -4,8 +4,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
 
 	"immtrail/internal/sftptest"
 	"immtrail/registry"
@@ -67,7 +69,7 @@ func TestConfirm(t *testing.T) {
 	t.Run("another size or digest is never confirmed", func(t *testing.T) {
 		f := startFake(t)
 		f.put(t, body[1:])
-		require.Equal(t, registry.Corrupt, f.unconfirmed(t, expected(f)))
+		require.Equal(t, registry.Conflict, f.unconfirmed(t, expected(f)))
 		f.put(t, append([]byte{body[0] ^ 1}, body[1:]...))
 		want := expected(f)
 		want.ReadBack = true
@@ -75,6 +77,48 @@ func TestConfirm(t *testing.T) {
 		require.NoError(t, os.Remove(filepath.Join(f.Disk, name)))
 		require.NoError(t, os.Mkdir(filepath.Join(f.Disk, name), 0o700))
 		require.Equal(t, registry.Conflict, f.unconfirmed(t, want))
+	})
+	t.Run("renamed by the server is recognised, with or without a record", func(t *testing.T) {
+		f := startFake(t)
+		f.SetFaults(sftptest.Faults{RenamedTo: "done_%s.txt"})
+		_, err := f.upload(t)
+		require.NoError(t, err)
+		require.Equal(t, []string{"done_" + name + ".txt"}, f.names(t))
+		want := expected(f)
+		for _, want.Acknowledged = range []bool{true, false} {
+			e, err := transfer.Prove(t.Context(), f.dial(t), want)
+			require.NoError(t, err)
+			require.Equal(t, "done_"+name+".txt", e.RenamedTo)
+			require.Equal(t, registry.ConfirmedByReadBack, e.How)
+			require.Equal(t, want.SHA256, e.SHA256)
+		}
+		f.SetFaults(sftptest.Faults{DenyRead: true})
+		want.Acknowledged = true
+		require.Equal(t, registry.ConfirmedByListing, f.confirmed(t, want), "a write-only folder that may be listed")
+		want.Acknowledged = false
+		require.Equal(t, registry.DeliveryUnknown, f.unconfirmed(t, want))
+	})
+	t.Run("a file that only looks like ours is not taken for it", func(t *testing.T) {
+		f := startFake(t)
+		require.NoError(t, os.WriteFile(filepath.Join(f.Disk, name+".done"), append([]byte{body[0] ^ 1}, body[1:]...), 0o600))
+		want := expected(f)
+		require.Equal(t, registry.ConfirmedSwept, f.confirmed(t, want))
+		want.Acknowledged = false
+		require.Equal(t, registry.DeliveryUnknown, f.unconfirmed(t, want))
+		require.NoError(t, os.WriteFile(filepath.Join(f.Disk, name+".part"), body, 0o600))
+		require.Equal(t, registry.DeliveryUnknown, f.unconfirmed(t, want), "our own rest is no delivery")
+	})
+	t.Run("the evidence says what was seen and where", func(t *testing.T) {
+		f := startFake(t)
+		f.put(t, body)
+		f.SetFaults(sftptest.Faults{ClockOff: -20 * 365 * 24 * time.Hour})
+		e, err := transfer.Prove(t.Context(), f.dial(t), expected(f))
+		require.NoError(t, err, "a server whose clock is years off is as good as another")
+		require.Equal(t, registry.ConfirmedByStat, e.How)
+		require.EqualValues(t, len(body), e.Size)
+		require.Less(t, e.ModTime.Year(), 2020)
+		require.Equal(t, ssh.FingerprintSHA256(f.HostKey()), e.HostKey)
+		require.NotEmpty(t, e.Server)
 	})
 	t.Run("weather is not taken for picked up", func(t *testing.T) {
 		f := startFake(t)

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
@@ -201,11 +203,21 @@ func (s *session) Close() error {
 func (s *session) Capabilities() transfer.Capabilities {
 	return transfer.Capabilities{
 		HostKey:     ssh.FingerprintSHA256(s.hostKey),
-		Server:      string(s.ssh.ServerVersion()),
+		Server:      printable(string(s.ssh.ServerVersion())),
 		PosixRename: s.offers(posixRename),
 		FSync:       s.offers(fsync),
 		StatVFS:     s.offers(statVFS),
 	}
+}
+
+// printable is a server's text fit for a screen.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 func (s *session) offers(extension string) bool {
