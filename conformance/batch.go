@@ -183,6 +183,9 @@ func (c *fileChecker) merge(b *batch) error {
 			limit.Line += c.lines - b.lines
 		}
 	}
+	if c.seen.err != nil {
+		return registry.Errorf(registry.Transient, "check", "remembering what is in the file: %w", c.seen.err)
+	}
 	return b.limit
 }
 

@@ -33,7 +33,7 @@ func (c *fileChecker) run(ctx context.Context, src io.Reader) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()), c.seen.err != nil:
 		return err
 	case c.unreadable(err):
 		return nil

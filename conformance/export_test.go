@@ -22,3 +22,28 @@ func Everybody(blocks ...[]Seen) (differs bool, seen, crowd int, firstLine int) 
 
 // Blocks judged apart are merged in their order.
 var _ = (*everybody).merge
+
+// A SeenSet remembers digests, few of them in memory.
+type SeenSet struct{ s seenSet }
+
+// NewSeenSet keeps so many digests in memory and the others in dir.
+func NewSeenSet(dir string, most int) *SeenSet { return &SeenSet{seenSet{dir: dir, most: most}} }
+
+// Add reports whether key was added before.
+func (s *SeenSet) Add(key uint64) bool { return s.s.add(key) }
+
+// Err is what the disk said.
+func (s *SeenSet) Err() error { return s.s.err }
+
+// Runs is how many files there are.
+func (s *SeenSet) Runs() int { return len(s.s.runs) }
+
+// Close forgets everything.
+func (s *SeenSet) Close() { s.s.close() }
+
+// FewInMemory makes checks spill early, until the returned function is called.
+func FewInMemory(n int) (restore func()) {
+	old := seenMemory
+	seenMemory = n
+	return func() { seenMemory = old }
+}
