@@ -60,6 +60,11 @@ func (a *Deliveries) PrepareDelivery(ctx context.Context, in PrepareDeliveryInpu
 type UploadFileInput struct {
 	Scope
 	DeliveryID string `json:"delivery_id"`
+	// BytesPerSecond is the visit's share of the host's limit; 0 has none.
+	BytesPerSecond int64 `json:"bytes_per_second,omitempty"`
+	// Sent is how many bytes the server acknowledged in an earlier visit; where
+	// it lets itself be resumed, the upload goes on from there.
+	Sent int64 `json:"sent,omitempty"`
 }
 
 // UploadFileResult is what the server acknowledged.

@@ -36,7 +36,7 @@ func (a *Deliveries) confirm(ctx context.Context, in ConfirmDeliveryInput) (Rece
 			defer cancel()
 			err = errors.Join(err, a.DB.DeliveryLost(ctx, d.Practice, d.ID))
 		}
-		return Receipt{}, err
+		return Receipt{}, met(d.Connection, err)
 	}
 	proof := db.Proof{How: evidence.How, By: registry.System, At: in.date(a.Clock), Evidence: evidence}
 	if d, err = a.DB.ConfirmProven(ctx, d.Practice, d.ID, proof); err != nil {

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -40,7 +41,7 @@ func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, err
 	if d.State == db.DeliveryRenamed || d.State == db.DeliveryConfirmed {
 		return d.Size, nil
 	}
-	before := lastAttempt(ctx)
+	before := lastAttempt(ctx, uploadProgress{Sent: in.Sent})
 	if before.Acknowledged {
 		activity.RecordHeartbeat(ctx, uploadProgress{Sent: d.Size, Acknowledged: true}) // for the next attempt, should this one fail
 		return d.Size, a.DB.Published(ctx, d.Practice, d.ID, in.date(a.Clock))
@@ -52,17 +53,20 @@ func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, err
 	defer beat(ctx, progress)()
 	remote, err := a.dial(ctx, d, transfer.ToSend)
 	if err != nil {
-		return 0, err
+		return 0, withSent(err, before.Sent)
 	}
 	defer func() { _ = remote.Close() }() // the driver has been told that all is well, or not
-	s := &sending{a: a, d: d, sent: &sent, before: before.Sent}
+	s := &sending{a: a, d: d, sent: &sent, before: before.Sent, pace: pace(ctx, in.BytesPerSecond)}
 	up, err := remote.Upload(ctx, s.request(ctx))
 	if err != nil {
 		if activity.IsActivity(ctx) {
 			activity.RecordHeartbeat(ctx, progress()) // where a host that resumes goes on from
 		}
 		s.failed(ctx, err)
-		return 0, err
+		if s.ours.Load() {
+			return 0, err
+		}
+		return 0, withSent(met(d.Connection, err), sent.Load())
 	}
 	if up.Bytes != d.Size || up.SHA256 != d.Digest {
 		return 0, registry.Errorf(registry.Corrupt, "upload", "%s: the driver speaks of another file than the one prepared", d.ID)
@@ -78,11 +82,11 @@ func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, err
 
 // lastAttempt is what the last attempt was told by the server and could not
 // write down anywhere else: how many bytes lie there, and whether the file is
-// under its name.
-func lastAttempt(ctx context.Context) uploadProgress {
+// under its name. Where there was none, it is what an earlier visit came to.
+func lastAttempt(ctx context.Context, earlier uploadProgress) uploadProgress {
 	var before uploadProgress
 	if !activity.IsActivity(ctx) || !activity.HasHeartbeatDetails(ctx) || activity.GetHeartbeatDetails(ctx, &before) != nil {
-		return uploadProgress{}
+		return earlier
 	}
 	return before
 }
@@ -97,7 +101,8 @@ func (a *Deliveries) dial(ctx context.Context, d db.Delivery, purpose transfer.P
 		return nil, err
 	}
 	conn.Purpose = purpose
-	return a.Dialer.Dial(ctx, conn)
+	remote, err := a.Dialer.Dial(ctx, conn)
+	return remote, met(d.Connection, err)
 }
 
 // sending is one attempt to upload.
@@ -111,13 +116,42 @@ type sending struct {
 	again sync.Once
 	// published is set once the last step was announced in this attempt.
 	published bool
+	pace      *paced
+	// ours is set where the file store or the database failed: that says nothing
+	// about the connection.
+	ours atomic.Bool
+}
+
+// source opens the bytes that are to travel.
+func (s *sending) source(ctx context.Context) (io.ReadCloser, error) {
+	r, err := s.a.Vault.Open(ctx, s.d.VaultKey)
+	if err != nil {
+		s.ours.Store(true)
+		return nil, err
+	}
+	return s.pace.reader(&ownReader{ReadCloser: r, failed: &s.ours}), nil
+}
+
+// ownReader notes that it was our own side that failed.
+type ownReader struct {
+	io.ReadCloser
+	failed *atomic.Bool
+}
+
+// Read reads from the file store.
+func (r *ownReader) Read(b []byte) (int, error) {
+	n, err := r.ReadCloser.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.failed.Store(true)
+	}
+	return n, err
 }
 
 func (s *sending) request(ctx context.Context) transfer.UploadRequest {
 	return transfer.UploadRequest{
 		Folder: s.d.Folder, Name: s.d.RemoteName, Size: s.d.Size, SHA256: s.d.Digest,
 		Acknowledged: s.before,
-		Source:       func() (io.ReadCloser, error) { return s.a.Vault.Open(ctx, s.d.VaultKey) },
+		Source:       func() (io.ReadCloser, error) { return s.source(ctx) },
 		MayBeThere:   s.d.State == db.DeliveryUploaded || s.d.State == db.DeliveryUnknown,
 		Progress: func(n int64) {
 			s.sent.Store(n)
@@ -125,6 +159,7 @@ func (s *sending) request(ctx context.Context) transfer.UploadRequest {
 		},
 		BeforePublish: func(ctx context.Context) error {
 			if err := s.a.DB.AboutToPublish(ctx, s.d.Practice, s.d.ID); err != nil {
+				s.ours.Store(true)
 				return err
 			}
 			s.published = true

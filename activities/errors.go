@@ -27,6 +27,58 @@ const (
 // maxErrorText bounds what of a server's words goes into history.
 const maxErrorText = 500
 
+// ConnectionFault stands in the details of an error that was met at a
+// registry's server: whoever comes next with the same connection would meet it
+// too.
+type ConnectionFault struct {
+	Connection string `json:"connection"`
+	// Sent is how many bytes of an upload the server has acknowledged.
+	Sent int64 `json:"sent,omitempty"`
+}
+
+// metError marks an error as met at a registry's server.
+type metError struct {
+	connection string
+	sent       int64
+	error
+}
+
+// Unwrap gives the cause.
+func (e *metError) Unwrap() error { return e.error }
+
+// met marks what a registry's server did; nil stays nil.
+func met(connection string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &metError{connection: connection, error: err}
+}
+
+// withSent adds how far an upload came.
+func withSent(err error, sent int64) error {
+	var m *metError
+	if errors.As(err, &m) {
+		m.sent = sent
+	}
+	return err
+}
+
+// faultOf tells whether err says something about a connection rather than about
+// one file. What was met there and speaks of the file alone (another size,
+// another file under our name) does not.
+func faultOf(err error) (ConnectionFault, bool) {
+	var m *metError
+	if !errors.As(err, &m) {
+		return ConnectionFault{}, false
+	}
+	switch registry.KindOf(err) {
+	case registry.Transient, registry.Busy, registry.Refused, registry.Unauthorised, registry.HostKeyChanged:
+		return ConnectionFault{Connection: m.connection, Sent: m.sent}, true
+	default:
+		return ConnectionFault{}, false
+	}
+}
+
 // fail turns err into what Temporal acts on, and nothing else in the house
 // does. It must be the last thing before an activity's return: an error of
 // Temporal's that is wrapped afterwards loses its type, and one that must not
@@ -35,6 +87,9 @@ const maxErrorText = 500
 // The type is the kind of err ([registry.KindOf]), the message its text, which
 // is free of patient data by the rule of [registry.Error]. A context that the
 // server cancelled stays a cancellation.
+//
+// What a connection's server did is not tried again here (but for one repeat of
+// a refusal): the workflow of the host says when, for everybody who waits.
 func fail(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -53,6 +108,10 @@ func fail(ctx context.Context, err error) error {
 	}
 	kind := registry.KindOf(err)
 	opts := temporal.ApplicationErrorOptions{NonRetryable: !retry(kind, attempt)}
+	if fault, ok := faultOf(err); ok {
+		opts.Details = []any{fault}
+		opts.NonRetryable = kind != registry.Refused || !retry(kind, attempt)
+	}
 	if kind == registry.Busy {
 		opts.NextRetryDelay = busyDelay(policy, attempt)
 	}
@@ -89,14 +148,15 @@ func busyDelay(policy *temporal.RetryPolicy, attempt int) time.Duration {
 	return min(delay, most)
 }
 
-// shorten cuts on a character's boundary.
-func shorten(text string) string {
-	if len(text) <= maxErrorText {
+func shorten(text string) string { return cut(text, maxErrorText) }
+
+// cut shortens text to most bytes, on a character's boundary.
+func cut(text string, most int) string {
+	if len(text) <= most {
 		return text
 	}
-	cut := maxErrorText
-	for cut > 0 && text[cut]&0xC0 == 0x80 {
-		cut--
+	for most > 0 && text[most]&0xC0 == 0x80 {
+		most--
 	}
-	return text[:cut] + "…"
+	return text[:most] + "…"
 }

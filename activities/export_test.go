@@ -1,5 +1,7 @@
 package activities
 
+import "io"
+
 // What decides about retries has no caller outside; its rules are worth tests
 // of their own.
 var (
@@ -7,3 +9,9 @@ var (
 	Retry     = retry
 	BusyDelay = busyDelay
 )
+
+// Pace is how bytes are slowed down.
+var Pace = pace
+
+// Reader is the reading side of it.
+func (p *paced) Reader(r io.ReadCloser) io.ReadCloser { return p.reader(r) }

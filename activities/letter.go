@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"immtrail/conformance"
@@ -22,6 +24,8 @@ type writer struct {
 	practice *registry.Practice // nil where the letter concerns a connection
 	profile  *registry.Profile
 	data     registry.LetterData
+	// concerned are the coordinators of the practices on a connection.
+	concerned []registry.Contact
 }
 
 // begin fills what every letter has: practice, registry, people, date.
@@ -31,7 +35,7 @@ func (w *writer) begin(ctx context.Context) (err error) {
 		Practice: registry.LetterPractice{ID: "immtrail", Name: "immtrail"},
 	}
 	if w.in.Practice == "" {
-		return nil
+		return w.noPractice()
 	}
 	if w.practice, err = w.DB.Practice(ctx, w.in.Practice); err != nil {
 		return err
@@ -53,6 +57,17 @@ func (w *writer) begin(ctx context.Context) (err error) {
 	return nil
 }
 
+// noPractice fills what is known where a letter concerns a connection.
+func (w *writer) noPractice() (err error) {
+	if w.profile, err = w.Profiles.Profile(""); err != nil {
+		return err
+	}
+	w.data.Registry = registry.LetterRegistry{
+		Title: w.profile.Title, Email: w.profile.DataExchangeEmail, Phone: w.profile.DataExchangePhone,
+	}
+	return nil
+}
+
 // registryContact is the person at the registry whom the practice names, or
 // the registry's data exchange support.
 func (w *writer) registryContact() registry.Contact {
@@ -66,6 +81,9 @@ func (w *writer) registryContact() registry.Contact {
 // read goes to our coordinator where no vendor is known, to be passed on.
 func (w *writer) recipients() []registry.Contact {
 	ours := []registry.Contact{w.data.Coordinator}
+	if w.practice == nil && len(w.concerned) > 0 {
+		return w.concerned
+	}
 	if w.practice == nil {
 		return ours
 	}
@@ -223,11 +241,49 @@ func (w *writer) hold(ctx context.Context) error {
 	w.data.HoldID = h.ID
 	w.data.What = h.Reason.Words()
 	w.data.Words = joinSentences(h.What, h.Words, w.in.Words)
-	for _, action := range h.Reason.Actions() {
+	if h.Connection != "" {
+		if err := w.connection(ctx, h.Connection); err != nil {
+			return err
+		}
+	}
+	for _, action := range h.Offers() {
 		w.data.Actions = append(w.data.Actions, string(action))
 		w.data.Commands = append(w.data.Commands, fmt.Sprintf("starter hold resolve %s --action %s", h.ID, action))
 	}
 	w.since(h.OpenedAt)
+	return nil
+}
+
+// maxWaiting bounds the practices and the files that a letter names.
+const maxWaiting = 20
+
+// connection tells which practices, sites and files wait for a connection, and
+// writes to the coordinators of all practices that use it.
+func (w *writer) connection(ctx context.Context, name string) error {
+	w.data.Practice.ID, w.data.Practice.Name = name, "Connection "+name
+	waiting, err := w.DB.WaitingFor(ctx, name, maxWaiting)
+	if err != nil {
+		return err
+	}
+	for _, p := range waiting.Practices[:min(len(waiting.Practices), maxWaiting)] {
+		w.data.Waiting = append(w.data.Waiting, registry.LetterWaiting{ID: p.ID, Name: p.Name, Files: p.Files, Sites: p.Sites})
+	}
+	w.data.WaitingFiles = waiting.Names
+	w.data.Commands = append(w.data.Commands, "starter connection test "+name)
+	practices, err := w.DB.ConnectionPractices(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, id := range practices {
+		p, err := w.DB.Practice(ctx, id)
+		if err != nil {
+			return err
+		}
+		c, ok := p.Contact(registry.ContactCoordinator)
+		if ok && !slices.ContainsFunc(w.concerned, func(o registry.Contact) bool { return strings.EqualFold(o.Email, c.Email) }) {
+			w.concerned = append(w.concerned, c)
+		}
+	}
 	return nil
 }
 
@@ -242,6 +298,9 @@ var incidentWords = map[string]string{
 }
 
 func (w *writer) incident(ctx context.Context) error {
+	if w.in.HoldID != "" {
+		return w.holdOver(ctx)
+	}
 	if w.in.IncidentID == "" {
 		return nil
 	}
@@ -260,6 +319,25 @@ func (w *writer) incident(ctx context.Context) error {
 		w.data.Words = "" // what was said while it lasted is not true any more
 	}
 	w.since(i.OpenedAt)
+	return nil
+}
+
+// holdOver is the all-clear of a hold.
+func (w *writer) holdOver(ctx context.Context) error {
+	h, err := w.DB.Hold(ctx, w.in.HoldID)
+	if err != nil {
+		return err
+	}
+	if h.Connection != "" {
+		if err := w.connection(ctx, h.Connection); err != nil {
+			return err
+		}
+	}
+	w.data.What, w.data.Commands = h.Reason.Words(), nil
+	if h.ClosedAt != nil {
+		w.data.Words = fmt.Sprintf("%s settled it on %s. What waited goes on.", h.ClosedBy, h.ClosedAt.Format(time.DateOnly))
+	}
+	w.since(h.OpenedAt)
 	return nil
 }
 

@@ -184,20 +184,24 @@ func (a *Practices) RecordProgress(ctx context.Context, in RecordProgressInput) 
 type OpenHoldInput struct {
 	Scope
 	// ID is unique: workflow ID and a counter. It is what resolve-hold names.
-	ID         string              `json:"id"`
-	WorkflowID string              `json:"workflow_id"`
+	ID         string `json:"id"`
+	WorkflowID string `json:"workflow_id"`
+	// Connection is set where a connection is what is held.
+	Connection string              `json:"connection,omitempty"`
 	Reason     registry.HoldReason `json:"reason"`
 	// What names the step and the thing: "upload of BURL6343_PROD_….HL7".
 	What string `json:"what"`
 	// Words are the machine's or the server's words; free of patient data.
 	Words string `json:"words,omitempty"`
+	// Actions are those that end it.
+	Actions []registry.HoldAction `json:"actions,omitempty"`
 }
 
 // OpenHold records the hold. Repeating it changes nothing.
 func (a *Practices) OpenHold(ctx context.Context, in OpenHoldInput) (Done, error) {
 	return Done{}, fail(ctx, a.DB.OpenHold(ctx, db.Hold{
-		ID: in.ID, Practice: in.Practice, WorkflowID: in.WorkflowID, Reason: in.Reason,
-		What: in.What, Words: in.Words, OpenedAt: in.date(a.Clock),
+		ID: in.ID, Practice: in.Practice, Connection: in.Connection, WorkflowID: in.WorkflowID, Reason: in.Reason,
+		What: in.What, Words: in.Words, OpenedAt: in.date(a.Clock), Actions: in.Actions,
 	}))
 }
 

@@ -81,7 +81,7 @@ func (a *Reports) listReports(ctx context.Context, in ListReportsInput) (ListRep
 	defer func() { _ = remote.Close() }() // nothing was written
 	listing, err := remote.List(ctx, profile.Folders.Reports)
 	if err != nil {
-		return out, err
+		return out, met(in.Connection, err)
 	}
 	out.Refused = listing.Refused
 	files := candidates(listing.Entries, profile.Reports.NamePattern)
@@ -112,7 +112,7 @@ func (a *Reports) clearReports(ctx context.Context, remote transfer.Remote, fold
 	}
 	for _, f := range done {
 		if err := remote.Remove(ctx, folder, f.Name); err != nil {
-			return err
+			return met(connection, err)
 		}
 	}
 	return nil
@@ -158,7 +158,7 @@ func (a *Reports) dial(ctx context.Context, connection string) (transfer.Remote,
 		return nil, nil, err
 	}
 	remote, err := a.Dialer.Dial(ctx, conn)
-	return remote, profile, err
+	return remote, profile, met(connection, err)
 }
 
 // FetchReportInput names a report at the registry.
@@ -166,6 +166,8 @@ type FetchReportInput struct {
 	Scope
 	Connection string `json:"connection"`
 	Name       string `json:"name"`
+	// BytesPerSecond is the visit's share of the host's limit; 0 has none.
+	BytesPerSecond int64 `json:"bytes_per_second,omitempty"`
 }
 
 // FetchReportResult is the report in the vault.
@@ -192,12 +194,12 @@ func (a *Reports) fetchReport(ctx context.Context, in FetchReportInput) (FetchRe
 	defer func() { _ = remote.Close() }() // nothing was written
 	seen, err := remote.Stat(ctx, profile.Folders.Reports, in.Name)
 	if err != nil {
-		return out, err
+		return out, met(in.Connection, err)
 	}
 	if !seen.Exists {
 		return out, registry.Errorf(registry.Missing, "fetch report", "%s is no longer at the registry", in.Name)
 	}
-	object, err := a.download(ctx, remote, profile.Folders.Reports, in.Name)
+	object, err := a.download(ctx, remote, profile.Folders.Reports, in)
 	if err != nil {
 		return out, err
 	}
@@ -214,12 +216,12 @@ func (a *Reports) fetchReport(ctx context.Context, in FetchReportInput) (FetchRe
 
 // download streams a file from the registry into the vault. The vault sees the
 // end of the file only once the download has proven to be whole.
-func (a *Reports) download(ctx context.Context, remote transfer.Remote, folder, name string) (vault.Object, error) {
+func (a *Reports) download(ctx context.Context, remote transfer.Remote, folder string, in FetchReportInput) (vault.Object, error) {
 	read, write := io.Pipe()
 	done := make(chan transfer.Downloaded, 1)
 	go func() {
-		got, err := remote.Download(ctx, folder, name, write)
-		_ = write.CloseWithError(err) // nil is the end of the file
+		got, err := remote.Download(ctx, folder, in.Name, pace(ctx, in.BytesPerSecond).writer(write))
+		_ = write.CloseWithError(met(in.Connection, err)) // nil is the end of the file
 		done <- got
 	}()
 	object, err := a.Vault.Put(ctx, read)

@@ -46,7 +46,7 @@ func (c Connections) Connection(ctx context.Context, name string, settings regis
 	}
 	secret, err := c.secret(name, stored.SecretRef)
 	if err != nil {
-		return transfer.Connection{}, err
+		return transfer.Connection{}, met(name, err)
 	}
 	if stored.Settings.Auth == db.AuthKey {
 		conn.Key = secret
@@ -54,7 +54,7 @@ func (c Connections) Connection(ctx context.Context, name string, settings regis
 		conn.Password = transfer.Secret(strings.TrimRight(string(secret), "\r\n"))
 	}
 	conn.Passphrase, err = c.secret(name, stored.Settings.PassphraseRef)
-	return conn, err
+	return conn, met(name, err)
 }
 
 func (c Connections) secret(name, ref string) (transfer.Secret, error) {

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,11 +15,14 @@ import (
 type Hold struct {
 	ID         string
 	Practice   string // empty where the hold concerns none, as of a connection
+	Connection string // set where a connection is what is held
 	WorkflowID string
 	Reason     registry.HoldReason
 	// What names the step and the thing; Words are a machine's words.
 	What, Words string
 	OpenedAt    time.Time
+	// Actions end this hold; empty means all that its reason allows.
+	Actions []registry.HoldAction
 	// ClosedAt is nil while the hold is open.
 	ClosedAt    *time.Time
 	Action      registry.HoldAction
@@ -26,17 +30,25 @@ type Hold struct {
 	CloseReason string
 }
 
+// Offers are the actions that end this hold, in the order to be shown.
+func (h Hold) Offers() []registry.HoldAction {
+	if len(h.Actions) > 0 {
+		return h.Actions
+	}
+	return h.Reason.Actions()
+}
+
 // OpenHold records a hold, with its audit event. The same ID again changes
-// nothing.
+// nothing. Kind Invalid where the connection is held already.
 func (s *Store) OpenHold(ctx context.Context, h Hold) error {
 	return s.tx(ctx, "open hold", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
-			insert into holds (id, practice, workflow_id, reason, what, words, opened_at)
-			values (@id, nullif(@practice, ''), @workflow, @reason, @what, @words, @at)
+			insert into holds (id, practice, connection, workflow_id, reason, what, words, opened_at, actions)
+			values (@id, nullif(@practice, ''), nullif(@connection, ''), @workflow, @reason, @what, @words, @at, @actions)
 			on conflict (id) do nothing`,
 			pgx.NamedArgs{
 				"id": h.ID, "practice": h.Practice, "workflow": h.WorkflowID, "reason": h.Reason,
-				"what": h.What, "words": h.Words, "at": h.OpenedAt,
+				"connection": h.Connection, "actions": h.Actions, "what": h.What, "words": h.Words, "at": h.OpenedAt,
 			})
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
@@ -59,17 +71,18 @@ func (s *Store) CloseHold(ctx context.Context, id string, action registry.HoldAc
 		type row struct {
 			Practice string
 			Reason   registry.HoldReason
+			Actions  []registry.HoldAction
 			Closed   bool
 		}
 		h, err := one[row](ctx, tx, `
-			select coalesce(practice, '') as practice, reason, closed_at is not null as closed
+			select coalesce(practice, '') as practice, reason, actions, closed_at is not null as closed
 			from holds where id = @id for update`, pgx.NamedArgs{"id": id})
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return registry.Errorf(registry.Missing, op, "there is no hold %q", id)
 		case err != nil || h.Closed:
 			return err
-		case !h.Reason.Allows(action):
+		case !h.Reason.Allows(action), h.Actions != nil && !slices.Contains(h.Actions, action):
 			return registry.Errorf(registry.NotAllowed, op, "%q cannot end a hold for %q", action, h.Reason)
 		}
 		if _, err := tx.Exec(ctx, `
@@ -87,15 +100,17 @@ func (s *Store) CloseHold(ctx context.Context, id string, action registry.HoldAc
 	})
 }
 
-// Holds lists holds, the oldest first; of one practice, or of all where
-// practice is empty.
+const holdColumns = `id, coalesce(practice, '') as practice, coalesce(connection, '') as connection, workflow_id, reason,
+	what, words, opened_at, actions, closed_at, coalesce(action, '') as action, coalesce(closed_by, '') as closed_by,
+	coalesce(close_reason, '') as close_reason`
+
+// Holds lists holds, the oldest first; of one practice, with those of its
+// connection, or of all where practice is empty.
 func (s *Store) Holds(ctx context.Context, practice string, openOnly bool) ([]Hold, error) {
 	all, err := many[Hold](ctx, s.pool, `
-		select id, coalesce(practice, '') as practice, workflow_id, reason, what, words, opened_at, closed_at,
-			coalesce(action, '') as action, coalesce(closed_by, '') as closed_by,
-			coalesce(close_reason, '') as close_reason
-		from holds
-		where (@practice = '' or practice = @practice) and (not @open or closed_at is null)
+		select `+holdColumns+` from holds
+		where (@practice = '' or practice = @practice
+			or connection = (select connection from practices where id = @practice)) and (not @open or closed_at is null)
 		order by opened_at, id`, pgx.NamedArgs{"practice": practice, "open": openOnly})
 	return all, fault("holds", err)
 }
@@ -104,10 +119,7 @@ func (s *Store) Holds(ctx context.Context, practice string, openOnly bool) ([]Ho
 func (s *Store) Hold(ctx context.Context, id string) (Hold, error) {
 	const op = "hold"
 	h, err := one[Hold](ctx, s.pool, `
-		select id, coalesce(practice, '') as practice, workflow_id, reason, what, words, opened_at, closed_at,
-			coalesce(action, '') as action, coalesce(closed_by, '') as closed_by,
-			coalesce(close_reason, '') as close_reason
-		from holds where id = @id`, pgx.NamedArgs{"id": id})
+		select `+holdColumns+` from holds where id = @id`, pgx.NamedArgs{"id": id})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return h, registry.Errorf(registry.Missing, op, "there is no hold %q", id)
 	}

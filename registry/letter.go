@@ -56,6 +56,10 @@ type LetterData struct {
 	// server cannot be used"); Words are one or two sentences of ours.
 	What  string `json:"what,omitempty"`
 	Words string `json:"words,omitempty"`
+	// Waiting are the practices whose files wait for a connection, WaitingFiles
+	// the oldest of those files, by the names that we gave them.
+	Waiting      []LetterWaiting `json:"waiting,omitempty"`
+	WaitingFiles []string        `json:"waiting_files,omitempty"`
 	// HoldID and Actions say how to settle it; Commands are typed as they stand.
 	HoldID   string   `json:"hold_id,omitempty"`
 	Actions  []string `json:"actions,omitempty"`
@@ -69,6 +73,14 @@ type LetterPractice struct {
 	OrgCode string `json:"org_code"`
 	IISID   string `json:"iis_id,omitempty"`
 	Sites   int    `json:"sites"`
+}
+
+// LetterWaiting is a practice whose files wait.
+type LetterWaiting struct {
+	ID    string   `json:"id"`
+	Name  string   `json:"name"`
+	Files int      `json:"files"`
+	Sites []string `json:"sites,omitempty"`
 }
 
 // LetterRegistry is the registry as letters name it, with whom to call.

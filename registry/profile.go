@@ -21,6 +21,7 @@ type Profile struct {
 	File     FileSettings     `yaml:"file" json:"file"`
 	Folders  FolderSettings   `yaml:"folders" json:"folders"`
 	Transfer TransferSettings `yaml:"transfer" json:"transfer"`
+	Host     HostSettings     `yaml:"host" json:"host"`
 	Rules    RuleSettings     `yaml:"rules" json:"rules"`
 	Reports  ReportSettings   `yaml:"reports" json:"reports"`
 	Policy   Policy           `yaml:"policy" json:"policy"`
@@ -124,6 +125,23 @@ type TransferSettings struct {
 	FTPSDataPorts string `yaml:"ftps_data_ports" json:"ftps_data_ports"`
 	// FTPSUnmarkedEnd takes listings that end without TLS's end mark.
 	FTPSUnmarkedEnd bool `yaml:"ftps_unmarked_end" json:"ftps_unmarked_end"`
+}
+
+// HostSettings bound what all workers together do at a registry's server. They
+// are those of the registry: a practice's own overrides do not reach them.
+type HostSettings struct {
+	// Sessions is how many deliveries and collections of reports are at the
+	// server at once, SessionsPerLogin how many of them with one login. The
+	// latter also bounds a run of refused logins.
+	Sessions         int `yaml:"sessions" json:"sessions"`
+	SessionsPerLogin int `yaml:"sessions_per_login" json:"sessions_per_login"`
+	// FilesPerHour bounds the files sent in an hour; 0 does not.
+	FilesPerHour int `yaml:"files_per_hour" json:"files_per_hour"`
+	// BytesPerSecond bounds uploads and downloads together; 0 does not.
+	BytesPerSecond int64 `yaml:"bytes_per_second" json:"bytes_per_second"`
+	// QuietHours in the profile's zone, in which nothing begins; see
+	// [ParseQuietHours].
+	QuietHours []string `yaml:"quiet_hours" json:"quiet_hours,omitempty"`
 }
 
 // RuleSettings switch and re-grade the checker's rules.

@@ -32,6 +32,14 @@ func ReportCollection(ctx workflow.Context, in activities.CollectionInput) (Repo
 		return ReportCollectionResult{}, err
 	}
 	c := &collection{process: p, connection: in.Connection}
+	c.visitor = newVisitor(ctx, p, func(ctx workflow.Context, words string) {
+		p.progress = activities.Progress{
+			Source: p.source, Stage: "waits for its turn on connection " + in.Connection + " to " + words,
+			Whose: "nobody", Since: p.now(ctx),
+		}
+		workflow.SetCurrentDetails(ctx, p.details())
+	})
+	c.target.Connection = in.Connection
 	if err := c.collect(ctx); err != nil {
 		return c.result, err
 	}
@@ -40,35 +48,60 @@ func ReportCollection(ctx workflow.Context, in activities.CollectionInput) (Repo
 
 type collection struct {
 	*process
+	*visitor
 	connection string
 	result     ReportCollectionResult
 }
 
+// collect fetches what is new in one visit of the registry's server, and takes
+// it in afterwards.
 func (c *collection) collect(ctx workflow.Context) error {
-	listed, action, err := attempt(ctx, c.process, transferWork, "list the reports on "+c.connection, reports.ListReports,
-		activities.ListReportsInput{Scope: c.scope(), Connection: c.connection, Max: reportsPerCollection})
+	listed, action, err := visit(ctx, c.visitor, "list the reports on "+c.connection, reports.ListReports,
+		func(int64) activities.ListReportsInput {
+			return activities.ListReportsInput{Scope: c.scope(), Connection: c.connection, Max: reportsPerCollection}
+		})
 	if err != nil || action != "" {
 		return err
 	}
+	fetched := make([]string, len(listed.Reports))
 	for n, r := range listed.Reports {
-		if err := c.bringIn(ctx, fmt.Sprintf("report %d of %d on %s", n+1, len(listed.Reports), c.connection), r); err != nil {
+		if fetched[n], err = c.fetch(ctx, c.nth(n, listed), r); err != nil {
+			return err
+		}
+	}
+	if err := c.leave(ctx, VisitDone); err != nil {
+		return err
+	}
+	for n, id := range fetched {
+		if id == "" {
+			continue
+		}
+		if err := c.importReport(ctx, c.nth(n, listed), id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *collection) bringIn(ctx workflow.Context, what string, r activities.RemoteReport) error {
-	fetched, action, err := attempt(ctx, c.process, transferWork, "fetch "+what, reports.FetchReport,
-		activities.FetchReportInput{Scope: c.scope(), Connection: c.connection, Name: r.Name})
+func (c *collection) nth(n int, listed activities.ListReportsResult) string {
+	return fmt.Sprintf("report %d of %d on %s", n+1, len(listed.Reports), c.connection)
+}
+
+// fetch brings one report into the file store; its ID is empty where there is
+// nothing left to do about it.
+func (c *collection) fetch(ctx workflow.Context, what string, r activities.RemoteReport) (string, error) {
+	fetched, action, err := visit(ctx, c.visitor, "fetch "+what, reports.FetchReport,
+		func(share int64) activities.FetchReportInput {
+			return activities.FetchReportInput{Scope: c.scope(), Connection: c.connection, Name: r.Name, BytesPerSecond: share}
+		})
 	if err != nil || action != "" {
-		return err
+		return "", err
 	}
 	if fetched.Known {
 		c.result.Known++
-		return nil
+		return "", nil
 	}
-	return c.importReport(ctx, what, fetched.ReportID)
+	return fetched.ReportID, nil
 }
 
 // importReport takes a fetched report in. Collections that overlap, and

@@ -23,6 +23,7 @@ var (
 	watches    *activities.Watches
 	histories  *activities.Histories
 	schedules  *activities.Schedules
+	hosts      *activities.Hosts
 )
 
 // tooLargeError is an input that must not go into history. As an activity argument

@@ -43,6 +43,9 @@ func FileSubmission(ctx workflow.Context, in FileSubmissionInput) (FileSubmissio
 		return FileSubmissionResult{}, err
 	}
 	f := &fileSubmission{process: p, in: in}
+	f.visitor = newVisitor(ctx, p, func(ctx workflow.Context, words string) {
+		f.show1(ctx, "waits for its turn on connection "+f.line.Connection+" to "+words, "nobody")
+	})
 	hear(ctx, p, SignalReportImported, func(ReportImported) { f.reports++ })
 	hear(ctx, p, SignalFileSentAnyway, func(FileSentAnyway) { f.anyway = true })
 	if err := answer(ctx, QueryStatus, f.status); err != nil {
@@ -53,6 +56,7 @@ func FileSubmission(ctx workflow.Context, in FileSubmissionInput) (FileSubmissio
 
 type fileSubmission struct {
 	*process
+	*visitor
 	in FileSubmissionInput
 	// reports counts report-imported signals; the counts themselves are asked for.
 	reports int
@@ -177,24 +181,14 @@ func (f *fileSubmission) deliver(ctx workflow.Context) (activities.FileState, er
 // send uploads and confirms one prepared delivery. again asks for another
 // attempt under another name.
 func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDelivery) (again bool, state activities.FileState, err error) {
-	f.show1(ctx, "on its way as "+d.RemoteName, "nobody")
-	_, action, err := attempt(ctx, f.process, transferWork, "send "+d.RemoteName, deliveries.UploadFile,
-		activities.UploadFileInput{Scope: f.scope(), DeliveryID: d.DeliveryID})
+	receipt, action, err := f.bring(ctx, d)
 	if err != nil {
 		return false, "", err
 	}
 	if action == "" {
-		var receipt activities.Receipt
-		receipt, action, err = attempt(ctx, f.process, transferWork, "see "+d.RemoteName+" at the registry",
-			deliveries.ConfirmDelivery, activities.ConfirmDeliveryInput{Scope: f.scope(), DeliveryID: d.DeliveryID})
-		if err != nil {
-			return false, "", err
-		}
-		if action == "" {
-			f.first = receipt.First
-			f.note("delivered as " + d.RemoteName + ", " + receipt.How.Words())
-			return false, activities.FileDelivered, nil
-		}
+		f.first = receipt.First
+		f.note("delivered as " + d.RemoteName + ", " + receipt.How.Words())
+		return false, activities.FileDelivered, nil
 	}
 	if _, err := must(ctx, f.process, ledgerWork, "note the decision on "+d.RemoteName, deliveries.DecideDelivery,
 		activities.DecideDeliveryInput{Scope: f.scope(), DeliveryID: d.DeliveryID, Action: action, By: f.lastDecider}); err != nil {
@@ -210,6 +204,28 @@ func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDeliver
 		state, err := f.settle(ctx, activities.FileDropped)
 		return false, state, err
 	}
+}
+
+// bring sends the file and sees it at the registry, in one visit of the
+// registry's server.
+func (f *fileSubmission) bring(ctx workflow.Context, d activities.PreparedDelivery) (activities.Receipt, registry.HoldAction, error) {
+	f.target.DeliveryID = d.DeliveryID
+	f.show1(ctx, "on its way as "+d.RemoteName, "nobody")
+	_, action, err := visit(ctx, f.visitor, "send "+d.RemoteName, deliveries.UploadFile,
+		func(share int64) activities.UploadFileInput {
+			return activities.UploadFileInput{Scope: f.scope(), DeliveryID: d.DeliveryID, BytesPerSecond: share, Sent: f.sent}
+		})
+	if err != nil || action != "" {
+		return activities.Receipt{}, action, err
+	}
+	receipt, action, err := visit(ctx, f.visitor, "see "+d.RemoteName+" at the registry", deliveries.ConfirmDelivery,
+		func(int64) activities.ConfirmDeliveryInput {
+			return activities.ConfirmDeliveryInput{Scope: f.scope(), DeliveryID: d.DeliveryID}
+		})
+	if err != nil || action != "" {
+		return receipt, action, err
+	}
+	return receipt, "", f.leave(ctx, VisitDone)
 }
 
 // awaitReport waits until the registry has answered every message. It stays

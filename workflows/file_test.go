@@ -88,31 +88,88 @@ func TestFileSubmission(t *testing.T) {
 		require.Zero(t, w.calls["UploadFile"])
 	})
 
-	t.Run("a refused login holds at once, reminds, and goes on when a person says so", func(t *testing.T) {
+	t.Run("what is wrong with the connection is told to the host and waited for in line", func(t *testing.T) {
+		t.Parallel()
+		for _, step := range []string{"UploadFile", "ConfirmDelivery"} {
+			w := newWorld(t)
+			w.fail[step] = once(faultOn(practice, registry.Unauthorised))
+			env, result := submitFile(t, w, nil)
+			told := w.released
+			require.NoError(t, env.GetWorkflowError())
+			require.Equal(t, activities.FileAnswered, result.State)
+			require.Len(t, told, 2, step)
+			require.Equal(t, workflows.VisitFault, told[0].Outcome)
+			require.Equal(t, registry.Unauthorised, told[0].Kind)
+			require.Equal(t, workflows.VisitDone, told[1].Outcome)
+			require.Empty(t, w.letters, "the host alerts, once for everybody")
+			require.Empty(t, w.holds)
+		}
+	})
+
+	t.Run("nothing is sent before its turn, and a turn that never comes is asked for again", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.fail["UploadFile"] = once(failure(registry.Unauthorised))
+		w.line = newLine(t, 1, 1)
+		w.line.nudge = func(*testsuite.TestWorkflowEnvironment, string) {}
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			grant := func() {
+				env.SignalWorkflow(workflows.SignalPermitGranted.Name, workflows.PermitGranted{Host: host, Ask: 1, Permit: 7})
+			}
+			at(env, 20*time.Hour, func() {
+				require.Zero(t, w.calls["UploadFile"])
+				require.Equal(t, 4, w.calls["AskPermit"], "every six hours")
+				s := statusOf(t, env)
+				require.Contains(t, s.Progress.Stage, "waits for its turn on connection to-"+practice)
+				grant()
+			})
+			at(env, 21*time.Hour, grant) // the host asks whether it lives
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Equal(t, 1, w.calls["UploadFile"])
+	})
+
+	t.Run("where everybody else gets through it is this file's own trouble", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["UploadFile"] = func(int) error {
+			if len(w.holds) == 0 {
+				return faultOn(practice, registry.Transient)
+			}
+			return nil
+		}
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(2), func() { decide(t, env, registry.ActionRetry) })
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Equal(t, 1, w.count(activities.NoticeHold))
+	})
+
+	t.Run("trouble of the file alone holds the file, reminds, and goes on when a person says so", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["UploadFile"] = once(failure(registry.Conflict))
 		var wrong, stale *reply
 		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, days(9), func() {
-				require.Equal(t, 1, w.calls["UploadFile"], "accounts get locked")
+				require.Equal(t, 1, w.calls["UploadFile"])
 				wrong = decide(t, env, registry.ActionArrived)
 				stale = send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: "h-old", Action: registry.ActionRetry, By: ana})
 				decide(t, env, registry.ActionRetry)
 			})
 		})
 		require.NoError(t, env.GetWorkflowError())
-		require.ErrorContains(t, wrong.refused, "retry|drop")
+		require.ErrorContains(t, wrong.refused, "retry|resend|drop")
 		require.ErrorContains(t, stale.refused, "starter hold list")
 		require.Equal(t, activities.FileAnswered, result.State)
 		require.Equal(t, 1, w.count(activities.NoticeHold))
 		require.Equal(t, 2, w.count(activities.NoticeReminder), "after 1 and 4 days")
 	})
 
-	t.Run("weather that does not clear holds after the time allowed", func(t *testing.T) {
+	t.Run("weather on our own side holds after the time allowed", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.fail["UploadFile"] = func(int) error { return nil }
 		tries := 0
 		w.fail["ConfirmDelivery"] = func(int) error {
 			tries++

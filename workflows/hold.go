@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -63,7 +64,7 @@ func (p *process) recordHold(ctx workflow.Context, h *openHold) error {
 	}
 	in := activities.OpenHoldInput{
 		Scope: p.scope(), ID: h.ID, WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID,
-		Reason: h.Reason, What: h.What, Words: h.Words,
+		Connection: h.Connection, Reason: h.Reason, What: h.What, Words: h.Words, Actions: h.Actions,
 	}
 	step := ledgerWork.on(ctx, p.policy.Patience, "note that a person is needed")
 	if _, err := do(step, practices.OpenHold, in); err != nil {
@@ -73,6 +74,15 @@ func (p *process) recordHold(ctx workflow.Context, h *openHold) error {
 		workflow.GetLogger(ctx).Error("a hold could not be written down; it stands in the Web UI", "kind", kindOf(err))
 		return nil
 	}
+	return p.recordLine(ctx)
+}
+
+// recordLine writes the line of the practice; what concerns none has no line.
+func (p *process) recordLine(ctx workflow.Context) error {
+	if p.practice == "" {
+		return nil
+	}
+	step := ledgerWork.on(ctx, p.policy.Patience, "write the line of the practice")
 	_, err := do(step, practices.RecordProgress,
 		activities.RecordProgressInput{Scope: p.scope(), Progress: p.forRecord()})
 	if err != nil && ctx.Err() != nil {
@@ -95,11 +105,7 @@ func (p *process) recordDecision(ctx workflow.Context, h *openHold) error {
 	if err := p.show(ctx); err != nil {
 		return err
 	}
-	if _, err := do(step, practices.RecordProgress,
-		activities.RecordProgressInput{Scope: p.scope(), Progress: p.forRecord()}); err != nil && ctx.Err() != nil {
-		return err
-	}
-	return nil
+	return p.recordLine(ctx)
 }
 
 // remind alerts once and then again with growing gaps, until it is cancelled.
@@ -127,7 +133,11 @@ func (p *process) remind(ctx workflow.Context, h *openHold) {
 
 // sleepDays sleeps for days of the calendar, through moves of it.
 func (p *process) sleepDays(ctx workflow.Context, days int) error {
-	until := p.now(ctx).AddDate(0, 0, days)
+	return p.sleepUntil(ctx, p.now(ctx).AddDate(0, 0, days))
+}
+
+// sleepUntil sleeps until a date of the calendar, through moves of it.
+func (p *process) sleepUntil(ctx workflow.Context, until time.Time) error {
 	for {
 		left := p.calendar.Wall(until).Sub(workflow.Now(ctx))
 		if left <= 0 {

@@ -33,6 +33,12 @@ var (
 	SignalWithdrawn = Message[Withdrawn]{"withdrawn"}
 	// SignalHistoryEnded: the historical load is over. To watch/<practice>.
 	SignalHistoryEnded = Message[HistoryEnded]{"history-ended"}
+	// SignalPermitAsked: somebody stands in line. To host/<host>.
+	SignalPermitAsked = Message[activities.PermitAsked]{activities.PermitAskedSignal}
+	// SignalPermitGranted: a workflow may log in. To whoever stood in line.
+	SignalPermitGranted = Message[PermitGranted]{"permit-granted"}
+	// SignalPermitReleased: a visit is over. To host/<host>.
+	SignalPermitReleased = Message[PermitReleased]{"permit-released"}
 )
 
 // Updates: imperatives, answered at once: done, or refused because…
@@ -149,10 +155,48 @@ type HistoryEnded struct {
 	State registry.HistoryState `json:"state"`
 }
 
+// PermitGranted lets a workflow log in at a registry's server.
+type PermitGranted struct {
+	Host       string `json:"host"`
+	Connection string `json:"connection"`
+	// Ask is the visit that it is for; Permit grows with every permit.
+	Ask    int   `json:"ask"`
+	Permit int64 `json:"permit"`
+	// BytesPerSecond is the visit's share of the host's limit; 0 has none.
+	BytesPerSecond int64 `json:"bytes_per_second,omitempty"`
+}
+
+// VisitOutcome is what a visit tells about its connection.
+type VisitOutcome string
+
+// The outcomes.
+const (
+	// VisitDone: the connection works.
+	VisitDone VisitOutcome = "done"
+	// VisitUnused: nothing was tried.
+	VisitUnused VisitOutcome = "unused"
+	// VisitFault: the connection does not work; the workflow stays in line.
+	VisitFault VisitOutcome = "fault"
+)
+
+// PermitReleased ends a visit.
+type PermitReleased struct {
+	Workflow string       `json:"workflow"`
+	Ask      int          `json:"ask"`
+	Permit   int64        `json:"permit"`
+	Outcome  VisitOutcome `json:"outcome"`
+	// Kind and Words say what the connection's server did.
+	Kind  registry.Kind `json:"kind,omitempty"`
+	Words string        `json:"words,omitempty"`
+}
+
 // Hold is what a person sees of a wait.
 type Hold struct {
-	ID      string                `json:"id"`
-	Reason  registry.HoldReason   `json:"reason"`
+	ID     string              `json:"id"`
+	Reason registry.HoldReason `json:"reason"`
+	// Connection is set where a connection is what is held.
+	Connection string `json:"connection,omitempty"`
+
 	What    string                `json:"what"`
 	Words   string                `json:"words,omitempty"`
 	Since   time.Time             `json:"since"`
@@ -204,6 +248,9 @@ func HistoryID(practice string) string { return "history/" + practice }
 
 // WatchID is the workflow ID of a practice's watch.
 func WatchID(practice string) string { return "watch/" + practice }
+
+// HostID is the workflow ID of a registry's server.
+func HostID(host string) string { return activities.HostID(host) }
 
 // FileID is the workflow ID of a file's submission.
 func FileID(file string) string { return "file/" + file }

@@ -47,24 +47,26 @@ const (
 // on returns ctx with the preset's options, scaled by patience (1 in real
 // life). what is the summary that the Web UI shows for the step.
 func (w preset) on(ctx workflow.Context, patience float64, what string) workflow.Context {
-	scaled := func(d, least time.Duration) time.Duration {
-		if d == 0 {
-			return 0
-		}
-		if patience > 0 {
-			d = time.Duration(float64(d) * patience)
-		}
-		return max(d, least)
-	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    scaled(w.startToClose, leastAttempt),
-		ScheduleToCloseTimeout: scaled(w.scheduleToClose, leastWholeStep),
-		HeartbeatTimeout:       scaled(w.heartbeat, leastAttempt),
+		StartToCloseTimeout:    scaled(w.startToClose, leastAttempt, patience),
+		ScheduleToCloseTimeout: scaled(w.scheduleToClose, leastWholeStep, patience),
+		HeartbeatTimeout:       scaled(w.heartbeat, leastAttempt, patience),
 		Summary:                what,
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval:    scaled(w.first, leastBackoff),
+			InitialInterval:    scaled(w.first, leastBackoff, patience),
 			BackoffCoefficient: 2,
-			MaximumInterval:    scaled(w.most, leastBackoff),
+			MaximumInterval:    scaled(w.most, leastBackoff, patience),
 		},
 	})
+}
+
+// scaled is d times patience, and no less than least; what is 0 stays so.
+func scaled(d, least time.Duration, patience float64) time.Duration {
+	if d == 0 {
+		return 0
+	}
+	if patience > 0 {
+		d = time.Duration(float64(d) * patience)
+	}
+	return max(d, least)
 }

@@ -7,7 +7,7 @@ import (
 	"immtrail/activities"
 )
 
-// Register makes the six workflow types known to a worker. Their names are
+// Register makes the workflow types known to a worker. Their names are
 // frozen: they stand in histories and in schedules.
 func Register(r worker.WorkflowRegistry) {
 	// The order does not matter, and this is no workflow's code.
@@ -25,6 +25,7 @@ func Types() map[string]any {
 		activities.CycleWorkflow:      SubmissionCycle,
 		"FileSubmission":              FileSubmission,
 		activities.CollectionWorkflow: ReportCollection,
+		activities.HostWorkflow:       RegistryHost,
 		"Watch":                       Watch,
 	}
 }

@@ -32,6 +32,7 @@ func TestWireNames(t *testing.T) {
 		workflows.SignalProductionApproved.Name, workflows.SignalFileSettled.Name, workflows.SignalReportImported.Name,
 		workflows.SignalCalendarMoved.Name, workflows.SignalWithdrawn.Name, workflows.SignalHistoryEnded.Name,
 		workflows.SignalFileSentAnyway.Name,
+		workflows.SignalPermitAsked.Name, workflows.SignalPermitGranted.Name, workflows.SignalPermitReleased.Name,
 	} {
 		add("signal", s)
 	}
@@ -49,6 +50,7 @@ func TestWireNames(t *testing.T) {
 	add("id", workflows.HistoryID("PRACTICE"))
 	add("id", workflows.WatchID("PRACTICE"))
 	add("id", workflows.FileID("FILE"))
+	add("id", workflows.HostID("HOST"))
 	add("schedule", activities.CycleScheduleID("PRACTICE"))
 	add("schedule", activities.CollectionScheduleID("CONNECTION"))
 	sort.Strings(lines)
@@ -75,7 +77,17 @@ func TestStatesSurviveJSON(t *testing.T) {
 		Plans: 5, Tolerated: 6, AskedAt: epoch,
 	}
 	watch := workflows.WatchState{Acts: 1, Mornings: 2, OpenErrors: 3}
+	host := workflows.HostState{
+		Permits: 1, Inside: []workflows.HostVisit{{Visit: activities.Visit{Workflow: "file/f-1", Ask: 1}, Permit: 1, Connection: "c", Seen: epoch}},
+		Links: map[string]workflows.HostLink{"c": {Since: epoch, Faults: 1, Next: epoch, Hold: "h-1", Settled: "h-0"}}, HourFrom: epoch,
+		ThisHour: 2, Settled: []string{"h-0"}, Released: []workflows.PermitReleased{{
+			Workflow: "file/f-1", Ask: 1, Permit: 1, Outcome: workflows.VisitFault, Kind: registry.Busy, Words: "full",
+		}},
+	}
 	roundTrip(t, onboarding)
+	roundTrip(t, host)
+	roundTrip(t, host.Links["c"])
+	roundTrip(t, host.Released[0])
 	roundTrip(t, history)
 	roundTrip(t, watch)
 }

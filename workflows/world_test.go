@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/converter"
 	sdklog "go.temporal.io/sdk/log"
@@ -62,6 +63,17 @@ type world struct {
 	decided  []registry.HoldAction
 	attempts []int // attempts that were prepared
 	ensured  []activities.EnsureSchedulesInput
+
+	// line is the line in front of the registry's server; where a test has none,
+	// whoever asks is let in at once.
+	line *line
+	// test is the environment that the world was made for.
+	test    *testsuite.TestWorkflowEnvironment
+	permits int64
+	// also are a test's own workflows.
+	also map[string]any
+	// released are the visits that ended, where no host's workflow runs.
+	released []workflows.PermitReleased
 
 	// fail makes the named activity fail: the error is returned as long as the
 	// function gives one.
@@ -168,13 +180,24 @@ func (w *world) RecordProgress(_ context.Context, in activities.RecordProgressIn
 }
 
 func (w *world) OpenHold(_ context.Context, in activities.OpenHoldInput) (activities.Done, error) {
+	w.mu.Lock()
 	w.holds[in.ID] = string(in.Reason)
+	if in.Connection != "" {
+		w.line.hold(in)
+	}
+	w.mu.Unlock()
 	return activities.Done{}, w.called("OpenHold")
 }
 
 func (w *world) CloseHold(_ context.Context, in activities.CloseHoldInput) (activities.Done, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.line != nil {
+		w.line.unhold(in.ID)
+	}
 	w.holds[in.ID] = "closed by " + in.By.Name + ": " + string(in.Action)
-	return activities.Done{}, w.called("CloseHold")
+	w.calls["CloseHold"]++
+	return activities.Done{}, nil
 }
 
 func (w *world) RecordAct(_ context.Context, in activities.RecordActInput) (activities.Done, error) {
@@ -315,6 +338,35 @@ func (w *world) EnsureSchedules(_ context.Context, in activities.EnsureSchedules
 	return activities.Done{}, w.called("EnsureSchedules")
 }
 
+func (w *world) AskPermit(_ context.Context, in activities.AskPermitInput) (activities.AskPermitResult, error) {
+	if err := w.called("AskPermit"); err != nil {
+		return activities.AskPermitResult{}, err
+	}
+	if w.line != nil {
+		return w.line.ask(w.test, in), nil
+	}
+	w.mu.Lock()
+	w.permits++
+	granted := workflows.PermitGranted{Host: host, Connection: "dshs", Ask: in.Ask, Permit: w.permits}
+	w.mu.Unlock()
+	w.test.SignalWorkflow(workflows.SignalPermitGranted.Name, granted)
+	return activities.AskPermitResult{Host: host, Connection: "dshs"}, nil
+}
+
+func (w *world) ChoosePermits(_ context.Context, in activities.ChoosePermitsInput) (activities.ChoosePermitsResult, error) {
+	if err := w.called("ChoosePermits"); err != nil {
+		return activities.ChoosePermitsResult{}, err
+	}
+	return w.line.choose(in), nil
+}
+
+func (w *world) ListHostHolds(_ context.Context, in activities.ListHostHoldsInput) (activities.ListHostHoldsResult, error) {
+	if err := w.called("ListHostHolds"); err != nil {
+		return activities.ListHostHoldsResult{}, err
+	}
+	return w.line.heldAfter(in.After), nil
+}
+
 // count is how many letters of a kind went out.
 func (w *world) count(kind activities.NoticeKind) int {
 	n := 0
@@ -332,12 +384,23 @@ func (w *world) env() *testsuite.TestWorkflowEnvironment {
 	var s testsuite.WorkflowTestSuite
 	s.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := s.NewTestWorkflowEnvironment()
+	w.test = env
 	env.SetTestTimeout(20 * time.Second)
 	env.SetStartTime(epoch)
 	env.RegisterActivity(w)
 	for name, wf := range workflows.Types() {
 		env.RegisterWorkflowWithOptions(wf, workflow.RegisterOptions{Name: name})
 	}
+	for name, wf := range w.also {
+		env.RegisterWorkflowWithOptions(wf, workflow.RegisterOptions{Name: name})
+	}
+	env.OnSignalExternalWorkflow(mock.Anything, workflows.HostID(host), mock.Anything, mock.Anything, mock.Anything).Return(
+		func(_, _, _, _ string, r any) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.released = append(w.released, r.(workflows.PermitReleased))
+			return nil
+		}).Maybe()
 	return env
 }
 

@@ -47,6 +47,7 @@ func (s *set) check() []error {
 	c.files(p)
 	c.folders(p)
 	c.transfer(p)
+	c.host(p)
 	c.rules(p)
 	c.reports(p)
 	c.gate(p)
@@ -199,6 +200,19 @@ func (c *checker) transfer(p *registry.Profile) {
 		if _, err := netip.ParsePrefix(network); err != nil {
 			c.fail("transfer.allowed_addresses", "networks such as 192.0.2.0/24 or 192.0.2.7/32")
 		}
+	}
+}
+
+func (c *checker) host(p *registry.Profile) {
+	c.between("host.sessions", int64(p.Host.Sessions), 1, 20)
+	c.between("host.sessions_per_login", int64(p.Host.SessionsPerLogin), 1, 64)
+	c.between("host.files_per_hour", int64(p.Host.FilesPerHour), 0, 1_000_000)
+	c.between("host.bytes_per_second", p.Host.BytesPerSecond, 0, 1<<40)
+	if per := p.Host.BytesPerSecond / int64(max(1, p.Host.Sessions)); p.Host.BytesPerSecond > 0 && per < 1024 {
+		c.fail("host.bytes_per_second", "at least 1024 for each of host.sessions, or 0 for no limit")
+	}
+	if _, err := registry.ParseQuietHours(p.Host.QuietHours, p.Zone); err != nil {
+		c.fail("host.quiet_hours", "%v", err)
 	}
 }
 

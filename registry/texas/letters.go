@@ -142,7 +142,9 @@ func SampleLetterData() registry.LetterData {
 			Meaning: "The birth date is missing or not a date.", Remedy: "Export the birth date as YYYYMMDD.",
 		}},
 		What: "the registry's server cannot be used", Words: "The login was refused twice.",
-		HoldID: "h-7", Actions: []string{"retry", "drop"},
+		Waiting:      []registry.LetterWaiting{{ID: "sunrise-plano", Name: "Sunrise Pediatrics", Files: 3, Sites: []string{"plano", "allen"}}},
+		WaitingFiles: []string{"SUNR1234_PROD_20260302101500_000001.HL7"},
+		HoldID:       "h-7", Actions: []string{"retry", "drop"},
 		Commands: []string{"starter hold resolve h-7 --action retry"},
 	}
 }

@@ -29,6 +29,7 @@ func activityTypes() []string {
 	for _, a := range []any{
 		&activities.Files{}, &activities.Practices{}, &activities.Deliveries{}, &activities.Reports{},
 		&activities.Notices{}, &activities.Watches{}, &activities.Histories{}, &activities.Schedules{},
+		&activities.Hosts{},
 	} {
 		kind := reflect.TypeOf(a)
 		for i := range kind.NumMethod() {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,14 +16,16 @@ import (
 
 func (a *app) holdCommand() *cobra.Command {
 	return folder("hold", "See and settle what waits for you",
-		"  starter hold list\n  starter hold resolve h-1c3f-1 --action retry", a.holdList(), a.holdResolve())
+		"  starter hold list\n  starter hold resolve h-1c3f-1 --action retry", a.holdList(), a.holdShow(), a.holdResolve())
 }
 
 // shownHold is something that waits for a person.
 type shownHold struct {
-	ID       string                `json:"id"`
-	Practice string                `json:"practice,omitempty"`
-	Reason   registry.HoldReason   `json:"reason"`
+	ID         string              `json:"id"`
+	Practice   string              `json:"practice,omitempty"`
+	Connection string              `json:"connection,omitempty"`
+	Reason     registry.HoldReason `json:"reason"`
+
 	What     string                `json:"what"`
 	Words    string                `json:"words,omitempty"`
 	Since    time.Time             `json:"since"`
@@ -34,8 +37,8 @@ func showHolds(holds []db.Hold) []shownHold {
 	out := []shownHold{}
 	for _, h := range holds {
 		out = append(out, shownHold{
-			ID: h.ID, Practice: h.Practice, Reason: h.Reason, What: h.What, Words: h.Words, Since: h.OpenedAt,
-			Actions: h.Reason.Actions(), Workflow: h.WorkflowID,
+			ID: h.ID, Practice: h.Practice, Connection: h.Connection, Reason: h.Reason, What: h.What, Words: h.Words,
+			Since: h.OpenedAt, Actions: h.Offers(), Workflow: h.WorkflowID,
 		})
 	}
 	return out
@@ -78,6 +81,9 @@ func (s *screen) holds(now time.Time, holds []shownHold) {
 		if whose != "" {
 			whose = " of " + whose
 		}
+		if h.Connection != "" {
+			whose = " (connection " + h.Connection + ")"
+		}
 		s.line("%s%s waits for you since %s (%s): %s.", s.paint(warnStyle, h.ID), whose, day(h.Since), since(now, h.Since), h.Reason.Words())
 		s.line("  %s", h.What)
 		if h.Words != "" {
@@ -87,6 +93,94 @@ func (s *screen) holds(now time.Time, holds []shownHold) {
 			s.raw("  > starter hold resolve %s --action %s    (%s)", h.ID, action, actionWords(action))
 		}
 	}
+}
+
+// detailedHold is a hold with who waits for it.
+type detailedHold struct {
+	shownHold
+	Waiting *shownWaiting `json:"waiting,omitempty"`
+	// Closed holds say how they ended.
+	ClosedAt *time.Time          `json:"closed_at,omitempty"`
+	ClosedBy string              `json:"closed_by,omitempty"`
+	Action   registry.HoldAction `json:"action,omitempty"`
+}
+
+// shownWaiting is who waits for a connection.
+type shownWaiting struct {
+	Files     int               `json:"files"`
+	Practices []waitingPractice `json:"practices"`
+	First     []string          `json:"first"`
+}
+
+type waitingPractice struct {
+	Practice string   `json:"practice"`
+	Files    int      `json:"files"`
+	Sites    []string `json:"sites"`
+}
+
+// firstWaiting is how many waiting files are named.
+const firstWaiting = 10
+
+func showWaiting(w db.Waiting) *shownWaiting {
+	out := &shownWaiting{Files: w.Files, Practices: []waitingPractice{}, First: append([]string{}, w.Names...)}
+	for _, p := range w.Practices {
+		out.Practices = append(out.Practices, waitingPractice{Practice: p.ID, Files: p.Files, Sites: append([]string{}, p.Sites...)})
+	}
+	return out
+}
+
+func (a *app) holdShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show ID", Short: "Show one, and which practices, sites and files wait for it", Args: cobra.ExactArgs(1),
+		Example: "  starter hold show h-1c3f-1",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, err := a.store(cmd.Context())
+			if err != nil {
+				return err
+			}
+			h, err := store.Hold(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			out := detailedHold{shownHold: showHolds([]db.Hold{h})[0], ClosedAt: h.ClosedAt, ClosedBy: h.ClosedBy, Action: h.Action}
+			if h.Connection != "" && h.ClosedAt == nil {
+				waiting, err := store.WaitingFor(cmd.Context(), h.Connection, firstWaiting)
+				if err != nil {
+					return err
+				}
+				out.Waiting = showWaiting(waiting)
+			}
+			return a.show(out, func(s *screen) { s.hold(a.now(), out) })
+		},
+	}
+}
+
+func (s *screen) hold(now time.Time, h detailedHold) {
+	if h.ClosedAt != nil {
+		s.line("%s was settled on %s by %s (%s): %s.", h.ID, day(*h.ClosedAt), h.ClosedBy, h.Action, h.Reason.Words())
+		s.line("  %s", h.What)
+		return
+	}
+	s.holds(now, []shownHold{h.shownHold})
+	if h.Waiting != nil {
+		s.waiting(h.Waiting)
+	}
+}
+
+// waiting lists the practices whose files wait.
+func (s *screen) waiting(w *shownWaiting) {
+	if w.Files == 0 {
+		s.line("  No file waits for it.")
+		return
+	}
+	for _, p := range w.Practices {
+		sites := ""
+		if len(p.Sites) > 0 {
+			sites = ", of " + strings.Join(p.Sites, ", ")
+		}
+		s.line("  %s: %s%s", p.Practice, plural(p.Files, "file waits", "files wait"), sites)
+	}
+	s.line("  First: %s", strings.Join(w.First, ", "))
 }
 
 func actionWords(action registry.HoldAction) string {
@@ -140,8 +234,8 @@ func (a *app) resolveHold(ctx context.Context, id string, action registry.HoldAc
 	if hold.ClosedAt != nil {
 		return refused("%s was settled on %s by %s (%s)", id, day(*hold.ClosedAt), hold.ClosedBy, hold.Action)
 	}
-	if !hold.Reason.Allows(action) {
-		return refused("%q does not settle it; possible: %s", action, joinActions(hold.Reason.Actions()))
+	if !slices.Contains(hold.Offers(), action) {
+		return refused("%q does not settle it; possible: %s", action, joinActions(hold.Offers()))
 	}
 	eng, err := a.engine(ctx)
 	if err != nil {

@@ -110,11 +110,39 @@ func (a *app) statusLines(ctx context.Context, store *db.Store, practices []*reg
 		a.addPhone(&line)
 		lines = append(lines, line)
 	}
+	held, err := a.heldLines(ctx, store, byID, only)
+	if err != nil {
+		return nil, err
+	}
+	lines = append(held, lines...)
 	for _, p := range practices {
 		if said[p.ID] || only != "" && p.ID != only {
 			continue
 		}
 		lines = append(lines, silentLine(p))
+	}
+	return lines, nil
+}
+
+// heldLines are the rows of practices whose connection is held: what waits for
+// it goes on once somebody settles that, for all of them at once.
+func (a *app) heldLines(ctx context.Context, store *db.Store, byID map[string]*registry.Practice, only string) ([]statusLine, error) {
+	held, err := store.HeldConnections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lines []statusLine
+	for _, h := range held {
+		practice, ok := byID[h.Practice]
+		if !ok || only != "" && only != h.Practice {
+			continue
+		}
+		lines = append(lines, statusLine{
+			Practice: h.Practice, Phase: practice.Phase, Source: "connection",
+			Stage: "waits for connection " + h.Connection + " since " + day(h.Since),
+			Next:  "settle what holds the connection", Whose: "you", Since: pointer(h.Since), Attention: true,
+			Move: "starter hold show " + h.HoldID,
+		})
 	}
 	return lines, nil
 }

@@ -1,0 +1,411 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// RegistryHostInput starts the workflow of a registry's server, or continues it.
+type RegistryHostInput struct {
+	activities.HostInput
+	// State is set where a run continues an earlier one.
+	State *HostState `json:"state,omitempty"`
+}
+
+// HostState survives continue-as-new. The line itself stands in the database,
+// and so do the holds.
+type HostState struct {
+	// Permits is the number of the last permit.
+	Permits int64 `json:"permits"`
+	// Inside are the visits that go on.
+	Inside []HostVisit `json:"inside,omitempty"`
+	// Links are connections that are not as they should be.
+	Links map[string]HostLink `json:"links,omitempty"`
+	// HourFrom is when the current hour began, ThisHour how many files it had.
+	HourFrom time.Time `json:"hour_from"`
+	ThisHour int       `json:"this_hour,omitempty"`
+	// Settled are holds whose end has still to be told.
+	Settled []string `json:"settled,omitempty"`
+	// Released came in while the run ended.
+	Released []PermitReleased `json:"released,omitempty"`
+}
+
+// HostVisit is a workflow that is let in.
+type HostVisit struct {
+	activities.Visit
+	Permit     int64  `json:"permit"`
+	Connection string `json:"connection"`
+	// Seen is when it was last known to live.
+	Seen time.Time `json:"seen"`
+}
+
+// HostLink is a connection that is not as it should be.
+type HostLink struct {
+	// Since is when the faults began, Faults how many there were in a row; Next
+	// is when it may be tried again.
+	Since  time.Time `json:"since,omitzero"`
+	Faults int       `json:"faults,omitempty"`
+	Next   time.Time `json:"next,omitzero"`
+	// Hold is what holds it. Settled is the hold that a person has settled: the
+	// next visit is a trial.
+	Hold    string `json:"hold,omitempty"`
+	Settled string `json:"settled,omitempty"`
+}
+
+const (
+	// linksKept bounds what a run hands to the next; what is left out is only
+	// found out again.
+	linksKept = 20
+	// An hour of a registry's limit is an hour of the clock on the wall.
+	limitedHour = time.Hour
+	// livesFor is how long a visit may be silent before it is asked whether it
+	// lives.
+	livesFor      = 15 * time.Minute
+	leastLivesFor = 30 * time.Second
+)
+
+// RegistryHost keeps the door of a registry's server: it lets workflows in by
+// the registry's limits and in turns, so that no practice delays another, and
+// holds a connection once where its login, its host key or its server is wrong,
+// whoever has met it. Everything that is asked of a person about a connection is
+// asked here.
+func RegistryHost(ctx workflow.Context, in RegistryHostInput) error {
+	h, err := newHost(ctx, in)
+	if err != nil {
+		return err
+	}
+	if err := h.takeOver(ctx); err != nil {
+		return err
+	}
+	for {
+		if err := h.run(ctx); !errors.Is(err, errContinue) {
+			return err
+		}
+		if err := h.finish(ctx); err != nil {
+			return err
+		}
+		if !h.decided() { // a decision that came in by now is of this run
+			break
+		}
+	}
+	in.Calendar, in.Policy, in.State = h.calendar, h.policy, h.handOver()
+	return workflow.NewContinueAsNewError(ctx, RegistryHost, in)
+}
+
+type registryHost struct {
+	*process
+	HostState
+	host string
+	// look says that the line has to be looked at; it is set by every nudge.
+	look bool
+	// over and again are to be told to the database at the next look.
+	over, again []activities.Visit
+	// alerts stop the reminders of a hold.
+	alerts map[string]workflow.CancelFunc
+	// seen is what the last look came to.
+	seen activities.ChoosePermitsResult
+}
+
+func newHost(ctx workflow.Context, in RegistryHostInput) (*registryHost, error) {
+	p, err := newProcess(ctx, "host "+in.Host, "", in.Calendar, in.Policy)
+	if err != nil {
+		return nil, err
+	}
+	h := &registryHost{process: p, host: in.Host, look: true, alerts: map[string]workflow.CancelFunc{}}
+	if in.State != nil {
+		h.HostState = *in.State
+	}
+	if h.Links == nil {
+		h.Links = map[string]HostLink{}
+	}
+	hear(ctx, p, SignalPermitAsked, func(activities.PermitAsked) { h.look = true })
+	hear(ctx, p, SignalPermitReleased, func(r PermitReleased) { h.Released = append(h.Released, r) })
+	return h, answer(ctx, QueryStatus, h.status)
+}
+
+func (h *registryHost) run(ctx workflow.Context) error {
+	for {
+		if err := h.settleVisits(ctx); err != nil {
+			return err
+		}
+		if err := h.settleHolds(ctx); err != nil {
+			return err
+		}
+		if h.look {
+			if err := h.letIn(ctx); err != nil {
+				return err
+			}
+		} else if err := h.rest(ctx); err != nil {
+			return err
+		}
+		// Here the database knows of every visit that is over.
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && len(h.over)+len(h.again) == 0 {
+			return errContinue
+		}
+	}
+}
+
+// decided reports whether a decision waits to be applied.
+func (h *registryHost) decided() bool {
+	return slices.ContainsFunc(h.sortedHolds(), func(o *openHold) bool { return o.decision != nil })
+}
+
+// settleVisits takes in what visits came to.
+func (h *registryHost) settleVisits(ctx workflow.Context) error {
+	h.listen()
+	for len(h.Released) > 0 {
+		r := h.Released[0]
+		h.Released = h.Released[1:]
+		at := slices.IndexFunc(h.Inside, func(v HostVisit) bool { return v.Workflow == r.Workflow && v.Permit == r.Permit })
+		if at < 0 {
+			continue // known already
+		}
+		v := h.Inside[at]
+		h.Inside = slices.Delete(h.Inside, at, at+1)
+		h.look = true
+		if r.Outcome != VisitFault {
+			h.over = append(h.over, v.Visit)
+			if r.Outcome == VisitDone {
+				h.works(ctx, v.Connection)
+			}
+			continue
+		}
+		h.again = append(h.again, v.Visit)
+		if err := h.fault(ctx, v.Connection, r); err != nil {
+			return err
+		}
+		h.listen()
+	}
+	return nil
+}
+
+// letIn asks who goes next and tells them.
+func (h *registryHost) letIn(ctx workflow.Context) error {
+	h.look = false
+	now := workflow.Now(ctx)
+	if now.Sub(h.HourFrom) >= limitedHour {
+		h.HourFrom, h.ThisHour = now, 0
+	}
+	in := activities.ChoosePermitsInput{
+		Scope: h.scope(), Host: h.host, Over: h.over, Again: h.again, ThisHour: h.ThisHour,
+	}
+	for _, v := range h.Inside {
+		in.Inside = append(in.Inside, v.Visit)
+	}
+	in.Closed, in.Doubtful = h.sortLinks(now)
+	seen, err := must(ctx, h.process, ledgerWork, "who goes next", hosts.ChoosePermits, in)
+	if err != nil {
+		return err
+	}
+	h.over, h.again, h.seen = nil, nil, seen
+	for _, p := range seen.Next {
+		if err := h.grant(ctx, p); err != nil {
+			return err
+		}
+	}
+	return h.tellWhoWaits(ctx)
+}
+
+// sortLinks says which connections let nobody in, and which one at a time. Held
+// ones are known to the database; they are named for the moment in which it has
+// not heard of the hold.
+func (h *registryHost) sortLinks(now time.Time) (closed, doubtful []string) {
+	// Sorted below.
+	//workflowcheck:ignore
+	for name, l := range h.Links {
+		switch {
+		case l.Hold != "" || l.Next.After(now):
+			closed = append(closed, name)
+		default:
+			doubtful = append(doubtful, name)
+		}
+	}
+	slices.Sort(closed)
+	slices.Sort(doubtful)
+	return closed[:min(len(closed), 100)], doubtful[:min(len(doubtful), 100)]
+}
+
+// grant lets one in. Whoever has ended in the meantime loses its place.
+func (h *registryHost) grant(ctx workflow.Context, p activities.Permit) error {
+	now := workflow.Now(ctx)
+	// Greater than every number before it, also after somebody has ended this
+	// workflow and another one has begun.
+	h.Permits = max(h.Permits+1, now.UnixMilli())
+	v := HostVisit{Visit: p.Visit, Permit: h.Permits, Connection: p.Connection, Seen: now}
+	lives, err := h.tellVisit(ctx, v)
+	if err != nil {
+		return err
+	}
+	if !lives {
+		h.over = append(h.over, v.Visit)
+		h.look = true
+		return nil
+	}
+	h.Inside = append(h.Inside, v)
+	if p.File {
+		h.ThisHour++
+	}
+	return nil
+}
+
+// tellVisit says to a workflow that it is let in, or asks it so whether it
+// lives.
+func (h *registryHost) tellVisit(ctx workflow.Context, v HostVisit) (lives bool, err error) {
+	err = workflow.SignalExternalWorkflow(ctx, v.Workflow, "", SignalPermitGranted.Name, PermitGranted{
+		Host: h.host, Connection: v.Connection, Ask: v.Ask, Permit: v.Permit, BytesPerSecond: h.seen.BytesPerSecond,
+	}).Get(ctx, nil)
+	if temporal.IsCanceledError(err) {
+		return false, err
+	}
+	return err == nil, nil
+}
+
+// rest waits for whatever comes first: a signal, a decision, a connection's next
+// trial, the end of quiet hours or of a full hour, a visit that was silent for
+// long.
+func (h *registryHost) rest(ctx workflow.Context) error {
+	now := workflow.Now(ctx)
+	until, what := h.nextLook(now)
+	var date time.Time
+	if !until.IsZero() {
+		date = h.calendar.Date(until)
+	}
+	came, err := h.waitUntil(ctx, date, what, func() bool {
+		return h.look || len(h.Released) > 0 || h.decided()
+	})
+	if err != nil || !came {
+		return err
+	}
+	h.look = true
+	return h.askSilent(ctx)
+}
+
+func (h *registryHost) nextLook(now time.Time) (until time.Time, what string) {
+	earlier := func(at time.Time, why string) {
+		if until.IsZero() || at.Before(until) {
+			until, what = at, why
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Links)) {
+		if l := h.Links[name]; l.Hold == "" && l.Next.After(now) {
+			earlier(l.Next, "try "+name+" again")
+		}
+	}
+	if h.seen.Waiting > 0 && !h.seen.QuietUntil.IsZero() {
+		earlier(h.calendar.Wall(h.seen.QuietUntil), "the end of quiet hours")
+	}
+	if h.seen.Waiting > 0 && h.seen.HourFull {
+		earlier(h.HourFrom.Add(limitedHour), "the end of a full hour")
+	}
+	for _, v := range h.Inside {
+		earlier(v.Seen.Add(h.livesFor()), "does "+v.Workflow+" live?")
+	}
+	return until, what
+}
+
+func (h *registryHost) livesFor() time.Duration {
+	return scaled(livesFor, leastLivesFor, h.policy.Patience)
+}
+
+// askSilent asks visits that were silent for long whether they live, and takes
+// the places of those that do not.
+func (h *registryHost) askSilent(ctx workflow.Context) error {
+	for _, v := range slices.Clone(h.Inside) {
+		if workflow.Now(ctx).Sub(v.Seen) < h.livesFor() {
+			continue
+		}
+		lives, err := h.tellVisit(ctx, v)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(h.Inside, func(i HostVisit) bool { return i.Permit == v.Permit })
+		if lives {
+			h.Inside[at].Seen = workflow.Now(ctx)
+			continue
+		}
+		h.Inside = slices.Delete(h.Inside, at, at+1)
+		h.over = append(h.over, v.Visit)
+	}
+	return nil
+}
+
+// tellWhoWaits shows the line in the Web UI.
+func (h *registryHost) tellWhoWaits(ctx workflow.Context) error {
+	line := activities.Progress{
+		Source: h.source, Whose: "nobody", Next: "nothing",
+		Stage: fmt.Sprintf("%s: %d of %d visits, %d waiting", h.host, len(h.Inside), h.seen.Sessions, h.seen.Waiting),
+	}
+	line.Since = h.now(ctx)
+	if len(h.holds) > 0 {
+		line.Next, line.Whose = "settle what holds a connection", "you"
+	}
+	h.notes = nil
+	for _, v := range h.Inside {
+		h.notes = append(h.notes, fmt.Sprintf("inside: %s on %s", v.Workflow, v.Connection))
+	}
+	now := workflow.Now(ctx)
+	for _, name := range slices.Sorted(maps.Keys(h.Links)) {
+		if l := h.Links[name]; l.Hold == "" && l.Next.After(now) {
+			h.notes = append(h.notes, fmt.Sprintf("%s failed %d times in a row; it is tried again by itself", name, l.Faults))
+		}
+	}
+	if !h.seen.QuietUntil.IsZero() {
+		h.notes = append(h.notes, "quiet hours until "+h.seen.QuietUntil.Format("Monday 15:04"))
+	}
+	h.progress = line
+	return h.show(ctx)
+}
+
+// handOver is what the next run begins with.
+func (h *registryHost) handOver() *HostState {
+	s := h.HostState
+	s.Links = map[string]HostLink{}
+	for _, name := range slices.Sorted(maps.Keys(h.Links)) {
+		if l := h.Links[name]; l.Hold == "" && len(s.Links) < linksKept {
+			s.Links[name] = l
+		}
+	}
+	s.Released = slices.Clone(h.Released)
+	for i := range s.Released {
+		s.Released[i].Words = firstBytes(s.Released[i].Words, 100)
+	}
+	return &s
+}
+
+// transientHold is how long a connection may fail before a person is asked.
+func (h *registryHost) transientHold() time.Duration {
+	return scaled(transferWork.scheduleToClose, leastWholeStep, h.policy.Patience)
+}
+
+// backoff grows with the faults in a row; a busy server is given four times as
+// long.
+func (h *registryHost) backoff(faults int, kind registry.Kind) time.Duration {
+	first := scaled(transferWork.first, leastBackoff, h.policy.Patience)
+	most := scaled(transferWork.most, leastBackoff, h.policy.Patience)
+	if kind == registry.Busy {
+		first, most = 4*first, 4*most
+	}
+	wait := first
+	for range faults - 1 {
+		if wait >= most {
+			break
+		}
+		wait *= 2
+	}
+	return min(wait, most)
+}
+
+// connectionWords is what a hold of a connection is called.
+func connectionWords(connection, host string) string {
+	return strings.TrimSpace("connection " + connection + " to " + host)
+}

@@ -1,0 +1,176 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// takeOver finds the holds that an earlier run left open, so that none is
+// forgotten whoever ended it.
+func (h *registryHost) takeOver(ctx workflow.Context) error {
+	for _, id := range slices.Clone(h.Settled) {
+		h.allClear(ctx, id)
+	}
+	after := ""
+	for {
+		page, err := must(ctx, h.process, ledgerWork, "what is held", hosts.ListHostHolds,
+			activities.ListHostHoldsInput{Scope: h.scope(), Host: h.host, After: after})
+		if err != nil {
+			return err
+		}
+		for _, held := range page.Holds {
+			h.Links[held.Connection] = HostLink{Hold: held.ID}
+			h.await(ctx, Hold{
+				ID: held.ID, Connection: held.Connection, Reason: registry.HoldConnection,
+				What: connectionWords(held.Connection, h.host), Words: held.Words, Since: held.Since,
+				Actions: connectionActions(),
+			})
+			after = held.ID
+		}
+		if !page.More {
+			return h.show(ctx)
+		}
+	}
+}
+
+// connectionActions: who gives up a file does it with the file.
+func connectionActions() []registry.HoldAction { return []registry.HoldAction{registry.ActionRetry} }
+
+// fault is told by a visit: the connection's server did something that whoever
+// comes next would meet too. Refusals hold the connection at once, since
+// accounts get locked; weather does after the time allowed. A trial that fails
+// brings the hold back.
+func (h *registryHost) fault(ctx workflow.Context, connection string, r PermitReleased) error {
+	l := h.Links[connection]
+	if l.Hold != "" {
+		return nil // it was inside when the connection was held
+	}
+	now := workflow.Now(ctx)
+	if l.Faults == 0 {
+		l.Since = now
+	}
+	l.Faults++
+	patient := r.Kind == registry.Transient || r.Kind == registry.Busy
+	if patient && l.Settled == "" && now.Sub(l.Since) < h.transientHold() {
+		l.Next = now.Add(h.backoff(l.Faults, r.Kind))
+		h.Links[connection] = l
+		return nil
+	}
+	return h.holdConnection(ctx, connection, r.Words)
+}
+
+// holdConnection records the hold, alerts once, and reminds.
+func (h *registryHost) holdConnection(ctx workflow.Context, connection, words string) error {
+	h.holdSeq++
+	held := Hold{
+		ID:         fmt.Sprintf("h-%.8s-%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, h.holdSeq),
+		Connection: connection, Reason: registry.HoldConnection, What: connectionWords(connection, h.host),
+		Words: words, Since: h.now(ctx), Actions: connectionActions(),
+	}
+	h.Links[connection] = HostLink{Hold: held.ID}
+	if err := h.recordHold(ctx, &openHold{Hold: held}); err != nil {
+		return err
+	}
+	h.await(ctx, held)
+	return h.show(ctx)
+}
+
+// await opens the hold to decisions and begins its reminders.
+func (h *registryHost) await(ctx workflow.Context, held Hold) {
+	h.holds[held.ID] = &openHold{Hold: held}
+	alerts, stop := workflow.WithCancel(ctx)
+	h.alerts[held.ID] = stop
+	workflow.Go(alerts, func(ctx workflow.Context) { h.remindFrom(ctx, held) })
+}
+
+// remindFrom alerts and reminds by the dates that the hold's own date gives, so
+// that a later run goes on where an earlier one stopped: what was sent is not
+// sent again.
+func (h *registryHost) remindFrom(ctx workflow.Context, held Hold) {
+	due := held.Since
+	for n := 0; ; n++ {
+		kind := activities.NoticeHold
+		if n > 0 {
+			kind = activities.NoticeReminder
+		}
+		h.send(ctx, activities.SendNoticeInput{
+			Scope: h.scope(), Kind: kind, HoldID: held.ID, Event: fmt.Sprintf("hold/%s/%d", held.ID, n),
+		})
+		due = due.AddDate(0, 0, gap(h.policy.HoldReminders, n))
+		if h.sleepUntil(ctx, due) != nil {
+			return
+		}
+	}
+}
+
+// send sends an alert; a mail server that is away is waited for, and holds
+// nothing up.
+func (h *registryHost) send(ctx workflow.Context, in activities.SendNoticeInput) {
+	_, err := do(noticeWork.on(ctx, h.policy.Patience, "alert: a connection"), notices.SendNotice, in)
+	if err != nil && ctx.Err() == nil {
+		workflow.GetLogger(ctx).Error("an alert could not be sent", "kind", kindOf(err))
+	}
+}
+
+// settleHolds applies what people decided: the next visit is a trial.
+func (h *registryHost) settleHolds(ctx workflow.Context) error {
+	for _, o := range h.sortedHolds() {
+		if o.decision == nil {
+			continue
+		}
+		step := ledgerWork.on(ctx, h.policy.Patience, "note the decision")
+		_, err := do(step, practices.CloseHold, activities.CloseHoldInput{
+			Scope: h.scope(), ID: o.ID, Action: o.decision.Action, By: actor(o.decision.By), Reason: o.decision.Reason,
+		})
+		if temporal.IsCanceledError(err) {
+			return err
+		}
+		if err != nil {
+			// Nobody is let in while the database says that it is held: it stays.
+			o.decision = nil
+			workflow.GetLogger(ctx).Error("a decision could not be written down", "kind", kindOf(err))
+			continue
+		}
+		delete(h.holds, o.ID)
+		h.alerts[o.ID]()
+		delete(h.alerts, o.ID)
+		h.Links[o.Connection] = HostLink{Settled: o.ID}
+		h.look = true
+		if err := h.show(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// works is told by a visit that came to its end: what was wrong with the
+// connection is over, and who was told of a hold is told of that.
+func (h *registryHost) works(ctx workflow.Context, connection string) {
+	l, doubtful := h.Links[connection]
+	if !doubtful || l.Hold != "" {
+		return
+	}
+	delete(h.Links, connection)
+	if l.Settled == "" {
+		return
+	}
+	h.Settled = append(h.Settled, l.Settled)
+	h.allClear(ctx, l.Settled)
+}
+
+// allClear says that a hold is over. One that a run could not send is sent by
+// the next.
+func (h *registryHost) allClear(ctx workflow.Context, id string) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		h.send(ctx, activities.SendNoticeInput{
+			Scope: h.scope(), Kind: activities.NoticeResolved, HoldID: id, Event: "hold/" + id + "/over",
+		})
+		h.Settled = slices.DeleteFunc(h.Settled, func(s string) bool { return s == id })
+	})
+}
