@@ -96,9 +96,9 @@ func settleVisits(ctx context.Context, tx pgx.Tx, c PermitChoice) error {
 	workflows, asks := columns(served)
 	if _, err := tx.Exec(ctx, `
 		insert into host_turns (host, whose, served_at)
-		select distinct p.host, `+whoseSQL+`, clock_timestamp() from permits p
+		select p.host, `+whoseSQL+`, max(clock_timestamp()) from permits p
 		join unnest(@workflows::text[], @asks::int[]) v (workflow_id, ask) on p.workflow_id = v.workflow_id and p.ask = v.ask
-		where p.host = @host
+		where p.host = @host group by 1, 2
 		on conflict (host, whose) do update set served_at = excluded.served_at`,
 		pgx.NamedArgs{"host": c.Host, "workflows": workflows, "asks": asks}); err != nil {
 		return err

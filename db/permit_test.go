@@ -115,6 +115,8 @@ func TestChoosePermits(t *testing.T) {
 		require.Equal(t, []string{a[0], b[0], a[1]}, next)
 		next, _ = q.choose(t, db.PermitChoice{Max: 9, Inside: visit(a[0], b[0]), Doubtful: []string{"to-b"}, Closed: []string{"to-c"}})
 		require.Equal(t, []string{a[1]}, next)
+		next, _ = q.choose(t, db.PermitChoice{Max: 9, Inside: visit(a[0], a[1]), Over: visit(b[0])})
+		require.NotContains(t, next, a[2], "two of one login are inside")
 	})
 
 	t.Run("a held connection lets nobody in, whatever the asker knows", func(t *testing.T) {

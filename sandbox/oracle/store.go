@@ -124,7 +124,7 @@ func (s *store) read(ctx context.Context, tx pgx.Tx) error {
 			select e.id, e.practice, e.code, e.state, e.times, e.file_id, coalesce(m.control_id, '') as control_id
 			from errors e left join messages m on m.file_id = e.file_id and m.ordinal = e.message
 			order by length(e.id), e.id`),
-		rows(ctx, tx, &s.notices, `select event, practice, message_id, state from notices order by prepared_at, event`),
+		rows(ctx, tx, &s.notices, `select event, coalesce(practice, '') as practice, message_id, state from notices order by prepared_at, event`),
 		rows(ctx, tx, &s.contacts, `select practice, role, email from contacts order by practice, ordinal`),
 	} {
 		if step != nil {
