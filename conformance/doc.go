@@ -24,6 +24,14 @@
 // or the message ([Drops]). A rule that a profile grades down to a warning
 // drops nothing.
 //
+// # Code tables
+//
+// Vaccines, makers, drug codes and information statements are judged by the
+// tables of package codes, which come in with the options; without any, by
+// those that the build carries. Their version stands in every verdict, and a
+// rule that judges by a table names it ([Rule.Table], [Rule.Sentence]). A code
+// that may be newer than the table is a warning.
+//
 // # Sources
 //
 // "IZ-nn" are conformance statements of the CDC guide r1.5, "Z22 MSH-7 R" is a

@@ -23,7 +23,7 @@ func Build(s Set) (*Tables, error) {
 	t := &Tables{
 		tables: s, mvx: map[uint64]*Maker{}, ndc: make(map[uint64]*Package, len(s[NDCSale].Rows)+len(s[NDCUse].Rows)),
 		cpt: map[uint64]*Procedure{}, vis: map[uint64]*Statement{},
-		byDocument: map[string][]*Statement{}, groups: map[string]*VaccineGroup{},
+		byDocument: map[string][]*Statement{}, groups: map[string]*VaccineGroup{}, byLabeler: map[string][]*Package{},
 	}
 	t.version, t.edition = s.version()
 	t.visEdition = s[VIS].Edition
@@ -95,6 +95,7 @@ func (t *Tables) addPackage(row []string) *Package {
 	if p == nil {
 		p = &Package{Code: row[0], First: day(row[2]), Last: day(row[3]), Name: row[5]}
 		t.ndc[key] = p
+		t.byLabeler[row[0][:5]] = append(t.byLabeler[row[0][:5]], p)
 	} else if first, last := day(row[2]), day(row[3]); p.First == 0 || first < p.First {
 		p.First, p.Last = first, later(p.Last, last)
 	} else {
@@ -212,11 +213,8 @@ func (t *Tables) addLabeler(row []string) {
 	if m == nil {
 		return
 	}
-	labeler, _ := number([]byte(row[0]), Digits11)
-	for key, p := range t.ndc {
-		if key/1_000_000 == labeler {
-			p.Makers = append(p.Makers, m)
-		}
+	for _, p := range t.byLabeler[row[0]] {
+		p.Makers = append(p.Makers, m)
 	}
 }
 

@@ -27,6 +27,7 @@ type Tables struct {
 	vis        map[uint64]*Statement
 	byDocument map[string][]*Statement
 	groups     map[string]*VaccineGroup
+	byLabeler  map[string][]*Package
 	lots       []LotShape
 }
 
