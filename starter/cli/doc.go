@@ -12,7 +12,8 @@
 //     looked up in the settings (people). A login that is not listed there, and
 //     root, may look and not change. See person.go for --as.
 //   - No patient data is printed, but by the one command that asks for it and
-//     leaves an audit row.
+//     leaves an audit row, and by `check --reveal` on a terminal, from a file
+//     that the user has anyway.
 //   - Every error says what to do.
 //
 // The package reads settings through package config, facts from package db,
