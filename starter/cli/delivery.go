@@ -20,7 +20,7 @@ func (a *app) deliveryCommand() *cobra.Command {
 
 func (a *app) deliveryShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show ID", Short: "Show a delivery and what proves it; ID is its own, its file's or the name it was sent under",
+		Use: "show ID", Short: "Show a delivery and what proves it, by its ID, its file's or its remote name",
 		Args:    cobra.ExactArgs(1),
 		Example: "  starter delivery show d-12\n  starter delivery show f-7\n  starter delivery show SUNR1234_PROD_20260302101500_000001.HL7",
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -19,7 +19,7 @@ const (
 		"PID|1||4711^^^CLINIC^MR||Quarrow^Zebedine^^^^^L|Mallow^Tess^^^^^M|20200115|F||2106-3^White^CDCREC|12 Elm St^^Plano^TX^75023^USA^H||^PRN^PH^^^972^2348765|||||||||2186-5^Not Hispanic^CDCREC\r" +
 		"NK1|1|Quarrow^Tess^^^^^L|MTH^Mother^HL70063|12 Elm St^^Plano^TX^75023^USA^H|^PRN^PH^^^972^2348765\r" +
 		"ORC|RE||d-1^EHR|||||||||1234567893^Grey^Ann^^^^^^CMS^^^^NPI\r" +
-		"RXA|0|1|20260329||140^Influenza, seasonal, injectable, preservative free^CVX|0.5|mL^milliliter^UCUM||00^New immunization record^NIP001|1234567893^Grey^Ann|^^^CLINIC||||L1234|20270101|PMC^Sanofi Pasteur^MVX|||CP|A\r" +
+		"RXA|0|1|20260329||140^Influenza, seasonal, injectable, preservative free^CVX|0.5|mL^milliliter^UCUM||00^New immunization record^NIP001|1234567893^Grey^Ann^^^^^^CMS^^^^NPI|^^^CLINIC||||L1234|20270101|PMC^Sanofi Pasteur^MVX|||CP|A\r" +
 		"RXR|C28161^Intramuscular^NCIT|LD^Left Deltoid^HL70163\r" +
 		"OBX|1|CE|64994-7^Vaccine funding program eligibility category^LN|1|V01^Not VFC eligible^HL70064||||||F|||20260329|||VXC40^Eligibility captured at the immunization level^CDCPHINVS\r" +
 		"OBX|2|CE|69764-9^Document type^LN|2|253088698300010311250131^Influenza, inactivated^cdcgs1vis||||||F|||20260329\r" +
