@@ -66,6 +66,8 @@ func (c *checker) checkStatus(s *segment, d *dose) {
 		c.hit(ruleVaccineUnknown, s, 5, 1)
 	case v.Status == codes.NeverActive:
 		c.hit(ruleVaccineNever, s, 5, 1)
+	case d.code == "76": // Staphylococcus phage lysate
+		c.hit(ruleVaccineNot, s, 5, 1)
 	case !d.administered:
 	case d.code == "998":
 		c.hit(ruleVaccineNone, s, 5, 1)

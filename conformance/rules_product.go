@@ -11,6 +11,12 @@ var (
 		Remedy: "Renew our tables with 'starter codes import'; if CDC has no such code, choose the vaccine again.",
 		Source: "CDC CVX table", Table: codes.CVX,
 	})
+	ruleVaccineNot = declare(Rule{
+		ID: "R-05.not", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "The code is of a remedy that is no vaccine, and that registries do not record.",
+		Remedy: "Leave the dose out, or choose the vaccine that was given.",
+		Source: "CVX 76; immregistries/codebase status Invalid",
+	})
 	ruleVaccineNever = declare(Rule{
 		ID: "R-06.never", Where: "RXA-5.1", Severity: isError, Drops: DropsDose, Code: 102, Detail: 3,
 		Says:   "The code is of a vaccine that nobody was ever given: it was reserved and never became active.",

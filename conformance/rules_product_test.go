@@ -21,6 +21,7 @@ func init() {
 		also  []string
 	}{
 		"R-05.newer":  {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "480")}, nil}, {"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "590")}, nil}},
+		"R-05.not":    {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "76")}, nil}},
 		"R-06.never":  {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "61")}, nil}},
 		"R-06.before": {{"RXA[2]-3", []edit{set("RXA[2]-5.1", "116"), set("PID-7", "19990115"), set("RXA[2]-3", "19990401"), adult, set("RXA[2]-5.1", "116")}, nil}},
 		"R-06.early":  {{"RXA[2]-3", []edit{set("PID-7", "20050115"), set("RXA[2]-3", "20050401"), adult, set("RXA[2]-5.1", "116")}, nil}},
