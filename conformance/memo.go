@@ -54,3 +54,16 @@ func (l *cleanLine) remember(s *hl7.Segment, facts lineFacts) {
 	l.length = copy(l.bytes[:], s.Bytes())
 	l.lineFacts = facts
 }
+
+// walkOnce walks a segment unless the same was found clean before.
+func (c *checker) walkOnce(s *segment) {
+	known, room := c.recall(s.Segment)
+	if known != nil {
+		return
+	}
+	before := c.m.hits
+	c.walk(s)
+	if room != nil && c.m.hits == before {
+		room.remember(s.Segment, lineFacts{})
+	}
+}

@@ -109,9 +109,11 @@ func lookup(t hl7.Tag) (name string, rank int) {
 }
 
 const (
+	rankMSH       = 1
 	rankPD1       = 4
 	rankInsurance = 9
 	rankOrder     = 20
+	rankRXR       = 24
 	rankOBX       = 25
 	tagFactor     = 0x35bf992f
 )
@@ -253,7 +255,11 @@ func (c *checker) walkAll() {
 		if s.group > 0 {
 			m.order = &m.orders[s.group-1]
 		}
-		c.walk(s)
+		if s.rank == rankPD1 || s.rank == rankRXR {
+			c.walkOnce(s)
+		} else {
+			c.walk(s)
+		}
 	}
 	m.order = nil
 	if m.pd1 == nil && !m.has("PD1") {

@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 
@@ -17,37 +19,61 @@ import (
 // equal answer; and most fields of a file (codes, senders, providers) have a
 // handful of values.
 
-// memory holds the last clean values of a field. Longer ones are looked at
-// each time.
+// memory holds clean values of a field, each at a place that its bytes give;
+// the newest wins. Longer ones are looked at each time. A field that hardly
+// ever has a value again, such as a name, is not looked up for a while.
 type memory struct {
-	n, next uint8
-	size    [memoryRows]uint8
-	rows    [memoryRows][memoryBytes]byte
+	tries, found uint16
+	size         [memoryRows]uint8
+	rows         [memoryRows][memoryBytes]byte
 }
 
 const (
-	memoryRows  = 4
+	memoryRows  = 16
 	memoryBytes = 64
+	// After so many values less than one in eight of which was known, so many
+	// pass unremembered.
+	memoryTries = 128
+	memoryRest  = 4096
 )
 
-func (m *memory) has(b []byte) bool {
-	for i := range m.n {
-		if int(m.size[i]) == len(b) && bytes.Equal(m.rows[i][:len(b)], b) {
-			return true
+// row is where a value would be; -1 where it is not to be remembered.
+func (m *memory) row(b []byte) int {
+	n := len(b)
+	if n > memoryBytes {
+		return -1
+	}
+	if m.tries >= memoryTries {
+		if m.found*8 < memoryTries && m.tries < memoryRest {
+			m.tries++
+			return -1
+		}
+		m.tries, m.found = 0, 0
+	}
+	m.tries++
+	const mix = 0x9e3779b97f4a7c15
+	key := uint64(n)
+	if n >= 8 {
+		key ^= binary.LittleEndian.Uint64(b)*mix ^ bits.RotateLeft64(binary.LittleEndian.Uint64(b[n-8:]), 29)
+	} else {
+		for _, c := range b {
+			key = key<<8 ^ uint64(c)
 		}
 	}
-	return false
+	return int(key * mix >> 60)
 }
 
-func (m *memory) add(b []byte) {
-	if len(b) > memoryBytes {
-		return
+func (m *memory) has(row int, b []byte) bool {
+	if int(m.size[row]) != len(b) || !bytes.Equal(m.rows[row][:len(b)], b) {
+		return false
 	}
-	i := m.next
-	m.next = (m.next + 1) % memoryRows
-	m.n = max(m.n, i+1)
-	m.size[i] = uint8(len(b)) //nolint:gosec // at most memoryBytes
-	copy(m.rows[i][:], b)
+	m.found++
+	return true
+}
+
+func (m *memory) add(row int, b []byte) {
+	m.size[row] = uint8(len(b)) //nolint:gosec // at most memoryBytes
+	copy(m.rows[row][:], b)
 }
 
 // walker is what the walk keeps between segments.
@@ -80,23 +106,17 @@ func (c *checker) walk(s *segment) {
 			c.absent(f, f.usageIn(s))
 		}
 	}
-	for i := range min(s.Fields(), len(p.fields)) {
-		f := p.fields[i]
-		if f == nil {
-			continue
+	// No segment of the profile has more fields than Separators shows.
+	n, data, seps := 0, s.Bytes(), s.Separators()
+	if s.rank == rankMSH {
+		n = 1
+		c.field(p, s, 1, s.Field(1))
+	}
+	for i := 1; i < len(seps) && n < len(p.fields); i++ {
+		n++
+		if b := data[seps[i-1]+1 : seps[i]]; len(b) > 0 {
+			c.field(p, s, n, b)
 		}
-		b := s.Field(i + 1)
-		if hl7.Empty(b) {
-			continue
-		}
-		c.walker.at.field = i + 1
-		if f.usage == z22.Forbidden || f.else_ == z22.Forbidden {
-			if f.usageIn(s) == z22.Forbidden {
-				c.facet(f, facetExtra, f.extra)
-				continue // what should not be there is not looked at further
-			}
-		}
-		c.value(f, b)
 	}
 	if p.cases != nil {
 		if f := p.cases[string(s.Field(2))]; f != nil && !hl7.Empty(s.Field(5)) {
@@ -104,6 +124,22 @@ func (c *checker) walk(s *segment) {
 			c.value(f, s.Field(5))
 		}
 	}
+}
+
+// field judges field n of a segment, which is not empty.
+func (c *checker) field(p *segmentPlan, s *segment, n int, b []byte) {
+	f := p.fields[n-1]
+	if f == nil || hl7.Empty(b) {
+		return
+	}
+	c.walker.at.field = n
+	if f.usage == z22.Forbidden || f.else_ == z22.Forbidden {
+		if f.usageIn(s) == z22.Forbidden {
+			c.facet(f, facetExtra, f.extra)
+			return // what should not be there is not looked at further
+		}
+	}
+	c.value(f, b)
 }
 
 // usageIn is the usage of a field in its segment.
@@ -139,13 +175,14 @@ func meets(t z22.Term, v []byte) bool {
 func (c *checker) value(f *node, b []byte) {
 	w := &c.walker
 	m := &w.clean[f.id]
-	if m.has(b) {
+	row := m.row(b)
+	if row >= 0 && m.has(row, b) {
 		return
 	}
 	before := w.told
 	c.reps(f, b)
-	if w.told == before {
-		m.add(b)
+	if row >= 0 && w.told == before {
+		m.add(row, b)
 	}
 }
 

@@ -100,6 +100,11 @@ func (s *Segment) Field(n int) []byte {
 	return s.data[s.seps[n-1]+1 : s.seps[n]]
 }
 
+// Separators are the positions in [Segment.Bytes] of the field separators, the
+// first 64 of them, and of the end where there are no more. Between the first
+// two lies field 1, or field 2 of MSH, FHS and BHS.
+func (s *Segment) Separators() []int32 { return s.seps }
+
 // beyond looks for a field that the index does not reach.
 func (s *Segment) beyond(n int) []byte {
 	if !s.more {
