@@ -49,7 +49,7 @@ func hostiles() ([]hostile, error) {
 		{"components only", "", func(n int) string {
 			return fmt.Sprintf("%s%d\rPID|1||", msh, n) + strings.Repeat("^&", 400_000) + "\r"
 		}},
-		{"NUL and control bytes", "", func(n int) string {
+		{"NUL and control bytes", numbered(100_000_000), func(n int) string {
 			return strings.ReplaceAll(strings.ReplaceAll(numbered(n), "OBX|", "OBX|\x00\x01\x7f"), "^Nurse", "^\xe9\xff\x0b")
 		}},
 		{"one control ID and one patient", "", again(sound)},
