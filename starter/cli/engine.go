@@ -32,6 +32,9 @@ type Engine interface {
 	Update(ctx context.Context, workflowID, name string, arg, answer any) error
 	// Signal tells a workflow a fact. A workflow that has ended does not want it.
 	Signal(ctx context.Context, workflowID, name string, arg any) error
+	// SendFile tells a file's submission that a person sends it in spite of our
+	// check, and starts the submission where it has ended.
+	SendFile(ctx context.Context, in workflows.FileSubmissionInput) error
 	// Query asks a workflow for a noun.
 	Query(ctx context.Context, workflowID, name string, answer any) error
 	// Trigger starts what a schedule starts, now.
@@ -145,6 +148,18 @@ func (e *temporalEngine) Signal(ctx context.Context, workflowID, name string, ar
 	if gone := (*serviceerror.NotFound)(nil); errors.As(err, &gone) {
 		return nil
 	}
+	return temporalWords(err)
+}
+
+func (e *temporalEngine) SendFile(ctx context.Context, in workflows.FileSubmissionInput) error {
+	id := workflows.FileID(in.File.ID)
+	_, err := e.c.SignalWithStartWorkflow(ctx, id, workflows.SignalFileSentAnyway.Name,
+		workflows.FileSentAnyway{FileID: in.File.ID},
+		client.StartWorkflowOptions{
+			ID: id, TaskQueue: e.queue, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+			StaticSummary:         string(in.Lane) + " file of " + in.Practice + ", sent anyway",
+			TypedSearchAttributes: temporal.NewSearchAttributes(searchattr.PracticeID.ValueSet(in.Practice)),
+		}, workflows.FileSubmission, in)
 	return temporalWords(err)
 }
 

@@ -8,6 +8,7 @@ func (a *app) groups() []group {
 	return []group{
 		{"day", "Every day:", []*cobra.Command{
 			a.statusCommand(), a.holdCommand(), a.errorsCommand(), a.submitCommand(), a.checkCommand(),
+			a.fileCommand(),
 		}},
 		{"journey", "A practice's way to production:", []*cobra.Command{
 			a.practiceCommand(), a.onboardCommand(), a.reviewCommand(), a.productionCommand(),
@@ -15,6 +16,7 @@ func (a *app) groups() []group {
 		}},
 		{"registry", "The registry:", []*cobra.Command{
 			a.connectionCommand(), a.deliveryCommand(), a.reportCommand(), a.profileCommand(), a.codesCommand(),
+			a.rulesCommand(), a.qualityCommand(),
 		}},
 		{"machine", "The installation:", []*cobra.Command{
 			a.doctorCommand(), a.setupCommand(), a.migrateCommand(), a.configCommand(), a.keysCommand(),

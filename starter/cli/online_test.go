@@ -38,6 +38,8 @@ type fakeEngine struct {
 	trigger   error
 	schedules []activities.EnsureSchedulesInput
 	signals   []string
+	sent      []workflows.FileSubmissionInput
+	sendFails error
 	missing   []string
 	workers   []string
 }
@@ -75,6 +77,13 @@ func (f *fakeEngine) Query(_ context.Context, id, name string, answer any) error
 func (f *fakeEngine) Signal(_ context.Context, id, name string, _ any) error {
 	f.signals = append(f.signals, id+" "+name)
 	return nil
+}
+
+func (f *fakeEngine) SendFile(_ context.Context, in workflows.FileSubmissionInput) error {
+	if f.sendFails == nil {
+		f.sent = append(f.sent, in)
+	}
+	return f.sendFails
 }
 
 func (f *fakeEngine) Trigger(_ context.Context, id string) error {

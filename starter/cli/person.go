@@ -43,6 +43,23 @@ func (a *app) actor() (registry.Actor, error) {
 	return registry.Actor{Name: fmt.Sprintf("%s (entered by %s)", cfg.People[login].Name, me.Name), Via: "cli"}, nil
 }
 
+// actorBy is actor for commands that name who decides: oneself, or somebody for
+// whom one may act.
+func (a *app) actorBy(by string) (registry.Actor, error) {
+	if by == "" {
+		return a.actor()
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return registry.Actor{}, err
+	}
+	me, err := a.me(cfg)
+	if err != nil || (!strings.EqualFold(by, me.Name) && !strings.EqualFold(by, a.env.Login)) {
+		a.as = by
+	}
+	return a.actor()
+}
+
 func (a *app) me(cfg *config.Config) (config.Person, error) {
 	login := a.env.Login
 	if i := strings.LastIndexByte(login, '\\'); i >= 0 { // DOMAIN\user on Windows
