@@ -2,7 +2,9 @@ package transfer
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"immtrail/registry"
@@ -117,6 +119,28 @@ type Listing struct {
 	// Skipped counts folders, links and devices; Refused counts names that are
 	// no plain base name ([registry.CheckRemoteName]).
 	Skipped, Refused int
+	// Refusals are the first refused names, fit for a screen and cut short. They
+	// are a stranger's words: not for logs, mails or histories.
+	Refusals []string
+}
+
+// What of refused names is kept for a person to see.
+const (
+	maxRefusals    = 10
+	maxRefusalText = 80
+)
+
+// Refuse counts a name that is no plain base name.
+func (l *Listing) Refuse(name string) {
+	l.Refused++
+	if len(l.Refusals) == maxRefusals {
+		return
+	}
+	shown := strconv.QuoteToASCII(name[:min(len(name), maxRefusalText)])
+	if len(name) > maxRefusalText {
+		shown += fmt.Sprintf(" and %d bytes more", len(name)-maxRefusalText)
+	}
+	l.Refusals = append(l.Refusals, shown)
 }
 
 // Entry is a file in a listing.

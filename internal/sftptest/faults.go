@@ -151,6 +151,9 @@ type Stats struct {
 	// Opens of files for writing, Renames done, bytes written.
 	Opens, Renames int
 	Bytes          int64
+	// MostWrites is how many writes to one file were on their way at once, at
+	// most.
+	MostWrites int
 	// Keepalives were asked for by clients.
 	Keepalives int
 	// Strikes is how often a fault struck.

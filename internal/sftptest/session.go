@@ -100,10 +100,26 @@ type upload struct {
 
 	mu     sync.Mutex
 	broken bool
+	now    int // writes on their way
+}
+
+// entered counts a write in, and is called again when it is done.
+func (u *upload) entered() (left func()) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.now++
+	now := u.now
+	u.h.srv.count(func(st *Stats) { st.MostWrites = max(st.MostWrites, now) })
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.now--
+	}
 }
 
 // WriteAt writes what comes before a fault's byte, then the fault strikes.
 func (u *upload) WriteAt(p []byte, off int64) (int, error) {
+	defer u.entered()()
 	h, end := u.h, off+int64(len(p))
 	reached := func(at int64) bool { return at > 0 && end >= at }
 	var at int64

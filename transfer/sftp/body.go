@@ -17,8 +17,8 @@ type body struct {
 	read   int64
 	// err is what the source failed with, which is not the server's affair.
 	err error
-	// onRead, when set, hears how much was read before each read.
-	onRead func(read int64)
+	// onRead, when set, is called before each read.
+	onRead func()
 }
 
 // errTooLong ends a source that goes on after its size.
@@ -34,7 +34,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	if b.onRead != nil {
-		b.onRead(b.read)
+		b.onRead()
 	}
 	n, err := b.src.Read(p)
 	if b.read+int64(n) > b.size {

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
 
 	"immtrail/internal/sftptest"
@@ -24,8 +23,6 @@ import (
 	"immtrail/transfer/remotetest"
 	"immtrail/transfer/sftp"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const name = "BURL6343_prod_000001.hl7"
 

@@ -16,11 +16,10 @@ import (
 )
 
 const (
-	// chunk is the payload of one request: what every server takes.
-	chunk = 32 << 10
-	// listBudget in bytes is about 80,000 names. A folder of reports holds
-	// hundreds.
-	listBudget = 16 << 20
+	// listBudget in bytes is some 150,000 names; a folder of reports holds
+	// hundreds. What is longer is refused: it is no list of reports any more, or
+	// one that never ends.
+	listBudget = 32 << 20
 	// listPatience is how many times the wait for one answer a whole listing
 	// may last; it is many answers.
 	listPatience = 5
@@ -58,24 +57,30 @@ func (s *session) List(ctx context.Context, folder string) (transfer.Listing, er
 		return transfer.Listing{}, err
 	}
 	var found []os.FileInfo
+	watch := &nameWatch{}
+	s.watch.Store(watch)
 	lift := s.conn.bound(listBudget)
 	err = s.step(ctx, listPatience*s.c.IdleTimeout(), func() (err error) {
 		found, err = s.sftp.ReadDirContext(ctx, dir)
 		return err
 	})
+	s.watch.Store(nil)
 	if lift() {
 		return transfer.Listing{}, fail(opList, registry.Refused, "folder "+dir, errBudget)
 	}
 	if err != nil {
 		return transfer.Listing{}, fail(opList, kindOf(err), "folder "+dir, err)
 	}
-	var l transfer.Listing
-	for _, fi := range found {
+	l := transfer.Listing{Entries: make([]transfer.Entry, 0, len(found))}
+	for i, fi := range found {
+		whole, climbs := watch.climbing[i]
 		switch {
+		case climbs:
+			l.Refuse(whole)
 		case !fi.Mode().IsRegular():
 			l.Skipped++
 		case registry.CheckRemoteName(fi.Name()) != nil:
-			l.Refused++
+			l.Refuse(fi.Name())
 		default:
 			l.Entries = append(l.Entries, transfer.Entry{Name: fi.Name(), Size: fi.Size(), ModTime: fi.ModTime()})
 		}
@@ -136,7 +141,7 @@ func (s *session) copyOut(ctx context.Context, p string, size int64, w io.Writer
 	defer func() { _ = s.ask(ctx, f.Close) }() // nothing was written to it
 	digest := sha256.New()
 	var got transfer.Downloaded
-	buf := make([]byte, chunk)
+	buf := make([]byte, s.packet)
 	for got.Size <= size {
 		n := 0
 		err := s.ask(ctx, func() (err error) {

@@ -67,7 +67,7 @@ func (u *upload) sourceFailed(b *body, err error) error {
 
 // acknowledged tells the caller, never twice the same and never less.
 func (u *upload) acknowledged(n int64) {
-	if u.req.Progress != nil && n > u.told {
+	if n = min(n, u.req.Size); u.req.Progress != nil && n > u.told {
 		u.told = n
 		u.req.Progress(n)
 	}
@@ -105,10 +105,9 @@ func (u *upload) sendAhead(ctx context.Context, f *sftp.File, b *body, from int6
 	if _, err := f.Seek(from, io.SeekStart); err != nil {
 		return u.failed(ctx, "seek", err)
 	}
-	// A write leaves only when one before it was acknowledged, once ahead of
-	// them are on their way: so much is certain of what was read.
-	flight := int64(ahead+1) * int64(u.s.packet)
-	b.onRead = func(read int64) { u.acknowledged(read - flight) }
+	u.s.acks.begin()
+	defer u.s.acks.end()
+	b.onRead = func() { u.acknowledged(from + u.s.acks.writes()*int64(u.s.packet)) }
 	err := u.s.flow(ctx, func() error {
 		_, err := f.ReadFromWithConcurrency(b, ahead)
 		return err

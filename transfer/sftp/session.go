@@ -56,6 +56,10 @@ type session struct {
 	packet int
 	// pulse, while set, is called whenever the server answers something.
 	pulse atomic.Pointer[func()]
+	// acks counts what the server has acknowledged.
+	acks acks
+	// watch, while set, reads along what the server answers.
+	watch atomic.Pointer[nameWatch]
 
 	stopKeepalive func()
 }
@@ -138,6 +142,10 @@ type answers struct {
 // Read implements [io.Reader].
 func (a *answers) Read(p []byte) (int, error) {
 	n, err := a.Reader.Read(p)
+	a.s.acks.read(p[:n])
+	if watch := a.s.watch.Load(); watch != nil {
+		watch.read(p[:n])
+	}
 	if pulse := a.s.pulse.Load(); pulse != nil && n > 0 {
 		(*pulse)()
 	}

@@ -1,0 +1,17 @@
+package sftp
+
+// Replies reads a server's bytes in pieces of the given length and tells what
+// was made of them: writes acknowledged without a gap, names in listings, and
+// how many of them climb.
+func Replies(stream []byte, piece int) (writes int64, names, climbing int) {
+	var a acks
+	a.begin()
+	w := &nameWatch{}
+	for len(stream) > 0 {
+		n := min(max(piece, 1), len(stream))
+		a.read(stream[:n])
+		w.read(stream[:n])
+		stream = stream[n:]
+	}
+	return a.writes(), w.seen, len(w.climbing)
+}
