@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"slices"
-	"unicode/utf8"
 
 	"immtrail/hl7"
 )
@@ -341,6 +340,7 @@ func (m *message) has(name string) bool {
 
 // bytesOf looks for what no field should hold.
 func (c *checker) bytesOf(u *hl7.Unit) {
+	c.checkCharset(u)
 	if u.Plain() {
 		return
 	}
@@ -349,17 +349,13 @@ func (c *checker) bytesOf(u *hl7.Unit) {
 		if s.Plain() {
 			continue
 		}
-		b := s.Bytes()
-		ascii, clean := plain(b)
-		if !clean {
-			if bytes.IndexByte(b, 0) >= 0 {
-				c.hit(ruleNUL, s)
-			} else {
-				c.hit(ruleControl, s)
-			}
+		if _, clean := plain(s.Bytes()); clean {
+			continue
 		}
-		if !ascii && !utf8.Valid(b) {
-			c.hit(ruleBytes, s)
+		if bytes.IndexByte(s.Bytes(), 0) >= 0 {
+			c.hit(ruleNUL, s)
+		} else {
+			c.hit(ruleControl, s)
 		}
 	}
 }

@@ -194,6 +194,9 @@ var (
 // placeholder is among them.
 func (c *checker) checkPhones(s *segment, n int, rules phones) (dummy bool) {
 	for i, p := range s.Reps(n) {
+		if i > mostReps {
+			break
+		}
 		if p.Empty() {
 			continue
 		}

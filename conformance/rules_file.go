@@ -81,6 +81,12 @@ var (
 		Remedy: "Ask the EHR vendor to export in UTF-8 and to say so in MSH-18.",
 		Source: "HL7 v2.5.1 2.15.9.18",
 	})
+	ruleRepeats = declare(Rule{
+		ID: "F-03.repeats", Where: "message", Severity: isWarning, Code: 102,
+		Says:   "A field repeats more often than any real one; only the first 200 repetitions were looked at.",
+		Remedy: "Ask the EHR vendor; the export is damaged.",
+		Source: "Limits of the checker",
+	})
 	ruleEnds = declare(Rule{
 		ID: "F-03.ends", Where: "file", Severity: isInfo,
 		Says:   "Segments end in LF or CRLF instead of CR.",
@@ -136,6 +142,9 @@ var (
 		Source: "Texas IMR-110",
 	})
 )
+
+// mostReps is how many repetitions of a field are looked at.
+const mostReps = 200
 
 // notHL7 is the rule for what a file was found to be instead.
 func notHL7(found string) *Rule {

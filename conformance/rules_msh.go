@@ -124,7 +124,10 @@ func (c *checker) checkMSH(s *segment) {
 		c.hit(ruleAcks, s, 16)
 	}
 	named := false
-	for _, id := range s.Reps(21) {
+	for i, id := range s.Reps(21) {
+		if i > mostReps {
+			break
+		}
 		named = named || (same(id.Component(1), "Z22") && same(id.Component(2), "CDCPHINVS"))
 	}
 	if !named {

@@ -247,6 +247,9 @@ func (c *checker) checkIdentifiers(s *segment) (dummy bool) {
 	}
 	charted, odd := false, false
 	for i, id := range s.Reps(3) {
+		if i > mostReps {
+			break
+		}
 		number, kind := id.Component(1), id.Component(5)
 		for _, part := range [...]int{1, 4, 5} {
 			if hl7.Empty(id.Component(part)) {
@@ -335,7 +338,9 @@ func (c *checker) checkDeath(s *segment) {
 func oneOf(s *segment, n int, codes *wordSet) bool {
 	count := 0
 	for _, r := range s.Reps(n) {
-		count++
+		if count++; count > mostReps {
+			break
+		}
 		if !codes.has(r.Component(1)) {
 			return false
 		}

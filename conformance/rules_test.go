@@ -23,6 +23,17 @@ var breaches = map[string][]struct {
 	"F-03.control": {{"PID", []edit{set("PID-11.1", "12 Poru\fvika Street")}, nil}},
 	"F-03.nul":     {{"RXA[2]", []edit{set("RXA[2]-5.2", "Hep\x00B")}, nil}},
 	"F-03.bytes":   {{"PID", []edit{set("PID-11.1", "12 Poru\xe9vika Street")}, nil}},
+	"F-03.charset": {
+		{"MSH-18", []edit{set("MSH-18", "KLINGON")}, nil},
+		{"MSH-18", []edit{set("MSH-18", "8859/1"), set("PID-11.1", "12 Poruvíka Street")}, nil},
+		{"MSH-18", []edit{set("MSH-18", "8859/1"), set("PID-11.1", "12 Poru\x93vika Street")}, nil},
+		{"MSH-18", []edit{set("MSH-18", "ASCII"), set("PID-11.1", "12 Poruvíka Street")}, nil},
+	},
+	"F-03.latin": {
+		{"PID", []edit{set("MSH-18", "8859/1"), set("PID-11.1", "12 Poru\xe9vika Street")}, nil},
+		{"PID", []edit{set("MSH-18", "WINDOWS-1252"), set("PID-11.1", "12 Poru\x93vika Street")}, nil},
+	},
+	"F-03.repeats": {{"PID-3", []edit{set("PID-3", strings.Repeat("K1^^^SUNR1234^MR~", 300)+"K1^^^SUNR1234^MR")}, nil}},
 	"M-01":         {{"PID", []edit{drop("PID"), drop("NK1")}, nil}},
 	"M-01.order":   {{"PD1", []edit{drop("PD1"), after("NK1", "PD1")}, nil}},
 	"M-02":         {{"MSH-2", []edit{set("MSH-2", `^~\&#`)}, nil}},

@@ -17,6 +17,7 @@ M-07            MSH-21.missing MSH-21.code MSH-21.1.missing MSH-21.2.missing
 M-08            MSH-3.empty MSH-4.empty MSH-6.empty
 M-09            MSH-5.empty
 M-10            MSH-10.missing MSH-10.length
+F-03.charset    MSH-18.code
 F-10            MSH-11.missing MSH-11.1.missing MSH-11.1.code
 P-02            PID-1.missing PID-1.type PID-1.length
 P-03            PID-3.missing

@@ -197,7 +197,12 @@ func (c *checker) reps(f *node, b []byte) {
 		} else {
 			b = nil
 		}
-		w.at.rep++
+		if w.at.rep++; w.at.rep > mostReps {
+			w.told++ // so that the field is not remembered as clean
+			at := w.at
+			c.hit(ruleRepeats, at.s, at.field)
+			break
+		}
 		if w.at.rep == 2 && f.repeat != nil {
 			c.general(f.repeat)
 		}
