@@ -16,6 +16,7 @@ import (
 
 	"immtrail/activities"
 	"immtrail/db"
+	"immtrail/dqa/extract"
 	"immtrail/internal/dbtest"
 	"immtrail/internal/hl7gen"
 	"immtrail/internal/sftptest"
@@ -26,7 +27,10 @@ import (
 	"immtrail/vault"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
+func TestMain(m *testing.M) {
+	extract.Serve() // documents are read by a child of this program
+	os.Exit(dbtest.Main(m))
+}
 
 var maria = registry.Actor{Name: "Maria Ortega", Via: "cli"}
 

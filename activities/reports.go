@@ -207,11 +207,27 @@ func (a *Reports) fetchReport(ctx context.Context, in FetchReportInput) (FetchRe
 		Connection: in.Connection,
 		File:       db.RemoteFile{Name: in.Name, Size: seen.Size, ModTime: seen.ModTime},
 		Digest:     object.SHA256, VaultKey: object.Key, At: in.date(a.Clock),
+		Dated: ReportDate(in.Name, in.Calendar.Date(seen.ModTime), in.date(a.Clock), profile.BusinessDays().Location()),
 	})
 	if err != nil {
 		return out, err
 	}
 	return FetchReportResult{ReportID: report.ID, Known: report.Settled()}, nil
+}
+
+// ReportDate is the day that a report is of: the one in its name, or else that
+// on which it was written, unless the server's clock is plainly wrong.
+func ReportDate(name string, written, now time.Time, zone *time.Location) time.Time {
+	const believable = 400 * 24 * time.Hour // longer than any folder keeps reports
+	date, ok := registry.DateInName(name, zone)
+	if !ok {
+		date = written
+		if written.After(now.AddDate(0, 0, 1)) || written.Before(now.Add(-believable)) {
+			date = now
+		}
+	}
+	y, m, d := date.In(zone).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, zone)
 }
 
 // download streams a file from the registry into the vault. The vault sees the
@@ -279,7 +295,7 @@ func (a *Reports) importReport(ctx context.Context, in ImportReportInput) (Impor
 	if err != nil {
 		return out, err
 	}
-	badOnly, err := a.badOnly(ctx, stored.Connection)
+	terms, err := a.terms(ctx, stored)
 	if err != nil {
 		return out, err
 	}
@@ -288,7 +304,7 @@ func (a *Reports) importReport(ctx context.Context, in ImportReportInput) (Impor
 		return out, err
 	}
 	report, err := a.DB.ImportReport(ctx, db.ReportImport{
-		ReportID: in.ReportID, At: in.date(a.Clock), BadOnly: badOnly,
+		ReportID: in.ReportID, At: in.date(a.Clock), Terms: terms,
 		Foretold: told.Foretold, Unforetold: told.unforetold(), FindingsKept: findingsKept,
 		Read: func(emit func(registry.ReportItem) error) (db.ReportNames, error) {
 			return a.read(ctx, stored.VaultKey, emit)
@@ -337,7 +353,7 @@ func (a *Reports) read(ctx context.Context, key string, emit func(registry.Repor
 		return names, err
 	}
 	defer func() { _ = src.Close() }() // it was only read
-	_, err = dqa.Read(ctx, src, dqa.Options{
+	sum, err := dqa.Read(ctx, src, dqa.Options{
 		Catalogue: known.Catalogue, Mappings: known.Mappings,
 		Verdict: func(v dqa.Verdict) error {
 			if v.File != "" && len(names.Files) < maxNames && !slices.Contains(names.Files, v.File) {
@@ -349,24 +365,27 @@ func (a *Reports) read(ctx context.Context, key string, emit func(registry.Repor
 			return nil
 		},
 	}, emit)
+	names.Format, names.Mapping, names.Records, names.Faults = string(sum.Format), sum.Mapping, sum.Records, sum.Faults
 	return names, err
 }
 
-// badOnly are the practices on a connection whose registry lists bad records only.
-func (a *Reports) badOnly(ctx context.Context, connection string) ([]string, error) {
-	practices, err := a.DB.ConnectionPractices(ctx, connection)
+// terms are how the report answers each practice of its connection.
+func (a *Reports) terms(ctx context.Context, r db.Report) ([]db.ReportTerms, error) {
+	practices, err := a.DB.ConnectionPractices(ctx, r.Connection)
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	out := make([]db.ReportTerms, 0, len(practices))
 	for _, practice := range practices {
 		profile, err := a.Profiles.Profile(practice)
 		if err != nil {
 			return nil, err
 		}
-		if profile.Reports.Lists == "bad-only" {
-			out = append(out, practice)
+		t := db.ReportTerms{Practice: practice, BadOnly: profile.Reports.Lists == "bad-only"}
+		if from, to, ok := profile.Reports.Period(r.Dated.In(profile.BusinessDays().Location())); ok {
+			t.From, t.To = from, to
 		}
+		out = append(out, t)
 	}
 	return out, nil
 }

@@ -262,3 +262,25 @@ func TestFetchReportFaults(t *testing.T) {
 		require.Equal(t, first, must(t, a.FetchReport, twice))
 	})
 }
+
+func TestReportDate(t *testing.T) {
+	zone, err := time.LoadLocation("America/Chicago")
+	require.NoError(t, err)
+	now := time.Date(2026, 3, 10, 15, 0, 0, 0, time.UTC)
+	day := func(d int) time.Time { return time.Date(2026, 3, d, 0, 0, 0, 0, zone) }
+	for name, c := range map[string]struct {
+		file    string
+		written time.Time
+		want    time.Time
+	}{
+		"the one in the name":                    {"dqa_20260304.csv", now, day(4)},
+		"when it was written":                    {"dqa.csv", now.AddDate(0, 0, -2), day(8)},
+		"in the practice's zone":                 {"dqa.csv", time.Date(2026, 3, 9, 2, 0, 0, 0, time.UTC), day(8)},
+		"today, where the clock is ahead":        {"dqa.csv", now.AddDate(3, 0, 0), day(10)},
+		"today, where the clock is years behind": {"dqa.csv", time.Unix(0, 0), day(10)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.want, activities.ReportDate(c.file, c.written, now, zone))
+		})
+	}
+}

@@ -105,7 +105,7 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
-	facts, err := a.DB.PracticeWatch(ctx, in.Practice, date, reportsDueBefore(profile.BusinessDays(), date, in.Policy.ReportDueDays))
+	facts, err := a.DB.PracticeWatch(ctx, in.Practice, date, reportsDueBefore(profile, date, in.Policy.ReportDueDays))
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
@@ -276,10 +276,13 @@ func quietest(f db.WatchFacts, date time.Time) (site string, days int) {
 }
 
 // reportsDueBefore is the moment before which a delivery's report is overdue at
-// date: the latest from which n business days are over.
-func reportsDueBefore(b registry.BusinessDays, date time.Time, n int) time.Time {
+// date: the latest of which the report is due by then, as reports come for
+// files, days or weeks, with n business days of grace.
+func reportsDueBefore(p *registry.Profile, date time.Time, n int) time.Time {
+	settings, b := p.Reports, p.BusinessDays()
+	settings.DueBusinessDays = n
 	before := date
-	for b.After(before, n).After(date) {
+	for settings.Due(before, b).After(date) {
 		before = before.AddDate(0, 0, -1)
 	}
 	return before

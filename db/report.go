@@ -27,6 +27,16 @@ type Report struct {
 	Opened        int        `db:"opened"`
 	Verified      int        `db:"verified"`
 	NewCodes      []string   `db:"new_codes"`
+	// Dated is the day that the report is of.
+	Dated time.Time `db:"dated"`
+	// Format and Mapping say how it was read, Records how many records it
+	// answers, Faults what shows that it is not whole.
+	Format  string   `db:"format"`
+	Mapping string   `db:"mapping"`
+	Records int      `db:"records"`
+	Faults  []string `db:"faults"`
+	// Differences are deliveries of which it answers fewer messages than were sent.
+	Differences int `db:"differences"`
 	// Reconciled says that its errors are settled too.
 	Reconciled bool `db:"reconciled"`
 }
@@ -38,7 +48,8 @@ func (r Report) Settled() bool { return r.Reconciled || r.Unreadable() }
 func (r Report) Unreadable() bool { return r.State == "quarantined" }
 
 const reportColumns = `id, connection, digest, name, size, vault_key, state, fetched_at, imported_at,
-	reason, items, unmatched, not_understood, opened, verified, new_codes, reconciled_at is not null as reconciled`
+	reason, items, unmatched, not_understood, opened, verified, new_codes, dated, format, mapping, records, faults,
+	differences, reconciled_at is not null as reconciled`
 
 // ConnectionPractices lists the practices whose files travel over a connection,
 // by ID.
@@ -107,28 +118,40 @@ type FetchedReport struct {
 	Digest     string
 	VaultKey   string
 	At         time.Time
+	// Dated is the day that the report is of.
+	Dated time.Time
 }
 
+// sameReport finds a report of the same bytes that says the same.
+const sameReport = `connection = @connection and digest = @digest
+	and (state <> 'imported' or items > 0 or (name = @name and dated = @dated))`
+
 // AddReport records a fetched report and the name under which it was seen. The
-// same bytes on the same connection give the same ID. Kind Invalid when there
-// is no such connection.
+// same bytes on the same connection give the same ID; only a list that turned
+// out to have no entries says something new under another name or of another
+// day. Kind Invalid when there is no such connection.
 func (s *Store) AddReport(ctx context.Context, f FetchedReport) (Report, error) {
 	const op = "report add"
 	var out Report
 	err := s.tx(ctx, op, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{
 			"connection": f.Connection, "digest": f.Digest, "name": f.File.Name, "size": f.File.Size,
-			"key": f.VaultKey, "at": f.At, "mtime": f.File.ModTime,
+			"key": f.VaultKey, "at": f.At, "mtime": f.File.ModTime, "dated": f.Dated,
 		}
-		_, err := tx.Exec(ctx, `
-			insert into reports (connection, digest, name, size, vault_key, fetched_at)
-			values (@connection, @digest, @name, @size, @key, @at)
-			on conflict (connection, digest) do nothing`, args)
+		// Two collections at once must not both find nothing.
+		_, err := tx.Exec(ctx, `select from connections where name = @connection for update`, args)
 		if err != nil {
 			return err
 		}
-		out, err = one[Report](ctx, tx, `select `+reportColumns+` from reports
-			where connection = @connection and digest = @digest`, args)
+		_, err = tx.Exec(ctx, `
+			insert into reports (connection, digest, name, size, vault_key, fetched_at, dated)
+			select @connection, @digest, @name, @size, @key, @at, @dated
+			where not exists (select 1 from reports where `+sameReport+`)`, args)
+		if err != nil {
+			return err
+		}
+		out, err = one[Report](ctx, tx, `select `+reportColumns+` from reports where `+sameReport+`
+			order by fetched_at, length(id), id limit 1`, args)
 		if err != nil {
 			return err
 		}
@@ -199,6 +222,10 @@ type ReportItem struct {
 	FileID     string
 	Message    int
 	DeliveryID string
+	// Expected and Found, where they are not 0, say that the item is a
+	// difference: how many messages of the delivery were sent, and how many of
+	// them the report answers.
+	Expected, Found int
 }
 
 // ReportItems lists a report's items, beginning after the ordinal after. The
@@ -207,7 +234,8 @@ func (s *Store) ReportItems(ctx context.Context, report string, after, limit int
 	const op = "report items"
 	rows, err := s.pool.Query(ctx, `
 		select ordinal, control_id, ack, code, family, severity, location, outcome, text_sealed,
-			coalesce(file_id, ''), coalesce(message, 0), coalesce(delivery_id, '')
+			coalesce(file_id, ''), coalesce(message, 0), coalesce(delivery_id, ''),
+			kind = 'line', told_file, coalesce(position, 0), coalesce(expected, 0), coalesce(found, 0)
 		from report_items where report_id = $1 and ordinal > $2 order by ordinal limit $3`,
 		report, after, atMost(limit))
 	if err != nil {
@@ -217,7 +245,8 @@ func (s *Store) ReportItems(ctx context.Context, report string, after, limit int
 		var i ReportItem
 		var sealed []byte
 		err := row.Scan(&i.Ordinal, &i.ControlID, &i.Ack, &i.Code, &i.Family, &i.Severity, &i.Location,
-			&i.Outcome, &sealed, &i.FileID, &i.Message, &i.DeliveryID)
+			&i.Outcome, &sealed, &i.FileID, &i.Message, &i.DeliveryID,
+			&i.Line, &i.File, &i.Position, &i.Expected, &i.Found)
 		if err != nil {
 			return i, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -17,9 +18,8 @@ import (
 type ReportImport struct {
 	ReportID string
 	At       time.Time
-	// BadOnly are the practices whose registry lists bad records only: their
-	// messages that a report covers and does not name are not objected to.
-	BadOnly []string
+	// Terms say how the registry answers the practices of the connection.
+	Terms []ReportTerms
 	// Foretold says which rules of ours are known to foretell which codes.
 	Foretold []registry.Foretold
 	// Unforetold are codes that say nothing about our verdict: harmless ones that
@@ -32,9 +32,25 @@ type ReportImport struct {
 	Read func(emit func(registry.ReportItem) error) (ReportNames, error)
 }
 
+// ReportTerms are how reports answer one practice's files.
+type ReportTerms struct {
+	Practice string
+	// BadOnly: bad records only are listed. Messages that a report covers and
+	// does not name are then not objected to.
+	BadOnly bool
+	// From and To bound the deliveries that the report tells of; both zero where
+	// it tells of the files that it names.
+	From, To time.Time
+}
+
 // ReportNames are the names of our files that a report told: the name at the
-// registry, or the control ID of our envelope (file ID and attempt).
+// registry, or the control ID of our envelope (file ID and attempt); and how it
+// was read.
 type ReportNames struct {
+	Format, Mapping string
+	Records         int
+	Faults          []string
+
 	Files []string
 	// Rejected are those refused as a whole, with the item that says so. An
 	// empty name is the file that the report's own name tells.
@@ -52,10 +68,16 @@ type ReportNames struct {
 // message is its answer; a later report replaces an earlier answer, except that
 // an answer which nobody understands replaces none.
 //
-// Where the registry lists bad records only, a report covers a file that it
-// names (in its lines, or by a name of its own that contains the file's) or of
-// which it names a message; what it does not name of such a file is not
-// objected to. A clean file that no report names stays unanswered.
+// An item without a control ID belongs to the message at its position in the
+// file that it names, counted as the file was sent.
+//
+// A report covers the deliveries of the days that it tells of, where the terms
+// say so; otherwise those that it names (in its lines, or by a name of its own
+// that contains the file's) or of which it names a message. Where the registry
+// lists bad records only, what such a report does not name of a delivery that
+// it covers is not objected to; without a covering report nothing is answered.
+// Where it lists all records, an item of its own tells of each covered delivery
+// of which it answers fewer messages than were sent.
 func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, error) {
 	const op = "report import"
 	var out Report
@@ -72,22 +94,30 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 			}
 			return err
 		}
-		if err := linkItems(ctx, tx, out, names); err != nil {
+		if err := linkItems(ctx, tx, out, in, names); err != nil {
 			return err
 		}
 		if err := answerMessages(ctx, tx, out, in, names); err != nil {
+			return err
+		}
+		if err := tellDifferences(ctx, tx, out, in); err != nil {
 			return err
 		}
 		if err := comparePredictions(ctx, tx, in); err != nil {
 			return err
 		}
 		out, err = one[Report](ctx, tx, `
-			update reports set state = 'imported', imported_at = @at, (items, unmatched, not_understood) = (
-				select count(*), count(*) filter (where file_id is null),
-					count(*) filter (where outcome = 'unknown' and code = '')
+			update reports set state = 'imported', imported_at = @at, format = @format, mapping = @mapping,
+				records = @records, faults = @faults, (items, unmatched, not_understood, differences) = (
+				select count(*) filter (where kind <> 'difference'),
+					count(*) filter (where file_id is null and kind <> 'difference'),
+					count(*) filter (where kind = 'line'), count(*) filter (where kind = 'difference')
 				from report_items where report_id = @id)
 			where id = @id returning `+reportColumns,
-			pgx.NamedArgs{"id": in.ReportID, "at": in.At})
+			pgx.NamedArgs{
+				"id": in.ReportID, "at": in.At, "format": names.Format, "mapping": plainText(names.Mapping),
+				"records": names.Records, "faults": orEmpty(names.Faults),
+			})
 		return err
 	})
 	if unreadable != nil {
@@ -140,6 +170,7 @@ func (s *Store) copyItems(ctx context.Context, tx pgx.Tx, in ReportImport) (Repo
 	defer stop()
 	columns := []string{
 		"report_id", "ordinal", "control_id", "ack", "code", "family", "severity", "location", "outcome", "text_sealed",
+		"kind", "told_file", "position",
 	}
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"report_items"}, columns, pgx.CopyFromFunc(func() ([]any, error) {
 		item, ok := next()
@@ -149,12 +180,37 @@ func (s *Store) copyItems(ctx context.Context, tx pgx.Tx, in ReportImport) (Repo
 		return []any{
 			in.ReportID, item.Ordinal, plainText(item.ControlID), plainText(item.Ack), plainText(item.Code),
 			string(item.Family), string(item.Severity), place(item.Location), string(item.Outcome), s.sealText(item.Text),
+			itemKind(item), ownName(item.File), positionOf(item),
 		}, nil
 	}))
 	if readErr != nil && !errors.Is(readErr, errStopped) {
 		return names, readErr
 	}
 	return names, err
+}
+
+func itemKind(item registry.ReportItem) string {
+	if item.Line {
+		return "line"
+	}
+	return "answer"
+}
+
+// ownName keeps what can be the name of a file of ours.
+func ownName(name string) string {
+	if registry.CheckRemoteName(name) != nil {
+		return ""
+	}
+	return name
+}
+
+// positionOf is null where the item tells none that can be one.
+func positionOf(item registry.ReportItem) *int32 {
+	if item.Position <= 0 || item.Position > math.MaxInt32 {
+		return nil
+	}
+	n := int32(item.Position)
+	return &n
 }
 
 func (s *Store) sealText(text string) []byte {
@@ -183,72 +239,6 @@ func plainText(s string) string {
 
 // sentStates are the deliveries that may have reached the registry.
 const sentStates = `('uploading', 'uploaded', 'renamed', 'confirmed', 'unknown')`
-
-// linkItems finds the deliveries that the report names, then the message that
-// each item answers, and records what is covered.
-func linkItems(ctx context.Context, tx pgx.Tx, r Report, names ReportNames) error {
-	args := pgx.NamedArgs{"report": r.ID, "connection": r.Connection, "name": r.Name, "files": orEmpty(names.Files)}
-	// A name without its ending: reports are often called after the file.
-	_, err := tx.Exec(ctx, `
-		insert into report_covers (report_id, delivery_id, file_id, named)
-		select @report, id, file_id, true from deliveries
-		where connection = @connection and state in `+sentStates+`
-		  and (remote_name = any(@files) or file_id || '-' || attempt = any(@files)
-			or position(regexp_replace(remote_name, '\.[A-Za-z0-9]+$', '') in @name) > 0)`, args)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `
-		update report_items i set file_id = f.file_id, message = f.ordinal, delivery_id = f.delivery_id
-		from (
-			select distinct on (m.control_id) m.control_id, m.file_id, m.ordinal, d.id as delivery_id
-			from (select distinct control_id from report_items where report_id = @report and control_id <> '') asked
-			join messages m on m.control_id = asked.control_id and not m.held
-			join deliveries d on d.file_id = m.file_id and d.connection = @connection and d.state in `+sentStates+`
-			left join report_covers c on c.report_id = @report and c.delivery_id = d.id
-			order by m.control_id, c.delivery_id is null, d.prepared_at desc, length(d.id) desc, d.id desc, m.ordinal
-		) f
-		where i.report_id = @report and i.control_id = f.control_id`, args)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `
-		insert into report_covers (report_id, delivery_id, file_id, named)
-		select distinct report_id, delivery_id, file_id, false from report_items
-		where report_id = @report and delivery_id is not null
-		on conflict (report_id, delivery_id) do nothing`, args)
-	return err
-}
-
-// answerMessages writes what the report says of each message.
-func answerMessages(ctx context.Context, tx pgx.Tx, r Report, in ReportImport, names ReportNames) error {
-	args := pgx.NamedArgs{"report": r.ID, "at": in.At, "bad_only": orEmpty(in.BadOnly)}
-	for name, item := range names.Rejected {
-		if err := rejectFile(ctx, tx, r, in.At, name, item); err != nil {
-			return err
-		}
-	}
-	_, err := tx.Exec(ctx, `
-		update messages m set answer = a.outcome, answer_report = @report, answer_item = a.ordinal, answered_at = @at
-		from (
-			select distinct on (file_id, control_id) file_id, control_id, outcome, ordinal
-			from report_items where report_id = @report and file_id is not null and control_id <> ''
-			order by file_id, control_id, array_position(array['file-rejected', 'message-rejected',
-				'patient-rejected', 'dose-rejected', 'unknown', 'accepted-with-warnings', 'not-objected-to',
-				'accepted'], outcome), ordinal
-		) a
-		where m.file_id = a.file_id and m.control_id = a.control_id and not m.held
-		  and (a.outcome <> 'unknown' or m.answer is null)`, args)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `
-		update messages m set answer = 'not-objected-to', answer_report = @report, answer_item = null, answered_at = @at
-		from report_covers c join files f on f.id = c.file_id
-		where c.report_id = @report and m.file_id = f.id and f.practice = any(@bad_only)
-		  and m.answer is null and not m.held`, args)
-	return err
-}
 
 // rejectFile answers all messages of a file that was refused as a whole. What
 // the report says of single messages comes after it. Where the name does not

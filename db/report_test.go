@@ -203,7 +203,7 @@ func TestImportReportOfBadRecordsOnly(t *testing.T) {
 	second := b.sent(t, p, registry.LaneProduction, "b", day0, others...)
 	r := b.report(t, "1", "bad.txt")
 	_, err := b.ImportReport(t.Context(), db.ReportImport{
-		ReportID: r.ID, At: day0, BadOnly: []string{p},
+		ReportID: r.ID, At: day0, Terms: []db.ReportTerms{{Practice: p, BadOnly: true}},
 		Read: reads(says([2]string{pairs[0][0], "IMR-111"}), db.ReportNames{}),
 	})
 	require.NoError(t, err)
@@ -221,7 +221,7 @@ func TestImportReportOfBadRecordsOnly(t *testing.T) {
 	t.Run("an empty report that carries the file's name answers all of it", func(t *testing.T) {
 		clean := b.report(t, "2", second.RemoteName+".dqa")
 		_, err := b.ImportReport(t.Context(), db.ReportImport{
-			ReportID: clean.ID, At: day0, BadOnly: []string{p}, Read: reads(nil, db.ReportNames{}),
+			ReportID: clean.ID, At: day0, Terms: []db.ReportTerms{{Practice: p, BadOnly: true}}, Read: reads(nil, db.ReportNames{}),
 		})
 		require.NoError(t, err)
 		answer, err := b.FileAnswer(t.Context(), p, second.FileID)

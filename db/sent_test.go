@@ -83,7 +83,7 @@ func (b *bundle) report(t *testing.T, c, name string) db.Report {
 	t.Helper()
 	r, err := b.AddReport(t.Context(), db.FetchedReport{
 		Connection: "texas-sftp", File: db.RemoteFile{Name: name, Size: 7, ModTime: day0}, Digest: digest(c),
-		VaultKey: "sha256/" + c, At: day0,
+		VaultKey: "sha256/" + c, At: day0, Dated: day0,
 	})
 	require.NoError(t, err)
 	return r

@@ -283,7 +283,7 @@ func (s *sink) stray(line string) error {
 		return nil
 	}
 	s.sum.NotUnderstood++
-	return s.out(registry.ReportItem{Outcome: registry.OutcomeUnknown, Text: cleanText(line)})
+	return s.out(registry.ReportItem{Line: true, Outcome: registry.OutcomeUnknown, Text: cleanText(line)})
 }
 
 func (s *sink) out(it registry.ReportItem) error {

@@ -110,6 +110,9 @@ func (b BusinessDays) After(date time.Time, n int) time.Time {
 	return d
 }
 
+// Location is the zone in which days begin.
+func (b BusinessDays) Location() *time.Location { return b.location() }
+
 // location falls back to UTC where the zone is unknown: profiles are checked
 // when they are loaded, so this is never silent.
 func (b BusinessDays) location() *time.Location {

@@ -162,6 +162,12 @@ type ReportSettings struct {
 	Lists string `yaml:"lists" json:"lists"`
 	// Per is "file", "day" or "week".
 	Per string `yaml:"per" json:"per"`
+	// Weekday is the day in English on which a weekly report's week ends; empty:
+	// the seven days before it, whichever day it comes.
+	Weekday string `yaml:"weekday" json:"weekday"`
+	// DaysBack is how many days before its own date the day lies that a daily
+	// report tells of, or on which a weekly report's week ends.
+	DaysBack int `yaml:"days_back" json:"days_back"`
 	// NamePattern is a glob of the report files' names.
 	NamePattern string `yaml:"name_pattern" json:"name_pattern"`
 	// DueBusinessDays after delivery without a report an alarm is raised.

@@ -110,6 +110,8 @@ type ReportItem struct {
 	Location string `json:"location,omitempty"`
 	// Outcome is what became of the record.
 	Outcome Outcome `json:"outcome"`
+	// Line says that the item is a line that nobody understands.
+	Line bool `json:"line,omitempty"`
 	// Text is the registry's sentence. It may name a patient, so it is kept
 	// sealed and never leaves the database in clear.
 	Text string `json:"-"`

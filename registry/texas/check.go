@@ -247,6 +247,10 @@ func (c *checker) rules(p *registry.Profile) {
 func (c *checker) reports(p *registry.Profile) {
 	c.oneOf("reports.lists", p.Reports.Lists, "all", "bad-only")
 	c.oneOf("reports.per", p.Reports.Per, "file", "day", "week")
+	if p.Reports.Weekday != "" {
+		c.oneOf("reports.weekday", p.Reports.Weekday, "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+	}
+	c.between("reports.days_back", int64(p.Reports.DaysBack), 0, 7)
 	if _, err := path.Match(p.Reports.NamePattern, ""); err != nil || p.Reports.NamePattern == "" {
 		c.fail("reports.name_pattern", "a pattern such as *.txt")
 	}

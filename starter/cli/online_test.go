@@ -16,6 +16,7 @@ import (
 	"immtrail/activities"
 	"immtrail/config"
 	"immtrail/db"
+	"immtrail/dqa/extract"
 	"immtrail/internal/dbtest"
 	"immtrail/registry"
 	"immtrail/starter/cli"
@@ -23,7 +24,10 @@ import (
 	"immtrail/workflows"
 )
 
-func TestMain(m *testing.M) { os.Exit(dbtest.Main(m)) }
+func TestMain(m *testing.M) {
+	extract.Serve() // documents are read by a child of this program
+	os.Exit(dbtest.Main(m))
+}
 
 // fakeEngine stands for Temporal: it keeps what it was asked and answers what
 // it was told to.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -143,11 +144,20 @@ func (a *app) keepReport(ctx context.Context, reports *activities.Reports, path,
 	if kept.Size == 0 {
 		return db.Report{}, refused("%s is empty", name)
 	}
+	written := a.now()
+	if info, err := os.Stat(path); err == nil {
+		written = info.ModTime()
+	}
+	loaded, err := a.loadProfile("")
+	if err != nil {
+		return db.Report{}, err
+	}
+	dated := activities.ReportDate(name, written, a.now(), loaded.Profile.BusinessDays().Location())
 	// Its own name may name a patient; that of its content cannot.
 	return reports.DB.AddReport(ctx, db.FetchedReport{
 		Connection: connection,
-		File:       db.RemoteFile{Name: "by-hand-" + kept.SHA256[:12], Size: kept.Size, ModTime: a.now().UTC().Truncate(24 * time.Hour)},
-		Digest:     kept.SHA256, VaultKey: kept.Key, At: a.now(),
+		File:       db.RemoteFile{Name: "by-hand-" + kept.SHA256[:12], Size: kept.Size, ModTime: dated},
+		Digest:     kept.SHA256, VaultKey: kept.Key, At: a.now(), Dated: dated,
 	})
 }
 
