@@ -140,6 +140,9 @@ func (s *Store) ConfirmProven(ctx context.Context, practice, id string, p Proof)
 		if err := rememberSent(ctx, tx, d.FileID); err != nil {
 			return err
 		}
+		if err := claimFixes(ctx, tx, d.FileID); err != nil {
+			return err
+		}
 		_, err = record(ctx, tx, event{
 			practice: practice, kind: "delivery-confirmed", to: string(p.How),
 			act:    Act{Key: "delivery-confirmed/" + id, By: p.By, At: p.At},

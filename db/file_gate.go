@@ -69,7 +69,7 @@ func (s *Store) Releasable(ctx context.Context, practice string, before time.Tim
 
 const releasable = `f.released_at is null and f.state in ('answered', 'refused', 'dropped')
 	and f.settled_at < @before
-	and not exists (select 1 from errors e where e.file_id = f.id and e.state in ('open', 'corrected'))`
+	and not exists (select 1 from errors e where e.file_id = f.id and e.state in ` + unsettled + `)`
 
 // ReleaseFile has shred destroy the bytes of a file and of its deliveries, and
 // records it. Bytes that another file still needs stay. released is false where

@@ -52,7 +52,8 @@ const maxNewCodes = 50
 // error, whose record is the dose where the item's place names one (or the
 // message has only one), the message otherwise, and the patient for codes that
 // are per patient. A cause that comes back after it was verified is open again;
-// one that was waived stays so.
+// one that was waived stays so. One that a person
+// corrected at the registry is open again too: the report knows better.
 //
 // An error is verified when a later report takes a message of the same lane
 // (test, or true patient data) with the same dose, or the same message itself.
@@ -152,75 +153,130 @@ const itemPage = 500
 func (s *Store) openErrors(ctx context.Context, tx pgx.Tx, in ReportReconcile, unknown []string) (opened int, err error) {
 	due := map[string]time.Time{}
 	for after := 0; ; {
-		items, err := many[badItem](ctx, tx, `
-			select i.ordinal, i.code, i.severity, i.location, i.file_id, i.message, f.practice, f.lane, m.site, m.patient,
-				coalesce((select array_agg(d.record_digest order by d.ordinal) from doses d
-					where d.file_id = i.file_id and d.message = i.message), '{}') as doses
-			from report_items i
-			join files f on f.id = i.file_id
-			join messages m on m.file_id = i.file_id and m.ordinal = i.message
-			where i.report_id = @report and i.ordinal > @after
-			  and (i.outcome in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')
-			       or i.code = any(@unknown))
-			order by i.ordinal limit @page`,
+		items, err := many[badItem](ctx, tx, badItems,
 			pgx.NamedArgs{"report": in.ReportID, "after": after, "unknown": orEmpty(unknown), "page": itemPage})
 		if err != nil || len(items) == 0 {
 			return opened, err
 		}
 		for _, item := range items {
-			if _, ok := due[item.Practice]; !ok {
-				if due[item.Practice], err = in.Due(item.Practice); err != nil {
-					return opened, err
-				}
+			if _, ok := due[item.Practice]; ok {
+				continue
 			}
-			fresh, err := s.openError(ctx, tx, in, item, due[item.Practice])
-			if err != nil {
+			if due[item.Practice], err = in.Due(item.Practice); err != nil {
 				return opened, err
 			}
-			if fresh {
-				opened++
-			}
 		}
+		fresh, err := s.openPage(ctx, tx, in, items, due)
+		if err != nil {
+			return opened, err
+		}
+		opened += fresh
 		after = items[len(items)-1].Ordinal
 	}
 }
 
-// openError opens the item's error, or counts one more for its cause. fresh
-// says that nothing was open for the cause before.
-func (s *Store) openError(ctx context.Context, tx pgx.Tx, in ReportReconcile, item badItem, due time.Time) (fresh bool, err error) {
-	entry, known := in.Catalogue[item.Code]
-	owner := entry.Owner
-	if !known {
-		owner = registry.OwnerDataTeam
-	}
-	cause, dose, err := s.cause(item, entry)
-	if err != nil {
-		return false, err
-	}
-	return value[bool](ctx, tx, `
-		insert into errors as e (practice, site, code, cause, owner, severity, opened_at, due_at, times,
-			first_report, first_item, last_report, last_item, file_id, message, dose)
-		values (@practice, @site, @code, @cause, @owner, @severity, @at, @due, 1,
-			@report, @item, @report, @item, @file, @message, nullif(@dose, 0))
-		on conflict (practice, cause) do update set
-			times = e.times + 1, last_report = excluded.last_report, last_item = excluded.last_item,
-			file_id = excluded.file_id, message = excluded.message, dose = excluded.dose,
-			state = case when e.state = 'waived' then e.state else 'open' end,
-			opened_at = case when e.state = 'verified' then excluded.opened_at else e.opened_at end,
-			due_at = case when e.state = 'verified' then excluded.due_at else e.due_at end,
-			verified_by = null,
-			settled_at = case when e.state = 'waived' then e.settled_at end,
-			settled_by = case when e.state = 'waived' then e.settled_by end,
-			reason = case when e.state = 'waived' then e.reason end
-		returning e.state = 'open' and not exists (
-			-- as it was before this statement
-			select 1 from errors old where old.id = e.id and old.state in ('open', 'corrected'))`,
-		pgx.NamedArgs{
-			"practice": item.Practice, "site": item.Site, "code": item.Code, "cause": cause, "owner": string(owner),
-			"severity": item.Severity, "at": in.At, "due": due, "report": in.ReportID, "item": item.Ordinal,
-			"file": item.FileID, "message": item.Message, "dose": dose,
-		})
+const badItems = `
+	select i.ordinal, i.code, i.severity, i.location, i.file_id, i.message, f.practice, f.lane, m.site, m.patient,
+		coalesce((select array_agg(d.record_digest order by d.ordinal) from doses d
+			where d.file_id = i.file_id and d.message = i.message), '{}') as doses
+	from report_items i
+	join files f on f.id = i.file_id
+	join messages m on m.file_id = i.file_id and m.ordinal = i.message
+	where i.report_id = @report and i.ordinal > @after and i.kind = 'answer'
+	  and (i.outcome in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')
+	       or i.code = any(@unknown))
+	order by i.ordinal limit @page`
+
+// causeOf is a cause with the last item of a page that is about it.
+type causeOf struct {
+	item   badItem
+	owner  registry.Owner
+	digest []byte
+	dose   int
+	times  int
 }
+
+// openPage opens the errors of a page of items, or counts more for their
+// causes. fresh is how many were not open before.
+func (s *Store) openPage(
+	ctx context.Context, tx pgx.Tx, in ReportReconcile, items []badItem, due map[string]time.Time,
+) (fresh int, err error) {
+	var causes []causeOf
+	at := map[string]int{}
+	for _, item := range items {
+		entry, known := in.Catalogue[item.Code]
+		owner := entry.Owner
+		if !known {
+			owner = registry.OwnerDataTeam
+		}
+		digest, dose, err := s.cause(item, entry)
+		if err != nil {
+			return 0, err
+		}
+		key := item.Practice + string(digest)
+		i, again := at[key]
+		if !again {
+			i = len(causes)
+			at[key] = i
+			causes = append(causes, causeOf{})
+		}
+		causes[i] = causeOf{item: item, owner: owner, digest: digest, dose: dose, times: causes[i].times + 1}
+	}
+	return value[int](ctx, tx, openSQL, causeColumns(in, causes, due))
+}
+
+func causeColumns(in ReportReconcile, causes []causeOf, due map[string]time.Time) pgx.NamedArgs {
+	n := len(causes)
+	practices, sites, codes, owners := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	severities, files, digests := make([]string, n), make([]string, n), make([][]byte, n)
+	dues, times, items := make([]time.Time, n), make([]int32, n), make([]int32, n)
+	messages, doses := make([]int32, n), make([]int32, n)
+	for i, c := range causes {
+		practices[i], sites[i], codes[i], owners[i] = c.item.Practice, c.item.Site, c.item.Code, string(c.owner)
+		severities[i], files[i], digests[i] = c.item.Severity, c.item.FileID, c.digest
+		dues[i], times[i], items[i] = due[c.item.Practice], int32(c.times), int32(c.item.Ordinal)
+		messages[i], doses[i] = int32(c.item.Message), int32(c.dose)
+	}
+	return pgx.NamedArgs{
+		"practices": practices, "sites": sites, "codes": codes, "causes": digests, "owners": owners,
+		"severities": severities, "dues": dues, "times": times, "items": items, "files": files,
+		"messages": messages, "doses": doses, "at": in.At, "report": in.ReportID,
+	}
+}
+
+// openSQL opens or counts. What comes back after its end is open again with
+// the age that it had; what was waived stays so; an assigned one stays with
+// whoever has it in hand.
+const openSQL = `
+with asked as (
+	select * from unnest(@practices::text[], @sites::text[], @codes::text[], @causes::bytea[], @owners::text[],
+		@severities::text[], @dues::timestamptz[], @times::integer[], @items::integer[], @files::text[],
+		@messages::integer[], @doses::integer[])
+		as a (practice, site, code, cause, owner, severity, due_at, times, item, file_id, message, dose)
+), was as (
+	select e.practice, e.cause from errors e join asked a using (practice, cause) where e.state in ` + unsettled + `
+), told as (
+	insert into errors as e (practice, site, code, cause, owner, severity, opened_at, due_at, times,
+		first_report, first_item, last_report, last_item, file_id, message, dose)
+	select practice, site, code, cause, owner, severity, @at, due_at, times,
+		@report, item, @report, item, file_id, message, nullif(dose, 0) from asked
+	on conflict (practice, cause) do update set
+		times = e.times + excluded.times, last_report = excluded.last_report, last_item = excluded.last_item,
+		file_id = excluded.file_id, message = excluded.message, dose = excluded.dose,
+		state = case when e.state = 'waived' then e.state when e.assignee <> '' then 'assigned' else 'open' end,
+		reopened = e.reopened + (e.state in ('verified', 'corrected'))::integer,
+		due_at = case when e.state in ('verified', 'corrected') then excluded.due_at else e.due_at end,
+		verified_by = null, fix_file = null,
+		settled_at = case when e.state = 'waived' then e.settled_at end,
+		settled_by = case when e.state = 'waived' then e.settled_by end,
+		reason = case when e.state = 'waived' then e.reason end
+	returning e.practice, e.cause, e.state
+)
+select count(*)::int from told where state in ('open', 'assigned')
+	and not exists (select 1 from was where was.practice = told.practice and was.cause = told.cause)`
+
+// unsettled are the states in which something is left to do.
+const unsettled = `('open', 'assigned', 'fix-sent')`
 
 // rxaForm finds the occurrence of RXA in a place: RXA^2^5 or RXA[2]-5.
 var rxaForm = regexp.MustCompile(`^RXA[\^\[](\d{1,4})\b`)
@@ -270,14 +326,14 @@ with taken as (
 ), shown as (
 	select e.id from errors e
 	join taken t on t.practice = e.practice and t.file_id = e.file_id and t.ordinal = e.message
-	where e.state in ('open', 'corrected') and e.last_report <> @report
+	where e.state in ` + unsettled + ` and e.last_report <> @report
 	union
 	select e.id from taken t
 	join doses td on td.file_id = t.file_id and td.message = t.ordinal
 	join doses ed on ed.record_digest = td.record_digest
 	join errors e on e.file_id = ed.file_id and e.message = ed.message and (e.dose is null or e.dose = ed.ordinal)
 	join files ef on ef.id = e.file_id and (ef.lane = 'test') = t.test
-	where e.practice = t.practice and e.state in ('open', 'corrected') and e.last_report <> @report
+	where e.practice = t.practice and e.state in ` + unsettled + ` and e.last_report <> @report
 )
 update errors e set state = 'verified', verified_by = @report, settled_at = @at, settled_by = null
 from shown where e.id = shown.id`
@@ -298,7 +354,7 @@ with sent as (
 	join files tf on tf.id = td.file_id and tf.practice = e.practice and (tf.lane = 'test') = (ef.lane = 'test')
 	join sent es on es.file_id = ef.id
 	join sent ts on ts.file_id = tf.id and ts.at > es.at
-	where e.last_report = @report and e.state in ('open', 'corrected')
+	where e.last_report = @report and e.state in ` + unsettled + `
 	order by e.id, ts.at
 )
 update errors e set state = 'verified', verified_by = proof.report, settled_at = @at, settled_by = null

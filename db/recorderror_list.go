@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,13 +35,19 @@ type RecordError struct {
 	SettledAt   *time.Time `db:"settled_at"`
 	SettledBy   string     `db:"settled_by"`
 	Reason      string     `db:"reason"`
+	// Assignee has it in hand, FixFile holds the record anew, Reopened counts how
+	// often it came back after its end.
+	Assignee string `db:"assignee"`
+	FixFile  string `db:"fix_file"`
+	Reopened int    `db:"reopened"`
 }
 
 const recordErrorFrom = `
 	select e.id, e.practice, e.site, e.code, e.owner, e.severity, e.state, f.lane, e.opened_at, e.due_at, e.times,
 		e.file_id, e.message, coalesce(e.dose, 0) as dose, coalesce(m.control_id, '') as control_id, i.location,
 		e.first_report, e.last_report, coalesce(e.verified_by, '') as verified_by,
-		e.settled_at, coalesce(e.settled_by, '') as settled_by, coalesce(e.reason, '') as reason
+		e.settled_at, coalesce(e.settled_by, '') as settled_by, coalesce(e.reason, '') as reason,
+		e.assignee, coalesce(e.fix_file, '') as fix_file, e.reopened
 	from errors e
 	join files f on f.id = e.file_id
 	join report_items i on i.report_id = e.last_report and i.ordinal = e.last_item
@@ -52,8 +57,9 @@ const recordErrorFrom = `
 type ErrorFilter struct {
 	Practice, Site, Code, FileID string
 	Owner                        registry.Owner
-	// State; empty means open and corrected, [AllErrors] means every state.
-	State registry.ErrorState
+	// State; empty means those that are not settled, [AllErrors] every state.
+	State    registry.ErrorState
+	Assignee string
 	// DueBefore keeps what is due before a date.
 	DueBefore time.Time
 	Limit     int
@@ -64,7 +70,7 @@ const AllErrors registry.ErrorState = "all"
 
 func (f ErrorFilter) args() pgx.NamedArgs {
 	states, ok := map[registry.ErrorState][]string{
-		"":        {string(registry.ErrorOpen), string(registry.ErrorCorrected)},
+		"":        {string(registry.ErrorOpen), string(registry.ErrorAssigned), string(registry.ErrorFixSent)},
 		AllErrors: {},
 	}[f.State]
 	if !ok {
@@ -76,7 +82,7 @@ func (f ErrorFilter) args() pgx.NamedArgs {
 	}
 	return pgx.NamedArgs{
 		"practice": f.Practice, "site": f.Site, "code": f.Code, "file": f.FileID, "owner": string(f.Owner),
-		"states": states, "due": due, "limit": atMost(f.Limit),
+		"states": states, "due": due, "assignee": f.Assignee, "limit": atMost(f.Limit),
 	}
 }
 
@@ -85,38 +91,13 @@ const errorFilter = `
 	  and (@code = '' or e.code = @code) and (@file = '' or e.file_id = @file)
 	  and (@owner = '' or e.owner = @owner)
 	  and (cardinality(@states::text[]) = 0 or e.state = any(@states))
+	  and (@assignee = '' or e.assignee = @assignee)
 	  and (@due::timestamptz is null or e.due_at < @due)`
 
 // ListErrors lists errors, what is due first at the top.
 func (s *Store) ListErrors(ctx context.Context, f ErrorFilter) ([]RecordError, error) {
 	rows, err := many[RecordError](ctx, s.pool, recordErrorFrom+errorFilter+
 		` order by e.due_at, length(e.id), e.id limit @limit`, f.args())
-	return rows, fault("errors list", err)
-}
-
-// ErrorGroup is all errors of one code and owner in one practice: what a
-// coordinator works through at once.
-type ErrorGroup struct {
-	Practice string         `db:"practice"`
-	Code     string         `db:"code"`
-	Owner    registry.Owner `db:"owner"`
-	Errors   int            `db:"errors"`
-	Sites    int            `db:"sites"`
-	// Times counts the items that reported them.
-	Times     int       `db:"times"`
-	Oldest    time.Time `db:"oldest"`
-	NextDue   time.Time `db:"next_due"`
-	ExampleID string    `db:"example_id"`
-}
-
-// GroupErrors lists errors by practice, code and owner, the largest group first.
-func (s *Store) GroupErrors(ctx context.Context, f ErrorFilter) ([]ErrorGroup, error) {
-	rows, err := many[ErrorGroup](ctx, s.pool, `
-		select e.practice, e.code, e.owner, count(*)::int as errors, count(distinct e.site)::int as sites,
-			sum(e.times)::int as times, min(e.opened_at) as oldest, min(e.due_at) as next_due,
-			(array_agg(e.id order by e.due_at, length(e.id), e.id))[1] as example_id
-		from errors e`+errorFilter+`
-		group by e.practice, e.code, e.owner order by count(*) desc, e.practice, e.code limit @limit`, f.args())
 	return rows, fault("errors list", err)
 }
 
@@ -163,37 +144,4 @@ func noSuchError(op, id string, err error) error {
 		return registry.Errorf(registry.Missing, op, "there is no error %q; `starter errors list` shows them", id)
 	}
 	return fault(op, err)
-}
-
-// WaiveError gives an error up for a person's reason, with its audit event in
-// the same transaction. The same key again changes nothing. Kind Invalid
-// without a person or a reason, NotAllowed for an error that is settled.
-func (s *Store) WaiveError(ctx context.Context, id string, act Act) error {
-	const op = "error waive"
-	if strings.TrimSpace(act.By.Name) == "" || strings.TrimSpace(act.Reason) == "" {
-		return registry.Errorf(registry.Invalid, op, "an error is given up by a named person and with a reason")
-	}
-	return s.tx(ctx, op, func(tx pgx.Tx) error {
-		e, err := one[RecordError](ctx, tx, recordErrorFrom+` where e.id = @id for no key update of e`, pgx.NamedArgs{"id": id})
-		if err != nil {
-			return noSuchError(op, id, err)
-		}
-		if _, again, err := recorded(ctx, tx, act.Key, e.Practice, "error-waived"); err != nil || again {
-			return err
-		}
-		if e.State.Settled() {
-			return registry.Errorf(registry.NotAllowed, op, "%s is %s already", id, e.State)
-		}
-		_, err = tx.Exec(ctx, `
-			update errors set state = 'waived', settled_at = @at, settled_by = @by, reason = @reason where id = @id`,
-			pgx.NamedArgs{"id": id, "at": act.At, "by": act.By.Name, "reason": act.Reason})
-		if err != nil {
-			return err
-		}
-		_, err = record(ctx, tx, event{
-			practice: e.Practice, site: e.Site, kind: "error-waived", from: string(e.State), to: "waived", act: act,
-			detail: map[string]any{"error": id, "code": e.Code},
-		})
-		return err
-	})
 }

@@ -3,7 +3,6 @@ package db_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -182,7 +181,7 @@ func TestErrorsAreVerifiedByTheirOwnLane(t *testing.T) {
 		require.Equal(t, 1, got.Opened)
 		e := b.errors(t, db.ErrorFilter{})[0]
 		require.Equal(t, registry.ErrorOpen, e.State)
-		require.Equal(t, last, e.OpenedAt.UTC())
+		require.Equal(t, day0, e.OpenedAt.UTC(), "with the age that it had")
 		require.Empty(t, e.VerifiedBy)
 	})
 }
@@ -282,7 +281,5 @@ func TestListErrors(t *testing.T) {
 		require.Equal(t, "IMR-111", groups[0].Code)
 		require.Equal(t, 2, groups[0].Errors)
 		require.Equal(t, 2, groups[0].Sites)
-		require.Equal(t, day0.AddDate(0, 0, 14), groups[0].NextDue.In(time.UTC))
-		require.NotEmpty(t, groups[0].ExampleID)
 	})
 }

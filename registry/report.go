@@ -120,16 +120,26 @@ type ReportItem struct {
 // ErrorState is the life of an error that the registry reported.
 type ErrorState string
 
-// The states of an error. It closes only by proof or by a person's reason.
+// The states of an error. It ends by proof, or by a person's word with a
+// reason; the three ends are counted apart.
 const (
-	ErrorOpen      ErrorState = "open"
-	ErrorCorrected ErrorState = "corrected" // somebody says so; a claim until proven
-	ErrorVerified  ErrorState = "verified"  // a later report shows the record accepted
-	ErrorWaived    ErrorState = "waived"    // given up, with a reason and a name
+	ErrorOpen     ErrorState = "open"
+	ErrorAssigned ErrorState = "assigned" // somebody has it in hand
+	// ErrorFixSent: a later file holds the record. That is a claim until a report
+	// proves it.
+	ErrorFixSent ErrorState = "fix-sent"
+	// ErrorVerified: a later report shows the record accepted, or no longer
+	// objects to it. No person can say so.
+	ErrorVerified ErrorState = "verified"
+	// ErrorCorrected: a person mended it in the registry itself.
+	ErrorCorrected ErrorState = "corrected"
+	ErrorWaived    ErrorState = "waived" // given up
 )
 
 // Settled reports whether nothing more has to be done.
-func (s ErrorState) Settled() bool { return s == ErrorVerified || s == ErrorWaived }
+func (s ErrorState) Settled() bool {
+	return s == ErrorVerified || s == ErrorCorrected || s == ErrorWaived
+}
 
 // Approval is the Production email as the process needs it: who approved, the
 // date of the email, and, now or later, which email it was.
