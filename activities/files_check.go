@@ -146,7 +146,7 @@ func checkedMessage(m conformance.MessageFact) db.CheckedMessage {
 	out := db.CheckedMessage{
 		Ordinal: m.Ordinal, ControlID: m.ControlID, SendingApp: m.SendingApp, SendingFacility: m.SendingFacility,
 		Site: m.Site, Outcome: m.Outcome, Held: m.Held, Offset: m.Offset, Length: m.Length,
-		Content: m.Content,
+		Content: m.Content, Chart: m.Patient.ChartNumber,
 	}
 	if m.Patient != (conformance.PatientRef{}) {
 		out.Patient, _ = json.Marshal(m.Patient) // strings only: it cannot fail
@@ -156,6 +156,7 @@ func checkedMessage(m conformance.MessageFact) db.CheckedMessage {
 		if len(d.Date) >= 4 {
 			dose.Year, _ = strconv.Atoi(d.Date[:4]) // 0 where it is no year
 		}
+		dose.Details, _ = json.Marshal(d.Details) // strings only: it cannot fail
 		out.Doses = append(out.Doses, dose)
 	}
 	return out

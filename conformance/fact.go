@@ -57,7 +57,28 @@ type DoseFact struct {
 	// RecordKey tells records apart: patient (name, birth date and sex), vaccine
 	// and date. The caller turns it into a keyed digest and keeps only that.
 	RecordKey Private
+	// Details are what staff need to find the dose; to be sealed by the caller.
+	Details DoseRef
 }
+
+// DoseRef is what staff need to find a dose in their EHR. Like [PatientRef] it
+// exists only to be sealed and prints as [patient].
+type DoseRef struct {
+	// Vaccine is the text of RXA-5, or its code.
+	Vaccine string `json:"vaccine"`
+	CVX     string `json:"cvx"`
+	Date    string `json:"date"` // YYYYMMDD
+	Lot     string `json:"lot"`
+	// Provider is who gave it (RXA-10), Clinic where (RXA-11.4).
+	Provider string `json:"provider"`
+	Clinic   string `json:"clinic"`
+}
+
+// Format implements [fmt.Formatter], so that no verb prints the dose.
+func (DoseRef) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, hidden) }
+
+// LogValue implements [slog.LogValuer].
+func (DoseRef) LogValue() slog.Value { return slog.StringValue(hidden) }
 
 // PatientRef is what staff need to find a patient. It exists only to be sealed
 // in the database by the caller. It prints as [patient].

@@ -104,7 +104,23 @@ func (m *message) doseFact(i int, who string) DoseFact {
 	if who != "" && d.CVX != "" && d.Date != "" {
 		d.RecordKey = Private(who + "|" + d.CVX + "|" + d.Date)
 	}
+	d.Details = doseRef(o.rxa, d)
 	return d
+}
+
+func doseRef(rxa *segment, d DoseFact) DoseRef {
+	vaccine, giver := rxa.Rep(5), rxa.Rep(10)
+	ref := DoseRef{
+		Vaccine: text(vaccine.Unescape(2), 200), CVX: d.CVX, Date: d.Date, Lot: text(rxa.Field(15), 60),
+		Provider: text(giver.Component(2), 100), Clinic: text(rxa.Sub(11, 4, 1), 100),
+	}
+	if ref.Vaccine == "" {
+		ref.Vaccine = text(vaccine.Component(1), 50)
+	}
+	if given := text(giver.Component(3), 100); given != "" {
+		ref.Provider = strings.TrimPrefix(ref.Provider+", "+given, ", ")
+	}
+	return ref
 }
 
 // key tells patients apart the way that the registry does: by name, birth date

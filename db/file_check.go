@@ -21,6 +21,8 @@ type CheckedMessage struct {
 	// Patient is what staff need to find the patient, in clear; it is sealed
 	// here. Nil where there is none.
 	Patient []byte
+	// Chart is the chart number; only its keyed digest is kept.
+	Chart string
 	// Content is the digest of what the message says; only its keyed digest is
 	// kept.
 	Content [32]byte
@@ -37,6 +39,8 @@ type CheckedDose struct {
 	RecordKey string
 	// Year in which it was given; 0 where it is not known.
 	Year int
+	// Details are what staff need to find the dose, in clear; sealed here.
+	Details []byte
 }
 
 // CheckResult is how a check ends.
@@ -174,29 +178,33 @@ func (w *CheckWriter) flushMessages() {
 	apps, facilities, sites := make([]string, n), make([]string, n), make([]string, n)
 	outcomes, held, patients := make([]string, n), make([]bool, n), make([][]byte, n)
 	offsets, lengths := make([]int64, n), make([]int64, n)
-	systems, contents := make([][]byte, n), make([][]byte, n)
+	systems, contents, charts := make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	for i, m := range batch {
 		ordinals[i], controls[i] = int32(m.Ordinal), m.ControlID
 		apps[i], facilities[i], sites[i] = m.SendingApp, m.SendingFacility, m.Site
 		outcomes[i], held[i], patients[i] = string(m.Outcome), m.Held, w.sealer.Seal(m.Patient)
 		offsets[i], lengths[i] = m.Offset, m.Length
 		systems[i], contents[i] = w.sentKeys(m)
+		if m.Chart != "" {
+			charts[i] = chartDigest(w.sealer, w.practice, m.Chart)
+		}
 	}
 	_, w.err = w.tx.Exec(w.ctx, `
 		insert into messages (file_id, ordinal, control_id, sending_app, sending_facility, site, outcome, held,
-			patient, byte_offset, byte_length, control_key, content_key)
+			patient, byte_offset, byte_length, control_key, content_key, chart_digest)
 		select @id, u.* from unnest(@ordinals::integer[], @controls::text[], @apps::text[], @facilities::text[],
 			@sites::text[], @outcomes::text[], @held::boolean[], @patients::bytea[], @offsets::bigint[],
-			@lengths::bigint[], @systems::bytea[], @contents::bytea[]) u
+			@lengths::bigint[], @systems::bytea[], @contents::bytea[], @charts::bytea[]) u
 		on conflict (file_id, ordinal) do update set control_id = excluded.control_id,
 			sending_app = excluded.sending_app, sending_facility = excluded.sending_facility,
 			site = excluded.site, outcome = excluded.outcome, held = excluded.held, patient = excluded.patient,
 			byte_offset = excluded.byte_offset, byte_length = excluded.byte_length,
-			control_key = excluded.control_key, content_key = excluded.content_key`,
+			control_key = excluded.control_key, content_key = excluded.content_key,
+			chart_digest = excluded.chart_digest`,
 		pgx.NamedArgs{
 			"id": w.file, "ordinals": ordinals, "controls": controls, "apps": apps, "facilities": facilities,
 			"sites": sites, "outcomes": outcomes, "held": held, "patients": patients, "offsets": offsets,
-			"lengths": lengths, "systems": systems, "contents": contents,
+			"lengths": lengths, "systems": systems, "contents": contents, "charts": charts,
 		})
 	if w.err == nil {
 		w.copyDoses(batch)
@@ -216,11 +224,11 @@ func (w *CheckWriter) copyDoses(batch []CheckedMessage) {
 				y := int16(d.Year)
 				year = &y
 			}
-			rows = append(rows, []any{w.file, int32(m.Ordinal), int32(d.Ordinal), digest, year})
+			rows = append(rows, []any{w.file, int32(m.Ordinal), int32(d.Ordinal), digest, year, w.sealer.Seal(d.Details)})
 		}
 	}
 	_, w.err = w.tx.CopyFrom(w.ctx, pgx.Identifier{"doses"},
-		[]string{"file_id", "message", "ordinal", "record_digest", "given_year"}, pgx.CopyFromRows(rows))
+		[]string{"file_id", "message", "ordinal", "record_digest", "given_year", "details"}, pgx.CopyFromRows(rows))
 }
 
 // RecordDigest is the digest by which the same record of a practice is found

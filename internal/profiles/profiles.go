@@ -1,6 +1,7 @@
 // Package profiles loads the registry's profile with the files that lie above
 // it, the same way for worker and starter: <dir>/texas.yaml for everybody,
-// <dir>/mappings.yaml for layouts of reports that were learnt,
+// <dir>/mappings.yaml and <dir>/catalogue.yaml for layouts and codes of reports
+// that were learnt,
 // <dir>/practices/<practice>.yaml for one practice, and <dir>/letters/*.txt.
 //
 // It must not hold values of its own: those are data of registry/texas.
@@ -27,6 +28,9 @@ const File = "texas.yaml"
 // MappingsFile is the name of the file of learnt layouts of reports.
 const MappingsFile = "mappings.yaml"
 
+// CatalogueFile is the name of the file of codes that were learnt.
+const CatalogueFile = "catalogue.yaml"
+
 // Dir is the folder of overrides; empty means the built-in profile only.
 type Dir string
 
@@ -41,7 +45,7 @@ func (d Dir) Load(practice string) (*texas.Loaded, error) {
 	if _, err := os.Stat(string(d)); err != nil {
 		return nil, registry.Errorf(registry.Missing, "profile", "the folder %s cannot be read (profile.dir)", string(d))
 	}
-	names := []string{File, MappingsFile}
+	names := []string{File, MappingsFile, CatalogueFile}
 	if practice != "" {
 		if err := registry.CheckID("practice", practice); err != nil {
 			return nil, err

@@ -87,6 +87,7 @@ type overlayEntry struct {
 	Owner      *registry.Owner `yaml:"owner"`
 	Harmless   *bool           `yaml:"harmless"`
 	PerPatient *bool           `yaml:"per_patient"`
+	Source     *string         `yaml:"source"`
 }
 
 // overlay lays the entries of an overlay's "catalogue" over c.
@@ -126,5 +127,8 @@ func (o overlayEntry) fill(e *registry.CatalogueEntry) {
 	}
 	if o.PerPatient != nil {
 		e.PerPatient = *o.PerPatient
+	}
+	if o.Source != nil {
+		e.Source += ", " + *o.Source
 	}
 }

@@ -16,7 +16,9 @@ import (
 
 func (a *app) errorsCommand() *cobra.Command {
 	return folder("errors", "Work through the errors that the registry reported",
-		"  starter errors list --practice sunrise-plano\n  starter errors show e-12", a.errorsList(), a.errorsShow(), a.errorsWaive())
+		"  starter errors list --practice sunrise-plano\n  starter errors worklist sunrise-plano -d friday/\n  starter errors show e-12",
+		a.errorsList(), a.errorsShow(), a.errorsWorklist(), a.errorsAssign(), a.errorsCorrected(), a.errorsWaive(),
+		a.errorsExplain(), a.errorsClassify())
 }
 
 // shownError is an error of the registry, without anything about a patient.
@@ -56,14 +58,18 @@ func showError(e db.RecordError, codes texas.Catalogue) shownError {
 func (a *app) errorsList() *cobra.Command {
 	var filter db.ErrorFilter
 	var owner, state string
-	var overdue bool
+	var overdue, each bool
 	cmd := &cobra.Command{
-		Use: "list", Short: "List open errors, what is due first at the top", Args: cobra.NoArgs,
+		Use: "list", Short: "List open errors by cause, the largest first", Args: cobra.NoArgs,
 		Example: `  starter errors list --practice sunrise-plano
+  starter errors list --each --site allen
   starter errors list --overdue --owner ehr-vendor
-  starter errors list --state waived`,
+  starter errors list --state waived --each`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter.Owner, filter.State = registry.Owner(owner), registry.ErrorState(state)
+			if !each && !overdue && filter.Assignee == "" {
+				return a.errorGroups(cmd.Context(), filter)
+			}
 			return a.listErrors(cmd.Context(), filter, overdue)
 		},
 	}
@@ -71,8 +77,10 @@ func (a *app) errorsList() *cobra.Command {
 	cmd.Flags().StringVar(&filter.Site, "site", "", "one site only")
 	cmd.Flags().StringVar(&filter.Code, "code", "", "one code only, such as CLR-100")
 	cmd.Flags().StringVar(&owner, "owner", "", "practice, ehr-vendor, data-team or registry")
-	cmd.Flags().StringVar(&state, "state", "", "open, corrected, verified, waived or all (default: open and corrected)")
-	cmd.Flags().BoolVar(&overdue, "overdue", false, "only what is overdue")
+	cmd.Flags().StringVar(&state, "state", "", "open, assigned, fix-sent, verified, corrected, waived or all (default: the first three)")
+	cmd.Flags().StringVar(&filter.Assignee, "assignee", "", "only what this person has in hand, one by one")
+	cmd.Flags().BoolVar(&each, "each", false, "one by one, what is due first at the top")
+	cmd.Flags().BoolVar(&overdue, "overdue", false, "only what is overdue, one by one")
 	cmd.Flags().IntVar(&filter.Limit, "limit", 100, "at most this many")
 	return cmd
 }

@@ -220,7 +220,7 @@ func (a *app) deskValues(paths []string) (*texas.Loaded, []string, error) {
 	from := []string{"built in"}
 	if len(paths) == 0 {
 		if cfg, err := a.config(); err == nil && cfg.Profile.Dir != "" {
-			for _, name := range []string{profiles.File, profiles.MappingsFile} {
+			for _, name := range []string{profiles.File, profiles.MappingsFile, profiles.CatalogueFile} {
 				if path := filepath.Join(cfg.Profile.Dir, name); exists(path) {
 					paths = append(paths, path)
 				}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/xuri/excelize/v2"
 
 	"immtrail/db"
 	"immtrail/registry"
@@ -199,7 +200,10 @@ func sentFile(t *testing.T, b *bench, content string) string {
 	require.NoError(t, store.SaveCheck(ctx, "sunrise-plano", id, func(w *db.CheckWriter) (db.CheckResult, error) {
 		w.Message(db.CheckedMessage{
 			Ordinal: 1, ControlID: "m-" + content, Site: "plano", Outcome: registry.OutcomeAccepted, Length: 100,
-			Patient: []byte(`{"family":"Quarrow","given":"Zebedine","birth_date":"2020-01-15","sex":"F","chart_number":"77"}`), Doses: []db.CheckedDose{{Ordinal: 1, RecordKey: content, Year: 2026}},
+			Patient: []byte(`{"family":"Quarrow","given":"Zebedine","birth_date":"20200115","sex":"F","chart_number":"4711"}`),
+			Chart: "4711", Doses: []db.CheckedDose{{
+				Ordinal: 1, RecordKey: content, Year: 2026, Details: []byte(`{"vaccine":"MMR","cvx":"03","date":"20260329","lot":"L1"}`),
+			}},
 		})
 		return db.CheckResult{At: b.at(), Summary: registry.CheckSummary{
 			Outcome: registry.OutcomeAccepted, ErrorFree: true, Messages: 1, Doses: 1, RuleSet: "r",
@@ -283,7 +287,7 @@ func TestReportsAndErrors(t *testing.T) {
 		b.run(t, "report", "import", b.file(t, "empty", ""), "--connection", "dshs").exits(1).complains("empty")
 	})
 	t.Run("the list names code, owner and due date, and no patient", func(t *testing.T) {
-		r := b.run(t, "errors", "list", "--practice", "sunrise-plano").exits(0).fits().line("CLR-100", "practice", "open")
+		r := b.run(t, "errors", "list", "--practice", "sunrise-plano", "--each").exits(0).fits().line("CLR-100", "practice", "open")
 		require.NotContains(t, r.stdout, "Quarrow")
 	})
 	t.Run("show says what it means and what to do, and no patient", func(t *testing.T) {
@@ -301,11 +305,56 @@ func TestReportsAndErrors(t *testing.T) {
 		r := b.run(t, "errors", "show", "e-1", "--patient").exits(1)
 		require.NotContains(t, r.stdout+r.stderr, "Quarrow")
 	})
+	t.Run("the list by cause says what each means", func(t *testing.T) {
+		b.run(t, "errors", "list").exits(0).fits().line("1", "CLR-100", "sunrise-plano", "1", "practice", "consent").shows("Ended so far: 0 proven")
+	})
+	t.Run("each site's list is for the eyes of who asked for it", func(t *testing.T) {
+		r := b.run(t, "errors", "worklist", "sunrise-plano", "-d", filepath.Join(b.dir, "friday")).exits(0).line("sunrise-plano", "plano", "1 record")
+		require.NotContains(t, r.stdout, "Quarrow")
+		path := filepath.Join(b.dir, "friday", "sunrise-plano_plano_2026-03-31.xlsx")
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		book, err := excelize.OpenFile(path)
+		require.NoError(t, err)
+		rows, err := book.GetRows("To mend")
+		require.NoError(t, err)
+		require.Len(t, rows, 2)
+		require.Equal(t, []string{"Quarrow, Zebedine", "2020-01-15"}, rows[1][:2])
+		require.Contains(t, rows[1][9], "CLR-100")
+		e := b.events(t, "worklist-written")
+		require.Equal(t, "plano", e[0].Site)
+		require.Equal(t, "1 record", e[0].Reason)
+		b.run(t, "errors", "worklist", "sunrise-plano", "-d", filepath.Join(b.dir, "friday")).exits(1).complains("is there already")
+		b.run(t, "errors", "worklist", "-d", b.dir).exits(2).complains("--all")
+	})
+	t.Run("one child's records are found by chart number", func(t *testing.T) {
+		b.run(t, "find", "sunrise-plano", "--mrn", "4711").exits(0).fits().
+			shows("Quarrow, Zebedine").line("2026-03-29", "refused by the registry (CLR-100)")
+		b.run(t, "find", "sunrise-plano", "--mrn", "4712").exits(1).shows("was ever in a file")
+		b.runIn(t, "4711\n", "find", "sunrise-plano", "--mrn", "-").exits(0)
+		e := b.events(t, "patient-looked-up")
+		require.Len(t, e, 3)
+		require.NotContains(t, e[0].Reason+string(e[0].Detail), "4711")
+	})
+	t.Run("it is put into somebody's hands", func(t *testing.T) {
+		b.run(t, "errors", "assign", "e-1", "--to", "Tess").exits(0)
+		b.run(t, "errors", "list", "--assignee", "Tess").exits(0).line("e-1", "assigned")
+		b.run(t, "errors", "assign", "e-1", "--to", "Tess", "--owner", "aunt").exits(2).complains("ehr-vendor")
+	})
+	t.Run("codes are explained, and new ones taught", func(t *testing.T) {
+		b.run(t, "errors", "explain", "clr-100").exits(0).fits().shows("consent", "the patient: one error for each")
+		b.run(t, "errors", "explain", "IMR-160").exits(1).complains("starter errors classify IMR-160")
+		b.run(t, "errors", "classify", "IMR-160", "--owner", "practice", "--meaning", "The interval is too short.",
+			"--remedy", "Check the dates.", "--to", filepath.Join(b.dir, "catalogue.yaml")).exits(0).fits().shows("our own")
+		b.run(t, "errors", "classify", "IMR-160", "--owner", "aunt", "--meaning", "m", "--remedy", "r",
+			"--to", filepath.Join(b.dir, "catalogue.yaml")).exits(1).complains("owner: one of")
+	})
 	t.Run("waiving wants a reason and a person", func(t *testing.T) {
 		b.run(t, "errors", "waive", "e-1").exits(2)
 		b.run(t, "errors", "waive", "e-1", "--reason", "the family refused").exits(0)
 		b.run(t, "errors", "list").exits(0).shows("There is none")
-		b.run(t, "errors", "list", "--state", "waived").exits(0).line("e-1", "waived")
+		b.run(t, "errors", "list", "--state", "waived", "--each").exits(0).line("e-1", "waived")
 		b.run(t, "errors", "waive", "e-1", "--reason", "again").exits(1).complains("already")
 		b.run(t, "errors", "show", "e-99").exits(1).complains("starter errors list")
 	})
