@@ -39,7 +39,7 @@ func (c Connections) Connection(ctx context.Context, name string, settings regis
 	}
 	conn := transfer.Connection{
 		Name: stored.Name, Protocol: stored.Protocol, Host: stored.Host, Port: stored.Port,
-		User: stored.Username, HostKeys: stored.HostKeys, Settings: settings,
+		User: stored.Username, HostKeys: stored.HostKeys, CA: []byte(stored.Settings.CA), Settings: settings,
 	}
 	if c.Now != nil {
 		conn.At = c.Now()

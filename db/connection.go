@@ -35,6 +35,8 @@ type ConnectionSettings struct {
 	Auth string `json:"auth,omitempty"`
 	// PassphraseRef says where the key's passphrase lies.
 	PassphraseRef string `json:"passphrase_ref,omitempty"`
+	// CA are the authorities (PEM) of an FTPS server.
+	CA string `json:"ca,omitempty"`
 }
 
 const connectionColumns = `name, protocol, host, port, username, secret_ref, host_keys, settings`

@@ -164,8 +164,8 @@ type Capabilities struct {
 	HostKey string
 	// Server is how it announces itself.
 	Server string
-	// PosixRename, FSync and StatVFS are extensions of OpenSSH.
-	PosixRename, FSync, StatVFS bool
+	// PosixRename, FSync, StatVFS and Limits are extensions of OpenSSH.
+	PosixRename, FSync, StatVFS, Limits bool
 	// MLSD (exact listings) and Size are FTP's: RFC 3659.
 	MLSD, Size bool
 	// TLS names version and cipher; Expires is the last moment of the server's

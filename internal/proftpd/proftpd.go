@@ -39,6 +39,9 @@ type Options struct {
 	Overwrite bool
 	// MaxClients is the number of sessions; 0 is no bound.
 	MaxClients int
+	// NoTickets leaves TLS 1.2 without session tickets: sessions are then reused
+	// by session ID only, which Go's client does not know.
+	NoTickets bool
 	// TLS is the value of TLSProtocol; empty is TLS 1.2 and 1.3.
 	TLS string
 }
@@ -86,11 +89,14 @@ DelayEngine off
 AllowOverwrite {{if .Overwrite}}on{{else}}off{{end}}
 TLSEngine on
 TLSRequired on
+TLSLog {{.Dir}}/tls.log
+TLSSessionTickets {{if .NoTickets}}off{{else}}on{{end}}
 TLSOptions UseImplicitSSL
 TLSProtocol {{.TLS}}
 TLSECCertificateFile {{.Dir}}/server.pem
 {{if .PassivePorts}}PassivePorts {{.PassivePorts}}
 {{end}}{{if .NoMLSD}}FactsAdvertise off
+ListOptions "-a"
 <Limit MLSD MLST>
 DenyAll
 </Limit>
@@ -180,7 +186,7 @@ func (s *Server) start(ctx context.Context, path, modules string, o Options) err
 	}
 	err = config.Execute(conf, map[string]any{
 		"Modules": modules, "FTPSPort": s.FTPSPort, "SFTPPort": s.SFTPPort, "Dir": s.dir, "Root": os.Geteuid() == 0,
-		"PassivePorts": strings.ReplaceAll(o.PassivePorts, "-", " "), "NoMLSD": o.NoMLSD, "Overwrite": o.Overwrite,
+		"PassivePorts": strings.ReplaceAll(o.PassivePorts, "-", " "), "NoMLSD": o.NoMLSD, "NoTickets": o.NoTickets, "Overwrite": o.Overwrite,
 		"MaxClients": o.MaxClients, "TLS": o.TLS,
 	})
 	if cerr := conf.Close(); err == nil {
@@ -250,7 +256,7 @@ func (s *Server) answers(ctx context.Context, port int) error {
 // Log is what the server said, for tests that fail.
 func (s *Server) Log() string {
 	var all strings.Builder
-	for _, name := range []string{"output", "log", "sftp.log"} {
+	for _, name := range []string{"output", "log", "sftp.log", "tls.log"} {
 		b, _ := os.ReadFile(filepath.Join(s.dir, name))
 		all.Write(b)
 	}

@@ -2,74 +2,20 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"path/filepath"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"immtrail/activities"
-	"immtrail/config"
 	"immtrail/db"
-	"immtrail/registry"
 	"immtrail/transfer"
-	"immtrail/transfer/sftp"
 )
 
 func (a *app) connectionCommand() *cobra.Command {
 	return folder("connection", "Add, list and test the ways to the registry's server",
 		"  starter connection add dshs.yaml\n  starter connection test dshs", a.connectionAdd(), a.connectionList(), a.connectionTest())
-}
-
-// connectionFile is the YAML of a connection.
-type connectionFile struct {
-	Name     string `json:"name"`
-	Protocol string `json:"protocol"`
-	Host     string `json:"host"`
-	Port     int    `json:"port"`
-	User     string `json:"user"`
-	// Secret refers to the password or the private key.
-	Secret string `json:"secret"`
-	// Auth is what Secret is: password (default) or key.
-	Auth       string   `json:"auth"`
-	Passphrase string   `json:"passphrase"`
-	HostKeys   []string `json:"host_keys"`
-}
-
-func (f connectionFile) faults() []string {
-	var faults []string
-	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	if registry.CheckID("name", f.Name) != nil {
-		add("name: lower-case letters, digits and hyphens, such as dshs")
-	}
-	if f.Protocol != sftp.Protocol {
-		add("protocol: sftp is what there is a driver for")
-	}
-	if f.Host == "" {
-		add("host: is missing")
-	}
-	if f.Port < 1 || f.Port > 65535 {
-		add("port: from 1 to 65535 (SFTP's usual one is 22)")
-	}
-	if f.User == "" {
-		add("user: is missing")
-	}
-	for key, ref := range map[string]string{"secret": f.Secret, "passphrase": f.Passphrase} {
-		s := config.Secret(ref)
-		switch {
-		case ref == "" && key == "passphrase":
-		case !s.IsReference():
-			add("%s: a reference, not the secret itself: env:NAME or file:/path", key)
-		case s.File() != "" && !filepath.IsAbs(s.File()):
-			add("%s: the file's whole path, since the worker looks from another folder", key)
-		}
-	}
-	if f.Auth != "" && f.Auth != db.AuthPassword && f.Auth != db.AuthKey {
-		add("auth: password or key")
-	}
-	return faults
 }
 
 func (a *app) connectionAdd() *cobra.Command {
@@ -86,10 +32,13 @@ func (a *app) connectionAdd() *cobra.Command {
   secret: file:/etc/immtrail/dshs.key   # or env:NAME
   auth: key                             # key or password
 
-The first time it asks the server for its key and shows the key's fingerprint.
-Compare it with what the registry says on the telephone, then run the command
-again with --accept-host-key. Nothing is ever sent to a server whose key was not
-accepted by a person.`,
+DSHS also takes FTPS (implicit TLS, port 990): protocol: ftps, a password, and
+where the certificate's authority is not known to this machine ca: FILE.pem.
+
+The first time it asks the server for its key, or certificate, and shows the
+fingerprint. Compare it with what the registry says on the telephone, then run
+the command again with --accept-host-key. Nothing is ever sent to a server whose
+key was not accepted by a person, or whose certificate nobody vouches for.`,
 		Example: "  starter connection add dshs.yaml\n  starter connection add dshs.yaml --accept-host-key SHA256:u0fk...",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.addConnection(cmd.Context(), args[0], accept)
@@ -104,12 +53,9 @@ func (a *app) addConnection(ctx context.Context, path, accept string) error {
 	if err != nil {
 		return err
 	}
-	f := connectionFile{Protocol: sftp.Protocol, Port: 22}
-	if err := readYAML(path, &f); err != nil {
+	f, err := readConnection(path)
+	if err != nil {
 		return err
-	}
-	if faults := f.faults(); len(faults) > 0 {
-		return refused("%s has %s:\n  %s", path, plural(len(faults), "fault", "faults"), strings.Join(faults, "\n  "))
 	}
 	store, err := a.store(ctx)
 	if err != nil {
@@ -123,7 +69,7 @@ func (a *app) addConnection(ctx context.Context, path, accept string) error {
 	c := db.Connection{
 		Name: f.Name, Protocol: f.Protocol, Host: f.Host, Port: f.Port, Username: f.User,
 		SecretRef: f.Secret, HostKeys: f.HostKeys,
-		Settings: db.ConnectionSettings{Auth: f.Auth, PassphraseRef: f.Passphrase},
+		Settings: db.ConnectionSettings{Auth: f.Auth, PassphraseRef: f.Passphrase, CA: string(f.authority)},
 	}
 	if err := store.SaveConnection(ctx, c, a.act(by, "connection/"+f.Name, accept)); err != nil {
 		return err
@@ -133,40 +79,19 @@ func (a *app) addConnection(ctx context.Context, path, accept string) error {
 	})
 }
 
-// scanTimeout bounds the question for a server's key.
-const scanTimeout = "the server did not show its key; is it reachable from here?"
-
 // hostKeys returns the keys to pin: those that were accepted before for the
 // same server, or the one that a person accepts now.
 func (a *app) hostKeys(ctx context.Context, store *db.Store, f connectionFile, path, accept string) ([]string, error) {
 	known, err := store.Connection(ctx, f.Name)
-	if err == nil && accept == "" && known.Host == f.Host && known.Port == f.Port && len(known.HostKeys) > 0 {
+	same := err == nil && known.Protocol == f.Protocol && known.Host == f.Host && known.Port == f.Port
+	if same && accept == "" && len(known.HostKeys) > 0 {
 		return known.HostKeys, nil
 	}
 	loaded, err := a.loadProfile("")
 	if err != nil {
 		return nil, err
 	}
-	addr := net.JoinHostPort(f.Host, strconv.Itoa(f.Port))
-	key, err := sftp.ScanHostKey(ctx, addr, loaded.Profile.Transfer.DialTimeout)
-	if err != nil {
-		return nil, couldNot("%s: %s (%w)", addr, scanTimeout, err)
-	}
-	switch accept {
-	case key.Fingerprint:
-		return []string{key.Line}, nil
-	case "":
-		return nil, refused(`the server %s shows this key (%s):
-
-  %s
-
-Ask the registry whether it is theirs: %s, %s. If it is:
-
-  starter connection add %s --accept-host-key %s`,
-			addr, key.Type, key.Fingerprint, loaded.Profile.DataExchangePhone, loaded.Profile.DataExchangeEmail, path, key.Fingerprint)
-	}
-	return nil, refused("the server %s shows another key than the one you accept: it shows %s. Do not go on before the registry has explained it",
-		addr, key.Fingerprint)
+	return acceptedKeys(ctx, f, &loaded.Profile, accept, "starter connection add "+path)
 }
 
 // shownConnection is a connection without secrets.
@@ -225,6 +150,8 @@ type testedConnection struct {
 	OK      bool           `json:"ok"`
 	Server  string         `json:"server,omitempty"`
 	HostKey string         `json:"host_key,omitempty"`
+	TLS     string         `json:"tls,omitempty"`
+	Expires time.Time      `json:"certificate_expires,omitzero"`
 	Fault   string         `json:"fault,omitempty"`
 	Folders []testedFolder `json:"folders"`
 }
@@ -284,6 +211,7 @@ func (a *app) testConnection(ctx context.Context, name string) (testedConnection
 		return out, nil //nolint:nilerr // that nobody can log in is what the test found
 	}
 	out.OK, out.Server, out.HostKey = probed.OK(), probed.Capabilities.Server, probed.Capabilities.HostKey
+	out.TLS, out.Expires = probed.Capabilities.TLS, probed.Capabilities.Expires
 	for _, p := range probed.Folders {
 		t := testedFolder{Folder: p.Folder, Files: p.Files}
 		if p.Err != nil {
@@ -299,7 +227,12 @@ func (s *screen) tested(c testedConnection) {
 		s.line("%s: %s", s.paint(badStyle, c.Name), c.Fault)
 		return
 	}
-	s.line("%s: logged in. The server calls itself %s; its key is the accepted one (%s).", c.Name, c.Server, c.HostKey)
+	if c.TLS == "" {
+		s.line("%s: logged in. The server calls itself %s; its key is the accepted one (%s).", c.Name, c.Server, c.HostKey)
+	} else {
+		s.line("%s: logged in over %s. The server greets with %s; its certificate is known (%s) and holds until %s.",
+			c.Name, c.TLS, c.Server, c.HostKey, day(c.Expires))
+	}
 	for _, f := range c.Folders {
 		if f.Fault != "" {
 			s.line("  %s: %s", s.paint(badStyle, f.Folder), f.Fault)

@@ -17,6 +17,7 @@ func (a *app) groups() []group {
 		{"registry", "The registry:", []*cobra.Command{
 			a.connectionCommand(), a.deliveryCommand(), a.reportCommand(), a.profileCommand(), a.codesCommand(),
 			a.rulesCommand(), a.qualityCommand(),
+			a.transferCommand(),
 		}},
 		{"machine", "The installation:", []*cobra.Command{
 			a.doctorCommand(), a.setupCommand(), a.migrateCommand(), a.configCommand(), a.keysCommand(),

@@ -13,6 +13,12 @@
 //   - Its listings leave out lines that it cannot read and take links for files:
 //     MLSD and MLST are read here again, from the bytes that came.
 //   - It loses the code of a reply to USER: the last reply is kept by [control].
+//   - crypto/tls takes an end of the connection between two records for a proper
+//     end: [wire] notices that TLS's own end mark is missing.
+//
+// Servers demand that data connections use the TLS session of the login again;
+// one cache serves both. Over TLS 1.2 crypto/tls knows session tickets only: a
+// server with TLS 1.2, the demand and no tickets cannot be used, and is told so.
 //
 // A reply 226 is not believed alone: the size under the temporary name is
 // compared before the rename. FTP has no exclusive open and servers differ in

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func (s *session) list(ctx context.Context, dir string) ([]facts, error) {
 	if s.mlst() {
 		err := s.step(ctx, func() error {
 			_, err := s.ftp.List(dashed(dir))
-			return transferEnd(err)
+			return s.ended(err)
 		})
 		return parseMLSD(kept.Bytes()), err
 	}
@@ -154,7 +155,7 @@ func (s *session) listByLIST(dir string) ([]*ftp.Entry, error) {
 		return nil, err
 	}
 	entries, err := s.ftp.List("")
-	return entries, errors.Join(transferEnd(err), s.ftp.ChangeDir(home))
+	return entries, errors.Join(s.ended(err), s.ftp.ChangeDir(home))
 }
 
 // fromLIST joins what the library could read with what it left out: such a
@@ -192,13 +193,29 @@ func dashed(dir string) string {
 	return dir
 }
 
-// transferEnd takes every positive end of a transfer for one.
-func transferEnd(err error) error {
-	if err != nil && positive(err) {
+// errNotReused says why a server may refuse data connections: many demand that
+// the TLS session of the control connection is used again. Over TLS 1.2
+// crypto/tls can do so by tickets only, not by session ID.
+var errNotReused = errors.New("the data connection did not use the TLS session of the login again, as many servers demand; " +
+	"the server should offer TLS 1.3, or session tickets with TLS 1.2")
+
+// ended takes every positive end of a transfer for one, and explains a refused
+// data connection.
+func (s *session) ended(err error) error {
+	if err == nil || positive(err) {
 		return nil
+	}
+	refused, ok := replyIn(err)
+	if ok && (refused.code == ftp.StatusCanNotOpenDataConnection || refused.code == statusSessionNeeded) &&
+		s.data != nil && s.version == tls.VersionTLS12 && !s.data.ConnectionState().DidResume {
+		return errors.Join(err, errNotReused)
 	}
 	return err
 }
+
+// statusSessionNeeded is what FileZilla and others answer to a data connection
+// of another TLS session (RFC 4217 has 522 for all faults of protection).
+const statusSessionNeeded = 522
 
 // ReadBack implements [transfer.Remote].
 func (s *session) ReadBack(ctx context.Context, folder, name string) (transfer.Downloaded, error) {
@@ -253,7 +270,7 @@ func (s *session) copyOut(p string, size int64, w io.Writer) (transfer.Downloade
 	defer func() { s.next = purpose{} }()
 	r, err := s.ftp.Retr(p)
 	if err != nil {
-		return transfer.Downloaded{}, err
+		return transfer.Downloaded{}, s.ended(err)
 	}
 	digest := sha256.New()
 	n, err := io.CopyBuffer(struct{ io.Writer }{&ours{w, digest}}, io.LimitReader(r, size+1), make([]byte, chunk))
@@ -263,7 +280,7 @@ func (s *session) copyOut(p string, size int64, w io.Writer) (transfer.Downloade
 		_ = r.Close() // what is to be told is known already
 		return got, err
 	}
-	return got, transferEnd(r.Close())
+	return got, s.ended(r.Close())
 }
 
 // chunk is what is read and written at once.

@@ -52,5 +52,69 @@ func proFTPD(t *testing.T, o proftpd.Options) func(t *testing.T) remotetest.Fixt
 }
 
 func TestAgainstProFTPD(t *testing.T) {
-	remotetest.Run(t, proFTPD(t, proftpd.Options{}))
+	for name, o := range map[string]proftpd.Options{
+		"that refuses to overwrite":     {},
+		"that overwrites, over TLS 1.2": {Overwrite: true, TLS: "TLSv1.2"},
+		"without the listings of today": {NoMLSD: true},
+	} {
+		t.Run(name, func(t *testing.T) { remotetest.Run(t, proFTPD(t, o)) })
+	}
+}
+
+func TestProFTPDIsToldApart(t *testing.T) {
+	setup := proFTPD(t, proftpd.Options{PassivePorts: "47100-47160"})
+	t.Run("data ports in the range are taken, others are not", func(t *testing.T) {
+		f := setup(t)
+		f.Connection.Settings.FTPSDataPorts = "47100-47160"
+		r, err := f.Dialer.Dial(t.Context(), f.Connection)
+		require.NoError(t, err)
+		defer r.Close()
+		_, err = r.List(t.Context(), f.Folder)
+		require.NoError(t, err)
+		f.Connection.Settings.FTPSDataPorts = "5000-5010"
+		r, err = f.Dialer.Dial(t.Context(), f.Connection)
+		require.NoError(t, err)
+		defer r.Close()
+		_, err = r.List(t.Context(), f.Folder)
+		require.Equal(t, registry.Refused, remotetest.Kind(t, err))
+	})
+	t.Run("what it offers is seen", func(t *testing.T) {
+		f := setup(t)
+		r, err := f.Dialer.Dial(t.Context(), f.Connection)
+		require.NoError(t, err)
+		defer r.Close()
+		caps := r.Capabilities()
+		require.True(t, caps.MLSD && caps.Size)
+		require.Contains(t, caps.TLS, "TLS 1.3")
+		require.Contains(t, caps.Server, "ProFTPD")
+	})
+	t.Run("one session too many is busy, not a refused login", func(t *testing.T) {
+		f := proFTPD(t, proftpd.Options{MaxClients: 1})(t)
+		r, err := f.Dialer.Dial(t.Context(), f.Connection)
+		require.NoError(t, err)
+		defer r.Close()
+		_, err = f.Dialer.Dial(t.Context(), f.Connection)
+		require.Equal(t, registry.Busy, remotetest.Kind(t, err))
+	})
+	t.Run("TLS 1.2 without session tickets is explained", func(t *testing.T) {
+		f := proFTPD(t, proftpd.Options{TLS: "TLSv1.2", NoTickets: true})(t)
+		r, err := f.Dialer.Dial(t.Context(), f.Connection)
+		require.NoError(t, err)
+		defer r.Close()
+		_, err = r.List(t.Context(), f.Folder)
+		require.ErrorContains(t, err, "session tickets")
+	})
+	t.Run("a folder that may not be written is refused", func(t *testing.T) {
+		if os.Geteuid() == 0 {
+			t.Skip("root may write everywhere")
+		}
+		f := setup(t)
+		require.NoError(t, os.Chmod(f.Disk, 0o500))
+		defer func() { require.NoError(t, os.Chmod(f.Disk, 0o700)) }()
+		r, err := f.Dialer.Dial(t.Context(), f.Connection)
+		require.NoError(t, err)
+		defer r.Close()
+		_, err = r.Upload(t.Context(), remotetest.Request(f.Folder, name, body))
+		require.Equal(t, registry.Refused, remotetest.Kind(t, err))
+	})
 }

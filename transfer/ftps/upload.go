@@ -130,7 +130,7 @@ func (u *upload) store(ctx context.Context, p string, whole func() error) error 
 	}
 	defer func() { _ = src.Close() }() // only read from
 	from := &source{ctx: ctx, u: u, src: src, whole: whole}
-	err = u.s.step(ctx, func() error { return transferEnd(u.s.ftp.Stor(p, from)) })
+	err = u.s.step(ctx, func() error { return u.s.ended(u.s.ftp.Stor(p, from)) })
 	if from.err != nil && ctx.Err() == nil {
 		return from.err // the cause; the server's reply is its consequence
 	}

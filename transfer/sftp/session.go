@@ -215,6 +215,7 @@ func (s *session) Capabilities() transfer.Capabilities {
 		PosixRename: s.offers(posixRename),
 		FSync:       s.offers(fsync),
 		StatVFS:     s.offers(statVFS),
+		Limits:      s.offers("limits@openssh.com"),
 	}
 }
 
