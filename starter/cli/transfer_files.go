@@ -16,7 +16,6 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"immtrail/registry"
 	"immtrail/transfer"
 )
 
@@ -60,10 +59,10 @@ type shownPut struct {
 	Renamed bool    `json:"renamed"`
 	Seconds float64 `json:"seconds"`
 	Rate    float64 `json:"mib_per_second"`
-	// Confirmed says how the second session saw it.
-	Confirmed registry.Confirmation `json:"confirmed"`
-	Session   string                `json:"confirmed_on"`
-	Server    shownServer           `json:"server"`
+	// Session is the one on which it was seen, Evidence what was seen there.
+	Session  string            `json:"confirmed_on"`
+	Evidence transfer.Evidence `json:"evidence"`
+	Server   shownServer       `json:"server"`
 }
 
 func (a *app) put(ctx context.Context, path string, o putOptions) error {
@@ -91,7 +90,7 @@ func (a *app) put(ctx context.Context, path string, o putOptions) error {
 		return couldNot("uploaded, and not confirmed: %w", err)
 	}
 	defer func() { _ = second.Close() }() // only looked with it
-	out.Confirmed, err = transfer.Confirm(ctx, second, transfer.Expected{
+	out.Evidence, err = transfer.Prove(ctx, second, transfer.Expected{
 		Folder: o.folder, Name: o.name, Size: size, SHA256: digest, Acknowledged: true, ReadBack: o.readBack,
 	})
 	if err != nil {
@@ -112,10 +111,11 @@ func (s *screen) put(v shownPut) {
 	if !v.AlreadyThere {
 		rate = strconv.FormatFloat(v.Seconds, 'f', 1, 64) + " s, " + strconv.FormatFloat(v.Rate, 'f', 1, 64) + " MiB/s"
 	}
-	s.line("%s: %s", s.paint(goodStyle, filepath.ToSlash(filepath.Join(v.Folder, v.Name))), v.Confirmed.Words())
+	s.line("%s: %s", s.paint(goodStyle, filepath.ToSlash(filepath.Join(v.Folder, v.Name))), v.Evidence.How.Words())
 	s.pairs(
 		[2]string{"Size", bytesWords(v.Bytes)}, [2]string{"SHA-256", v.SHA256}, [2]string{"Sent", how},
-		[2]string{"Took", rate}, [2]string{"Confirmed", string(v.Confirmed) + ", on " + v.Session},
+		[2]string{"Took", rate}, [2]string{"Confirmed", string(v.Evidence.How) + ", on " + v.Session},
+		[2]string{"Now named", v.Evidence.RenamedTo},
 	)
 	s.server(v.Server)
 }

@@ -143,8 +143,9 @@ func dialRemedy(l *line, kind registry.Kind) string {
 		return "compare protocol and port with what the registry wrote: ftps is implicit TLS on 990, sftp is SSH on 22"
 	case registry.Transient:
 		return "is host and port right, does a firewall here let us out, and does the registry let our address in?"
+	default:
+		return ""
 	}
-	return ""
 }
 
 const (
@@ -200,9 +201,10 @@ func (a *app) probeSeen(ctx context.Context, l *line, req transfer.UploadRequest
 		return
 	}
 	defer func() { _ = second.Close() }() // only looked with it
-	how, err := transfer.Confirm(ctx, second, transfer.Expected{
+	seen, err := transfer.Prove(ctx, second, transfer.Expected{
 		Folder: req.Folder, Name: req.Name, Size: req.Size, SHA256: req.SHA256, Acknowledged: true, ReadBack: true,
 	})
+	how := seen.How
 	switch {
 	case err != nil:
 		out.failed("confirm", err, "what was written is not what is seen; show this to the registry's support")

@@ -81,16 +81,16 @@ func TestTransfer(t *testing.T) {
 			f.transfer(t, "put", batch, "--folder", "inbound/test").exits(0).fits().
 				shows(remotetest.Digest(data), "seen at the registry with the right size", "on a second session", "renamed")
 			var again struct {
-				AlreadyThere bool   `json:"already_there"`
-				Confirmed    string `json:"confirmed"`
-				SHA256       string `json:"sha256"`
+				AlreadyThere bool                 `json:"already_there"`
+				Evidence     struct{ How string } `json:"evidence"`
+				SHA256       string               `json:"sha256"`
 				Server       struct {
 					HostKey string `json:"host_key"`
 				}
 			}
 			f.transfer(t, "put", batch, "--folder", "inbound/test", "--read-back", "-o", "json").exits(0).json(&again)
 			require.True(t, again.AlreadyThere)
-			require.Equal(t, "read-back", again.Confirmed)
+			require.Equal(t, "read-back", again.Evidence.How)
 			require.Equal(t, remotetest.Digest(data), again.SHA256)
 			require.NotEmpty(t, again.Server.HostKey)
 			f.transfer(t, "list", "inbound/test").exits(0).fits().line("batch.hl7", "200000").shows("1 file;")

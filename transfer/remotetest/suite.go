@@ -28,7 +28,7 @@ type Fixture struct {
 	// OtherKey is a host key line that is not the server's.
 	OtherKey string
 	// LinksShowAsFiles says that the server shows a link that is asked for by
-	// name as a file (ProFTPD's MLST does).
+	// name as a file (ProFTPD does, by MLST and by SFTP).
 	LinksShowAsFiles bool
 }
 

@@ -38,7 +38,7 @@ func TestAgainstProFTPD(t *testing.T) {
 				wrong := c
 				wrong.Password = []byte("guess")
 				return remotetest.Fixture{
-					Dialer: sftp.Dialer{}, Connection: c, WrongLogin: wrong,
+					Dialer: sftp.Dialer{}, Connection: c, WrongLogin: wrong, LinksShowAsFiles: true,
 					Folder: filepath.Base(dir), Disk: dir, OtherKey: hostKeyLine(t),
 				}
 			})

@@ -103,7 +103,12 @@ func (u *upload) viaPart(ctx context.Context, part transfer.Seen) (already bool,
 	flags := os.O_WRONLY
 	if from == 0 {
 		// What lies under the temporary name is an earlier attempt of ours and is
-		// begun again: how much of it is sound nobody knows.
+		// begun again: how much of it is sound nobody knows. It is taken away first,
+		// because some servers let nobody write over a file (ProFTPD), and a session
+		// of that attempt may still write to it.
+		if part.Exists {
+			_ = u.s.remove(ctx, u.part) // where this is forbidden, writing over it may not be
+		}
 		flags |= os.O_CREATE | os.O_TRUNC
 	}
 	f, err := u.s.open(ctx, u.part, flags)
@@ -161,8 +166,8 @@ func (s *session) rename(from, to string) error {
 // there from an attempt that broke off; it is begun again.
 func (u *upload) direct(ctx context.Context, again bool) error {
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if again {
-		flags = os.O_WRONLY | os.O_TRUNC
+	if again && u.s.remove(ctx, u.final) != nil {
+		flags = os.O_WRONLY | os.O_TRUNC // as in viaPart
 	}
 	f, err := u.s.open(ctx, u.final, flags)
 	if err != nil {
