@@ -5,7 +5,17 @@
 // It reads a stream once, keeps little of it, and gives back findings that
 // name a place and a rule and never quote a value. "Now" comes in with the
 // input. It must not touch the database, the network or a clock, and must not
-// log.
+// log. The one thing that it writes are keyed digests in temporary files, where
+// a file has too many control IDs and doses to remember ([Options.SpillDir]).
+//
+// # How a file is judged
+//
+// One goroutine reads blocks of whole messages, workers ([Options.Workers])
+// judge a block each, and the caller's goroutine takes their results in the
+// order of the file, looks for duplicates and calls back. Rules on one message
+// are methods of checker and see that message alone; rules on the whole file
+// are methods of fileChecker. Whatever can be said of a segment or field from
+// its bytes alone is remembered for the next one with the same bytes.
 //
 // # Rules
 //
