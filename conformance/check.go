@@ -70,13 +70,19 @@ type Summary struct {
 
 // Check judges the file that src gives. A file with wrong contents, or one
 // that is not HL7 at all, is a Summary and not an error. Errors are of kind
-// [registry.Invalid] for options without lane or time, and otherwise what src
+// [registry.Invalid] for options without lane or time or with a field of consent
+// that is none, and otherwise what src
 // or ctx said, with src's own kind where it has one.
 func Check(ctx context.Context, src io.Reader, in Options) (Summary, error) {
 	if !in.Lane.Valid() || in.Now.IsZero() {
 		return Summary{}, registry.Errorf(registry.Invalid, "check", "lane and time are needed")
 	}
+	where, err := newConsent(in.Profile)
+	if err != nil {
+		return Summary{}, err
+	}
 	c := newFileChecker(in)
+	c.consent = where
 	defer c.close()
 	if err := c.run(ctx, src); err != nil {
 		return Summary{}, err
@@ -97,6 +103,7 @@ type given struct {
 	tomorrow          hl7.Date
 	codes             *codes.Tables
 	sites             siteFinder
+	consent           consent
 	key               maphash.Seed // of the digests that tell duplicates apart
 	// full are the rules of which nobody wants another finding.
 	full []atomic.Bool

@@ -40,6 +40,7 @@ OBX|4|TS|29768-9^Date vaccine information statement published^LN|2|20210806|||||
 OBX|5|TS|29769-7^Date vaccine information statement presented^LN|2|20260303||||||F|||20260303
 ORC|RE|p-2^SUNR1234|d-2^SUNR1234|||||||7824^Entry^Clerk^^^^^^NPI^L^^^NPI|||||||SUNRPLANO^Sunrise Plano^HL70362
 RXA|0|1|20240116||08^Hep B, adolescent or pediatric^CVX|999|||01^Historical^NIP001|||||||||||CP|A
+ZTX|TXY|20240201
 `
 
 // soundWith is the sound message with a control ID and edits of its own.
@@ -148,7 +149,7 @@ func judge(t *testing.T, file string, change ...func(*conformance.Options)) verd
 			Message: registry.MessageSettings{
 				TestProcessingID: "T", ProductionProcessingID: "P", HistoricalProcessingID: "P", ReceivingFacility: "TEXIIS",
 			},
-			Rules: registry.RuleSettings{Held: []string{"F-10", "F-11", "M-08.sender"}},
+			Rules: registry.RuleSettings{Held: []string{"F-10", "F-11", "M-08.sender"}, ConsentField: "ZTX-1"},
 		},
 		OnFinding: func(f registry.Finding) { v.findings = append(v.findings, f) },
 		OnMessage: func(m conformance.MessageFact) { v.messages = append(v.messages, m) },

@@ -177,6 +177,7 @@ func (c *checker) message(u *hl7.Unit) {
 		c.checkOrder(m.order)
 	}
 	m.order = nil
+	c.checkConsent()
 	c.checkOBXSequence()
 	c.checkSite()
 	c.walkAll()

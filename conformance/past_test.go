@@ -77,7 +77,9 @@ func TestWhatWasSentBefore(t *testing.T) {
 		require.Equal(t, registry.OutcomeAccepted, s.Outcome)
 	})
 	t.Run("switched off it says nothing", func(t *testing.T) {
-		s, findings, facts := judgeWithPast(t, file, past, graded("F-07", "off"))
+		s, findings, facts := judgeWithPast(t, file, past, graded("F-07", "off"), func(in *conformance.Options) {
+			in.Profile.Rules.Grades["C-01"] = "off"
+		})
 		require.Empty(t, findings)
 		require.Zero(t, s.Warnings+s.Infos)
 		require.Equal(t, registry.OutcomeAccepted, facts[1].Outcome)

@@ -245,6 +245,9 @@ func (c *fileChecker) endOfFile() {
 	}
 	c.tellEverybody()
 	if p := c.in.Profile; p != nil {
+		if c.consent.status == nil {
+			c.atFile(ruleConsentUnknown, "file", 0, 1)
+		}
 		if p.File.MaxBytes > 0 && n.Bytes > p.File.MaxBytes {
 			c.atFile(ruleTooBig, "file", 0, 1)
 		}

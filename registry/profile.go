@@ -151,9 +151,13 @@ type RuleSettings struct {
 	// Held are the rules whose messages are not sent in production and
 	// historical files; every other finding is sent and shown.
 	Held []string `yaml:"held" json:"held"`
-	// ConsentField is where the registry reads consent, such as PD1-12; empty
-	// while nobody knows: the consent rules are then silent, and said to be.
-	ConsentField string `yaml:"consent_field" json:"consent_field"`
+	// ConsentField is where the registry reads consent, such as PD1-12, ZTX-3.1
+	// or OBX(59784-9); empty while nobody knows: the consent rules are then
+	// silent, and said to be. ConsentDateField is the same for its date.
+	ConsentField     string `yaml:"consent_field" json:"consent_field"`
+	ConsentDateField string `yaml:"consent_date_field" json:"consent_date_field"`
+	// DisasterVaccines are the CVX codes that a declared disaster covers.
+	DisasterVaccines []string `yaml:"disaster_vaccines" json:"disaster_vaccines"`
 }
 
 // ReportSettings say how the registry's reports answer files.

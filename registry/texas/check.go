@@ -218,8 +218,9 @@ func (c *checker) host(p *registry.Profile) {
 
 var (
 	portsForm = regexp.MustCompile(`^\d{1,5}-\d{1,5}$`)
-	ruleForm  = regexp.MustCompile(`^[A-Z]-\d{2}(\.[a-z]{1,20})?$`)
-	fieldForm = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}-\d{1,2}(\.\d{1,2})?$`)
+	cvxForm   = regexp.MustCompile(`^\d{2,3}$`)
+	ruleForm  = regexp.MustCompile(`^([A-Z]-\d{2}(\.[a-z]{1,20})?|Z(-[A-Z][A-Z0-9]{2}(-\d{1,2}(\.\d{1,2}){0,2})?(\.[a-z]{1,20})?)?)$`)
+	fieldForm = regexp.MustCompile(`^([A-Z][A-Z0-9]{2}-[1-9]\d{0,2}|OBX\([^()|^~\\&\s]{1,20}\))(\.[1-9]\d?)?$`)
 )
 
 func (c *checker) rules(p *registry.Profile) {
@@ -240,7 +241,15 @@ func (c *checker) rules(p *registry.Profile) {
 		}
 	}
 	if f := p.Rules.ConsentField; f != "" && !fieldForm.MatchString(f) {
-		c.fail("rules.consent_field", "a field such as PD1-12, or empty")
+		c.fail("rules.consent_field", "a field such as PD1-12, ZTX-3.1 or OBX(59784-9), or empty")
+	}
+	if f := p.Rules.ConsentDateField; f != "" && !fieldForm.MatchString(f) {
+		c.fail("rules.consent_date_field", "a field such as PD1-13, ZTX-3.2 or OBX(59785-6), or empty")
+	}
+	for _, code := range p.Rules.DisasterVaccines {
+		if !cvxForm.MatchString(code) {
+			c.fail("rules.disaster_vaccines", "CVX codes such as 208")
+		}
 	}
 }
 

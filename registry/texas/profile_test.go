@@ -205,6 +205,8 @@ func TestImpossibleValuesAreRefused(t *testing.T) {
 		"rules.grades: {F-11: off}":                                                   "F-11 is off",
 		"rules.held: [everything]":                                                    "rules.held: a rule looks like",
 		"rules.consent_field: somewhere":                                              "rules.consent_field",
+		"rules.consent_date_field: OBX(59785-6":                                       "rules.consent_date_field",
+		"rules.disaster_vaccines: [covid]":                                            "rules.disaster_vaccines",
 		"reports.per: month":                                                          "one of file, day, week",
 		"reports.name_pattern: '[a'":                                                  "reports.name_pattern",
 		"reports.due_business_days: 0":                                                "reports.due_business_days",
