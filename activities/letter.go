@@ -301,6 +301,10 @@ func (w *writer) incident(ctx context.Context) error {
 	if w.in.HoldID != "" {
 		return w.holdOver(ctx)
 	}
+	if w.in.Connection != "" {
+		w.data.What = "a credential ends"
+		return w.connection(ctx, w.in.Connection)
+	}
 	if w.in.IncidentID == "" {
 		return nil
 	}

@@ -58,6 +58,8 @@ type SendNoticeInput struct {
 	FileID     string `json:"file_id,omitempty"`
 	HoldID     string `json:"hold_id,omitempty"`
 	IncidentID string `json:"incident_id,omitempty"`
+	// Connection is set where the letter concerns a connection and no hold of it.
+	Connection string `json:"connection,omitempty"`
 	// Words are one or two sentences of ours, free of patient data.
 	Words string `json:"words,omitempty"`
 }

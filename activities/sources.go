@@ -37,6 +37,12 @@ func (c Connections) Connection(ctx context.Context, name string, settings regis
 	if err != nil {
 		return transfer.Connection{}, err
 	}
+	return c.Resolve(stored, settings)
+}
+
+// Resolve reads the secrets of a connection that need not be stored yet.
+func (c Connections) Resolve(stored db.Connection, settings registry.TransferSettings) (transfer.Connection, error) {
+	name := stored.Name
 	conn := transfer.Connection{
 		Name: stored.Name, Protocol: stored.Protocol, Host: stored.Host, Port: stored.Port,
 		User: stored.Username, HostKeys: stored.HostKeys, CA: []byte(stored.Settings.CA), Settings: settings,

@@ -54,6 +54,8 @@ type LookResult struct {
 	More   bool       `json:"more,omitempty"`
 	// Current are incidents that are open now, at most 10.
 	Current []Incident `json:"current,omitempty"`
+	// Ending are credentials of the practice's connection that end soon.
+	Ending []Ending `json:"ending,omitempty"`
 }
 
 // Incident is one thing that needs somebody.
@@ -125,7 +127,10 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 		More: max(len(settled.Opened), len(settled.Closed)) > in.Skip+maxChanges, Current: current(settled.Current),
 	}
 	out.QuietestSite, out.QuietestDays = quietest(facts, date)
-	return out, nil
+	if in.Skip == 0 {
+		out.Ending, err = a.ending(ctx, in, inZone(date, profile.Zone))
+	}
+	return out, fail(ctx, err)
 }
 
 func current(in []db.Incident) []Incident {

@@ -101,6 +101,9 @@ type TransferSettings struct {
 	// Every wait is bounded.
 	DialTimeout time.Duration `yaml:"dial_timeout" json:"dial_timeout"`
 	IdleTimeout time.Duration `yaml:"idle_timeout" json:"idle_timeout"`
+	// ProbeWrite allows `starter connection test` to write a small file into the
+	// test folder and to remove it again.
+	ProbeWrite bool `yaml:"probe_write" json:"probe_write"`
 	// DeleteReports allows removing a report at the registry after its import.
 	DeleteReports bool `yaml:"delete_reports" json:"delete_reports"`
 	// ReadBack asks for each delivery to be read back and its digest compared.
@@ -193,6 +196,8 @@ type Policy struct {
 	HistoryReminders []int `yaml:"history_reminders" json:"history_reminders"`
 	// HoldReminders are days after which an unsettled hold is said again.
 	HoldReminders []int `yaml:"hold_reminders" json:"hold_reminders"`
+	// CredentialWarnings are days before the end of a credential that warn.
+	CredentialWarnings []int `yaml:"credential_warnings" json:"credential_warnings"`
 	// FloorDays is the law's 30 days; FloorWarnings are the days that warn.
 	FloorDays     int   `yaml:"floor_days" json:"floor_days"`
 	FloorWarnings []int `yaml:"floor_warnings" json:"floor_warnings"`

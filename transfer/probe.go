@@ -29,6 +29,8 @@ func (p Probed) OK() bool {
 // FolderProbe is what a listing of one folder came to.
 type FolderProbe struct {
 	Folder string
+	// Written says that a file was written there and removed again.
+	Written bool
 	// Files counts plain files; Refused counts hostile names.
 	Files, Refused int
 	// Refusals are the first of the hostile names ([Listing]).
@@ -42,18 +44,33 @@ type FolderProbe struct {
 // closes it. Nothing is written. The error is that of [Dialer]; what a folder
 // answers is in the result.
 func Probe(ctx context.Context, d Dialer, c Connection, folders ...string) (Probed, error) {
+	return probe(ctx, d, c, false, folders)
+}
+
+// ProbeWriting is Probe and also writes a file of a few bytes into the first
+// folder and removes it again.
+func ProbeWriting(ctx context.Context, d Dialer, c Connection, folders ...string) (Probed, error) {
+	return probe(ctx, d, c, true, folders)
+}
+
+func probe(ctx context.Context, d Dialer, c Connection, write bool, folders []string) (Probed, error) {
 	remote, err := d.Dial(ctx, c)
 	if err != nil {
 		return Probed{}, err
 	}
-	defer func() { _ = remote.Close() }() // nothing was written
+	defer func() { _ = remote.Close() }() // what was written was acknowledged
 	if len(folders) == 0 {
 		folders = []string{""}
 	}
 	p := Probed{Capabilities: remote.Capabilities()}
-	for _, folder := range folders {
+	for i, folder := range folders {
 		l, err := remote.List(ctx, folder)
-		p.Folders = append(p.Folders, FolderProbe{Folder: folder, Files: len(l.Entries), Refused: l.Refused, Refusals: l.Refusals, Err: err})
+		f := FolderProbe{Folder: folder, Files: len(l.Entries), Refused: l.Refused, Refusals: l.Refusals, Err: err}
+		if write && i == 0 && err == nil {
+			f.Err = writeProbe(ctx, remote, folder)
+			f.Written = f.Err == nil
+		}
+		p.Folders = append(p.Folders, f)
 	}
 	return p, nil
 }

@@ -253,6 +253,20 @@ func TestWatch(t *testing.T) {
 		require.Equal(t, []string{"attested-nothing-to-send"}, w.acts)
 	})
 
+	t.Run("a credential that ends is told once, as the connection's own", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		told := activities.Ending{Connection: "dshs", Words: "the password ends", Event: "expiry/dshs/password/2026-04-01/30", Tell: true}
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			w.look.Ending = []activities.Ending{told}
+			at(env, days(1)+time.Hour, func() { w.look.Ending[0].Tell = false })
+			at(env, days(5), env.CancelWorkflow)
+		})
+		require.Equal(t, 1, w.count(activities.NoticeWatch))
+		require.Equal(t, 2, w.calls["SendNotice"])
+		require.Contains(t, w.letters, told.Event)
+	})
+
 	t.Run("lives for years: continues as new with its state", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

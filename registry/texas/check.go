@@ -278,6 +278,7 @@ func (c *checker) gate(p *registry.Profile) {
 	c.rising("policy.evidence_reminders", po.EvidenceReminders, 0)
 	c.rising("policy.history_reminders", po.HistoryReminders, 0)
 	c.rising("policy.hold_reminders", po.HoldReminders, 0)
+	c.rising("policy.credential_warnings", po.CredentialWarnings, 0)
 }
 
 func (c *checker) policy(p *registry.Profile) {

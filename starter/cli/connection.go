@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 
 func (a *app) connectionCommand() *cobra.Command {
 	return folder("connection", "Add, list and test the ways to the registry's server",
-		"  starter connection add dshs.yaml\n  starter connection test dshs", a.connectionAdd(), a.connectionList(), a.connectionTest())
+		"  starter connection add dshs.yaml\n  starter connection test dshs", a.connectionAdd(), a.connectionList(), a.connectionShow(),
+		a.connectionTest(), a.connectionRotate(), a.connectionHostKey(), a.connectionExpires())
 }
 
 func (a *app) connectionAdd() *cobra.Command {
@@ -103,6 +105,8 @@ type shownConnection struct {
 	User     string   `json:"user"`
 	Secret   string   `json:"secret"`
 	HostKeys []string `json:"host_keys"`
+	// Hold is what waits for a person, if something does.
+	Hold string `json:"hold,omitempty"`
 }
 
 func showConnection(c db.Connection) shownConnection {
@@ -125,9 +129,17 @@ func (a *app) connectionList() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			holds, err := store.Holds(cmd.Context(), "", true)
+			if err != nil {
+				return err
+			}
 			shown := []shownConnection{}
 			for _, c := range found {
-				shown = append(shown, showConnection(c))
+				one := showConnection(c)
+				if i := slices.IndexFunc(holds, func(h db.Hold) bool { return h.Connection == c.Name }); i >= 0 {
+					one.Hold = holds[i].ID
+				}
+				shown = append(shown, one)
 			}
 			return a.show(shown, func(s *screen) {
 				if len(shown) == 0 {
@@ -137,8 +149,11 @@ func (a *app) connectionList() *cobra.Command {
 				rows := make([][]string, len(shown))
 				for i, c := range shown {
 					rows[i] = []string{c.Name, c.Protocol, net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), c.User, c.Secret, plural(len(c.HostKeys), "key", "keys")}
+					if c.Hold != "" {
+						rows[i] = append(rows[i], "waits for you")
+					}
 				}
-				s.table([]string{"CONNECTION", "BY", "SERVER", "LOGIN", "SECRET", "ACCEPTED"}, rows)
+				s.table([]string{"CONNECTION", "BY", "SERVER", "LOGIN", "SECRET", "ACCEPTED", ""}, rows)
 			})
 		},
 	}
@@ -160,11 +175,15 @@ type testedFolder struct {
 	Folder string `json:"folder"`
 	Files  int    `json:"files"`
 	Fault  string `json:"fault,omitempty"`
+	// Written says that a small file was written and removed again.
+	Written bool `json:"written,omitempty"`
 }
 
 func (a *app) connectionTest() *cobra.Command {
 	return &cobra.Command{
-		Use: "test NAME", Short: "Log in and look into the folders; nothing is sent", Args: cobra.ExactArgs(1),
+		Use: "test NAME", Short: "Log in and look into the folders; no file of a practice is sent", Args: cobra.ExactArgs(1),
+		Long: `Logs in and lists the folders. Where the profile allows it (transfer.probe_write)
+it also writes a file of a few bytes into the test folder and removes it again.`,
 		Example: "  starter connection test dshs",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tested, err := a.testConnection(cmd.Context(), args[0])
@@ -188,6 +207,16 @@ func (a *app) testConnection(ctx context.Context, name string) (testedConnection
 	if err != nil {
 		return out, err
 	}
+	stored, err := store.Connection(ctx, name)
+	if err != nil {
+		return out, err
+	}
+	return a.tryConnection(ctx, stored)
+}
+
+// tryConnection logs in once, with what is given rather than what is stored.
+func (a *app) tryConnection(ctx context.Context, stored db.Connection) (testedConnection, error) {
+	out := testedConnection{Name: stored.Name, Folders: []testedFolder{}}
 	w, err := a.wire()
 	if err != nil {
 		return out, err
@@ -196,16 +225,17 @@ func (a *app) testConnection(ctx context.Context, name string) (testedConnection
 	if err != nil {
 		return out, err
 	}
-	if _, err := store.Connection(ctx, name); err != nil {
-		return out, err
-	}
-	conn, err := activities.Connections{DB: store, Secret: w.Secret, Now: a.now}.Connection(ctx, name, loaded.Profile.Transfer)
+	conn, err := activities.Connections{Secret: w.Secret, Now: a.now}.Resolve(stored, loaded.Profile.Transfer)
 	if err != nil {
 		out.Fault = err.Error()
 		return out, nil //nolint:nilerr // that the secret cannot be read is what the test found
 	}
 	f := loaded.Profile.Folders
-	probed, err := transfer.Probe(ctx, w.Dialer(), conn, f.Test, f.Production, f.Historical, f.Reports)
+	probe := transfer.Probe
+	if loaded.Profile.Transfer.ProbeWrite {
+		probe = transfer.ProbeWriting // the first folder only
+	}
+	probed, err := probe(ctx, w.Dialer(), conn, f.Test, f.Production, f.Historical, f.Reports)
 	if err != nil {
 		out.Fault = err.Error()
 		return out, nil //nolint:nilerr // that nobody can log in is what the test found
@@ -213,7 +243,7 @@ func (a *app) testConnection(ctx context.Context, name string) (testedConnection
 	out.OK, out.Server, out.HostKey = probed.OK(), probed.Capabilities.Server, probed.Capabilities.HostKey
 	out.TLS, out.Expires = probed.Capabilities.TLS, probed.Capabilities.Expires
 	for _, p := range probed.Folders {
-		t := testedFolder{Folder: p.Folder, Files: p.Files}
+		t := testedFolder{Folder: p.Folder, Files: p.Files, Written: p.Written}
 		if p.Err != nil {
 			t.Fault = p.Err.Error()
 		}
@@ -238,6 +268,10 @@ func (s *screen) tested(c testedConnection) {
 			s.line("  %s: %s", s.paint(badStyle, f.Folder), f.Fault)
 			continue
 		}
-		s.line("  %s: %s", f.Folder, plural(f.Files, "file", "files"))
+		written := ""
+		if f.Written {
+			written = "; a small file could be written and removed"
+		}
+		s.line("  %s: %s%s", f.Folder, plural(f.Files, "file", "files"), written)
 	}
 }

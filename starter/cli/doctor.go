@@ -357,7 +357,13 @@ func (p *patient) connections(ctx context.Context) {
 		p.found("connection", lookWrong, "starter doctor", "%v", err)
 		return
 	}
+	held := p.heldConnections(ctx)
 	for _, c := range found {
+		p.credentials(ctx, c.Name)
+		if id := held[c.Name]; id != "" { // another login could lock the account
+			p.found("connection", lookWrong, "starter hold show "+id, "%s waits for you; it is not logged in to until that is settled", c.Name)
+			continue
+		}
 		ctx, cancel := context.WithTimeout(ctx, 2*lookTimeout)
 		tested, err := p.testConnection(ctx, c.Name)
 		cancel()
@@ -372,6 +378,42 @@ func (p *patient) connections(ctx context.Context) {
 		default:
 			p.found("connection", lookOK, "", "%s: logged in, the server's key is the accepted one", c.Name)
 		}
+	}
+}
+
+// heldConnections are the connections that wait for a person, with their holds.
+func (p *patient) heldConnections(ctx context.Context) map[string]string {
+	held := map[string]string{}
+	holds, err := p.store.Holds(ctx, "", true)
+	if err != nil {
+		return held // the look at the database says so
+	}
+	for _, h := range holds {
+		if h.Connection != "" {
+			held[h.Connection] = h.ID
+		}
+	}
+	return held
+}
+
+// soonDays is how long before its end a credential is worth a warning.
+const soonDays = 30
+
+// credentials looks at what of a connection ends soon.
+func (p *patient) credentials(ctx context.Context, name string) {
+	found, err := p.store.Expiries(ctx, name, p.now().AddDate(0, 0, soonDays))
+	if err != nil {
+		return // the look at the database says so
+	}
+	for _, e := range p.showExpiries(found) {
+		state, remedy := lookWarn, "starter connection rotate "+name+" --secret REFERENCE"
+		if e.Days < 0 {
+			state = lookWrong
+		}
+		if e.Credential == db.CredentialHostKey {
+			remedy = "starter connection host-key accept " + name + " --fingerprint SHA256:…"
+		}
+		p.found("credentials", state, remedy, "%s: %s", name, e.words())
 	}
 }
 

@@ -144,6 +144,28 @@ func (a *app) heldLines(ctx context.Context, store *db.Store, byID map[string]*r
 			Move: "starter hold show " + h.HoldID,
 		})
 	}
+	ending, err := a.endingLines(ctx, store, byID, only)
+	return append(lines, ending...), err
+}
+
+// endingLines are the rows of connections of which a credential ends soon.
+func (a *app) endingLines(ctx context.Context, store *db.Store, byID map[string]*registry.Practice, only string) ([]statusLine, error) {
+	connection := ""
+	if only != "" {
+		connection = byID[only].Connection
+	}
+	found, err := store.Expiries(ctx, connection, a.now().AddDate(0, 0, soonDays))
+	if err != nil {
+		return nil, err
+	}
+	var lines []statusLine
+	for i, e := range a.showExpiries(found) {
+		lines = append(lines, statusLine{
+			Practice: found[i].Connection, Source: "connection", Stage: "connection " + found[i].Connection + ": " + e.words(),
+			Next: "ask the registry for a new one", Whose: "you", Due: pointer(found[i].Expires), Attention: true,
+			Move: "starter connection show " + found[i].Connection,
+		})
+	}
 	return lines, nil
 }
 

@@ -1,0 +1,86 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"immtrail/db"
+)
+
+// Ending is a credential of a connection that ends soon or has ended.
+type Ending struct {
+	Connection string `json:"connection"`
+	// Words say what ends when, and what to do.
+	Words string `json:"words"`
+	// Event names the warning, the same for every practice on the connection.
+	Event string `json:"event"`
+	// Tell is set while the warning was not written.
+	Tell bool `json:"tell,omitempty"`
+}
+
+// ending finds what of the practice's connection ends within the policy's days.
+// Each of those days warns once, and so does the end.
+func (a *Watches) ending(ctx context.Context, in LookInput, date time.Time) ([]Ending, error) {
+	if len(in.Policy.CredentialWarnings) == 0 {
+		return nil, nil
+	}
+	practice, err := a.DB.Practice(ctx, in.Practice)
+	if err != nil {
+		return nil, err
+	}
+	today := time.Date(date.Year(), date.Month(), date.Day(), 0, 0, 0, 0, time.UTC)
+	found, err := a.DB.Expiries(ctx, practice.Connection, today.AddDate(0, 0, slices.Max(in.Policy.CredentialWarnings)))
+	if err != nil {
+		return nil, err
+	}
+	var out []Ending
+	for _, e := range found {
+		days := int(e.Expires.Sub(today) / (24 * time.Hour))
+		event := fmt.Sprintf("expiry/%s/%s/%s/%s", e.Connection, e.What, e.Expires.Format(time.DateOnly), warningDay(days, in.Policy.CredentialWarnings))
+		sent, ok, err := a.DB.NoticeOf(ctx, event)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Ending{
+			Connection: e.Connection, Words: endingWords(e, days), Event: event,
+			Tell: !ok || sent.State == db.NoticePrepared,
+		})
+	}
+	return out, nil
+}
+
+// warningDay is the nearest of the policy's days that has come.
+func warningDay(days int, warnings []int) string {
+	if days < 0 {
+		return "over"
+	}
+	nearest := slices.Max(warnings)
+	for _, w := range warnings {
+		if w >= days && w < nearest {
+			nearest = w
+		}
+	}
+	return fmt.Sprint(nearest)
+}
+
+func endingWords(e db.Expiry, days int) string {
+	when := fmt.Sprintf("works until %s, %s from now", e.Expires.Format(time.DateOnly), amount(days, "day", "days"))
+	if days == 0 {
+		when = "works for the last time today"
+	}
+	if days < 0 {
+		when = fmt.Sprintf("ended on %s", e.Expires.Format(time.DateOnly))
+	}
+	remedy := fmt.Sprintf("Ask the registry for a new one, then: starter connection rotate %s --secret REFERENCE", e.Connection)
+	if e.What == db.CredentialHostKey {
+		remedy = fmt.Sprintf("Ask the registry for the new key's fingerprint, then: starter connection host-key accept %s --fingerprint SHA256:…", e.Connection)
+	}
+	if e.What == db.CredentialCertificate {
+		remedy = "Ask the registry for the new certificate."
+	}
+	return fmt.Sprintf("%s of connection %s %s. %s", capital(e.What.Words()), e.Connection, when, remedy)
+}
+
+func capital(s string) string { return string(s[0]-'a'+'A') + s[1:] }

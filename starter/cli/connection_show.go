@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"immtrail/db"
+	"immtrail/transfer"
+)
+
+// detailedConnection is a connection with what concerns people about it.
+type detailedConnection struct {
+	shownConnection
+	Practices []string      `json:"practices"`
+	Expiries  []shownExpiry `json:"expiries"`
+	// Pins are the accepted host keys, each with the day until which it holds.
+	Pins    []shownPin    `json:"pins"`
+	Hold    *shownHold    `json:"hold,omitempty"`
+	Waiting *shownWaiting `json:"waiting"`
+}
+
+type shownPin struct {
+	Fingerprint string `json:"fingerprint"`
+	Until       string `json:"until,omitempty"`
+}
+
+func (a *app) connectionShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NAME", Short: "Show one: who uses it, who waits for it, what of it ends when", Args: cobra.ExactArgs(1),
+		Example: "  starter connection show dshs",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := a.detailConnection(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.show(out, func(s *screen) { s.connection(a.now(), out) })
+		},
+	}
+}
+
+func (a *app) detailConnection(ctx context.Context, name string) (detailedConnection, error) {
+	var out detailedConnection
+	store, err := a.store(ctx)
+	if err != nil {
+		return out, err
+	}
+	c, err := store.Connection(ctx, name)
+	if err != nil {
+		return out, err
+	}
+	out.shownConnection, out.Pins = showConnection(c), []shownPin{}
+	for _, line := range c.HostKeys {
+		if pin, err := transfer.ParsePin(line); err == nil {
+			out.Pins = append(out.Pins, shownPin{Fingerprint: pin.Fingerprint(), Until: day(pin.Until)})
+		}
+	}
+	if out.Practices, err = store.ConnectionPractices(ctx, name); err != nil {
+		return out, err
+	}
+	expiries, err := store.Expiries(ctx, name, time.Time{})
+	if err != nil {
+		return out, err
+	}
+	out.Expiries = a.showExpiries(expiries)
+	waiting, err := store.WaitingFor(ctx, name, firstWaiting)
+	if err != nil {
+		return out, err
+	}
+	out.Waiting = showWaiting(waiting)
+	holds, err := store.Holds(ctx, "", true)
+	if err != nil {
+		return out, err
+	}
+	if i := slices.IndexFunc(holds, func(h db.Hold) bool { return h.Connection == name }); i >= 0 {
+		out.Hold = &showHolds(holds[i : i+1])[0]
+	}
+	return out, nil
+}
+
+func (s *screen) connection(now time.Time, c detailedConnection) {
+	server := net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
+	if c.Host == "" {
+		server = "by hand"
+	}
+	s.line("%s: %s at %s as %s. The secret lies at %s.", s.paint(headStyle, c.Name), c.Protocol, server, orWord(c.User, "nobody"),
+		orWord(c.Secret, "no place"))
+	for _, p := range c.Pins {
+		until := ""
+		if p.Until != "" {
+			until = ", until " + p.Until
+		}
+		s.line("  accepted key: %s%s", p.Fingerprint, until)
+	}
+	for _, e := range c.Expiries {
+		s.line("  %s.", e.words())
+	}
+	if len(c.Expiries) == 0 {
+		s.line("  When its credentials end is not known: starter connection expires %s --help", c.Name)
+	}
+	s.line("  %s", plural(len(c.Practices), "practice uses it", "practices use it"))
+	for _, p := range c.Practices {
+		s.line("    %s", p)
+	}
+	if c.Hold != nil {
+		s.raw("")
+		s.holds(now, []shownHold{*c.Hold})
+	}
+	if c.Hold != nil || c.Waiting.Files > 0 {
+		s.waiting(c.Waiting)
+	}
+}
