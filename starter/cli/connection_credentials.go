@@ -259,7 +259,7 @@ you; it stands in the audit with your own name.
 The key is asked of the server. Where the server still shows its old key, give
 the announced one with --key "ssh-ed25519 AAAA..."; the old key is then accepted
 beside it until --old-until (default: 30 days from now).`,
-		Example: "  starter connection host-key accept dshs --fingerprint SHA256:u0fk... --by \"Jo Doe, DSHS\" --old-until 2026-12-31",
+		Example: "  starter connection host-key accept dshs --fingerprint SHA256:u0fk... --by \"Jo Doe, DSHS\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.acceptHostKey(cmd.Context(), args[0], in)
 		},
