@@ -1,5 +1,10 @@
 package sftp
 
+import "immtrail/transfer"
+
+// WritesInOrder tells whether the server was recognised as one that does.
+func WritesInOrder(r transfer.Remote) bool { return r.(*session).writesInOrder() }
+
 // Replies reads a server's bytes in pieces of the given length and tells what
 // was made of them: writes acknowledged without a gap, names in listings, and
 // how many of them climb.

@@ -61,5 +61,23 @@ func TestAgainstOpenSSH(t *testing.T) {
 		caps := r.Capabilities()
 		require.True(t, caps.PosixRename && caps.FSync && caps.StatVFS)
 		require.Contains(t, caps.Server, "OpenSSH")
+		require.True(t, sftp.WritesInOrder(r))
+	})
+	t.Run("one write at a time, or in parallel where it is marked, is the same to it", func(t *testing.T) {
+		for _, change := range []func(*registry.TransferSettings){
+			func(s *registry.TransferSettings) { s.WriteAhead = 1 },
+			func(s *registry.TransferSettings) { s.TrustedParallel = []string{"127.0.0.1"} },
+		} {
+			f := setup(t)
+			change(&f.Connection.Settings)
+			r, err := f.Dialer.Dial(t.Context(), f.Connection)
+			require.NoError(t, err)
+			defer r.Close()
+			_, err = r.Upload(t.Context(), remotetest.Request(f.Folder, name, big))
+			require.NoError(t, err)
+			got, err := os.ReadFile(filepath.Join(f.Disk, name))
+			require.NoError(t, err)
+			require.Equal(t, remotetest.Digest(big), remotetest.Digest(got))
+		}
 	})
 }

@@ -42,6 +42,18 @@ func TestAgainstProFTPD(t *testing.T) {
 					Folder: filepath.Base(dir), Disk: dir, OtherKey: hostKeyLine(t),
 				}
 			})
+			t.Run("its extensions are seen, and it is not taken for a server that writes in order", func(t *testing.T) {
+				r, err := sftp.Dialer{}.Dial(t.Context(), transfer.Connection{
+					Name: "proftpd", Protocol: sftp.Protocol, Host: "127.0.0.1", Port: srv.SFTPPort, User: proftpd.User,
+					Password: transfer.Secret(proftpd.Password), HostKeys: []string{srv.HostKeyLine},
+				})
+				require.NoError(t, err)
+				defer r.Close()
+				caps := r.Capabilities()
+				require.True(t, caps.PosixRename && caps.FSync && caps.StatVFS)
+				require.Contains(t, caps.Server, "mod_sftp")
+				require.False(t, sftp.WritesInOrder(r))
+			})
 		})
 	}
 }

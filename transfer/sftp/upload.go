@@ -112,6 +112,11 @@ func (u *upload) viaPart(ctx context.Context, part transfer.Seen) (already bool,
 		flags |= os.O_CREATE | os.O_TRUNC
 	}
 	f, err := u.s.open(ctx, u.part, flags)
+	if err != nil && answered(err) && from > 0 { // nor go on with one
+		from = 0
+		_ = u.s.remove(ctx, u.part) // as above
+		f, err = u.s.open(ctx, u.part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	}
 	if err != nil {
 		return false, u.failed(ctx, "open", err)
 	}
