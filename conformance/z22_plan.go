@@ -63,6 +63,10 @@ type node struct {
 	parts              []node
 	id                 int   // of a field, for the memory of clean values
 	byHand             facet // what a rule written by hand sees in the first repetition
+	// nothing says that the element and its parts are asked nothing; asked and
+	// needed are how many parts to look at, and how many even where absent.
+	nothing       bool
+	asked, needed int
 
 	missing, empty, extra, repeat, length, kind, code, system, value *Rule
 }
@@ -136,6 +140,7 @@ func (b *planner) segment(s z22.Segment) *segmentPlan {
 		}
 		b.ids++
 		f.id = b.ids
+		f.settle()
 		p.fields[i] = &f
 		if f.missing != nil || f.empty != nil {
 			p.must = append(p.must, &f)
@@ -144,6 +149,7 @@ func (b *planner) segment(s z22.Segment) *segmentPlan {
 	for _, cased := range p.cases {
 		b.ids++
 		cased.id = b.ids
+		cased.settle()
 	}
 	switch s.Name {
 	case "PD1", "PV1", "RXR":
@@ -370,4 +376,19 @@ func (n *node) idle() bool {
 		}
 	}
 	return true
+}
+
+// settle finds out which parts the walk may pass by.
+func (n *node) settle() {
+	n.nothing = n.idle()
+	for i := range n.parts {
+		p := &n.parts[i]
+		p.settle()
+		if !p.nothing {
+			n.asked = i + 1
+		}
+		if p.missing != nil || p.empty != nil {
+			n.needed = i + 1
+		}
+	}
 }

@@ -231,8 +231,11 @@ func (c *checker) element(e *node, b []byte, sep byte, level int) {
 	w := &c.walker
 	parts := &w.parts[level]
 	n := split(b, sep, parts)
-	for i := range e.parts {
+	for i := range max(min(n, e.asked), e.needed) {
 		p := &e.parts[i]
+		if p.nothing {
+			continue
+		}
 		var v []byte
 		if i < n {
 			v = parts[i]
