@@ -13,12 +13,12 @@ import (
 // segments that were found clean. A segment that is wrong is judged anew each
 // time, and hostile input merely misses.
 const (
-	memoLines  = 512 // of each worker
-	memoLength = 184 // longest segment remembered
+	memoLines  = 2048 // of each worker
+	memoLength = 184  // longest segment remembered
 )
 
 // lineMemo remembers clean segments by their bytes: one place for each of some
-// hundred digests, the newest wins.
+// thousand digests, the newest wins.
 type lineMemo [memoLines]cleanLine
 
 type cleanLine struct {
