@@ -2,6 +2,7 @@ package proftpd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -132,47 +133,65 @@ func program() (path, modules string, ok bool) {
 	return path, filepath.Dir(found[0]), true
 }
 
+// ErrMissing says that ProFTPD is not installed.
+var ErrMissing = errors.New("no ProFTPD on this machine (packages proftpd-core and proftpd-mod-crypto)")
+
 // Start starts a server that ends with the test. Without ProFTPD the test is
 // skipped, and fails when CI=true.
 func Start(t *testing.T, o Options) *Server {
 	t.Helper()
-	path, modules, ok := program()
-	if !ok {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no ProFTPD on this machine: install proftpd-core and proftpd-mod-crypto")
-		}
-		t.Skip("no ProFTPD on this machine (packages proftpd-core, proftpd-mod-crypto); not tried against it")
-	}
-	s := &Server{dir: t.TempDir(), Home: t.TempDir()}
-	if o.TLS == "" {
-		o.TLS = "TLSv1.2 TLSv1.3"
-	}
-	s.secrets(t)
-	var err error
-	for range 3 { // between finding a free port and taking it somebody else may take it
-		if err = s.start(t.Context(), path, modules, o); err == nil {
-			break
-		}
+	s, err := Run(t.Context(), t.TempDir(), t.TempDir(), o)
+	if errors.Is(err, ErrMissing) && os.Getenv("CI") != "true" {
+		t.Skip(err)
 	}
 	require.NoError(t, err)
-	t.Cleanup(s.stop)
+	t.Cleanup(s.Stop)
 	return s
 }
 
+// Run starts a server whose own files lie in dir and whose user sees home. It
+// must be stopped.
+func Run(ctx context.Context, dir, home string, o Options) (*Server, error) {
+	path, modules, ok := program()
+	if !ok {
+		return nil, ErrMissing
+	}
+	s := &Server{dir: dir, Home: home}
+	if o.TLS == "" {
+		o.TLS = "TLSv1.2 TLSv1.3"
+	}
+	err := s.secrets()
+	if err != nil {
+		return nil, err
+	}
+	for range 3 { // between finding a free port and taking it somebody else may take it
+		if err = s.start(ctx, path, modules, o); err == nil {
+			return s, nil
+		}
+	}
+	return nil, err
+}
+
 // secrets writes certificate, host key and the file of users.
-func (s *Server) secrets(t *testing.T) {
-	t.Helper()
+func (s *Server) secrets() error {
 	cert, err := ftptest.NewCertificate()
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
 	s.CA, s.KeyPin = cert.PEM, cert.KeyPin
-	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "server.pem"), append(cert.KeyPEM, cert.PEM...), 0o600))
 	key, err := sftptest.LoadOrCreateHostKey(filepath.Join(s.dir, "hostkey"))
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
 	s.HostKeyLine = strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey())))
 	me, err := user.Current()
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
 	line := fmt.Sprintf("%s:%s:%s:%s::%s:/bin/sh\n", User, hashed, me.Uid, me.Gid, s.Home)
-	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "users"), []byte(line), 0o600))
+	return errors.Join(
+		os.WriteFile(filepath.Join(s.dir, "server.pem"), append(cert.KeyPEM, cert.PEM...), 0o600),
+		os.WriteFile(filepath.Join(s.dir, "users"), []byte(line), 0o600))
 }
 
 func (s *Server) start(ctx context.Context, path, modules string, o Options) error {
@@ -212,7 +231,7 @@ func (s *Server) start(ctx context.Context, path, modules string, o Options) err
 	}()
 	for _, port := range []int{s.FTPSPort, s.SFTPPort} {
 		if err := s.answers(ctx, port); err != nil {
-			s.stop()
+			s.Stop()
 			return err
 		}
 	}
@@ -263,8 +282,8 @@ func (s *Server) Log() string {
 	return all.String()
 }
 
-// stop asks the server to end with its sessions, and makes it.
-func (s *Server) stop() {
+// Stop asks the server to end with its sessions, and makes it.
+func (s *Server) Stop() {
 	_ = s.command.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.done:

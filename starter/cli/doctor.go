@@ -348,6 +348,9 @@ func (p *patient) outbox() {
 	p.found("outbox", lookOK, "", "%s can be written to", filepath.Clean(dir))
 }
 
+// certificateWarning is how long before its end a certificate is warned of.
+const certificateWarning = 30 * 24 * time.Hour
+
 func (p *patient) connections(ctx context.Context) {
 	if p.store == nil {
 		return
@@ -375,6 +378,9 @@ func (p *patient) connections(ctx context.Context) {
 			p.found("connection", lookWrong, remedy, "%s: %s", c.Name, tested.Fault)
 		case !tested.OK:
 			p.found("connection", lookWarn, remedy, "%s: logged in, but not every folder can be listed", c.Name)
+		case !tested.Expires.IsZero() && tested.Expires.Before(p.env.Now().Add(certificateWarning)):
+			p.found("connection", lookWarn, remedy, "%s: logged in, but the server's certificate ends on %s; ask the registry for its successor",
+				c.Name, day(tested.Expires))
 		default:
 			p.found("connection", lookOK, "", "%s: logged in, the server's key is the accepted one", c.Name)
 		}

@@ -57,7 +57,7 @@ type transferOptions struct {
 
 func (o *transferOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.connection, "connection", "", "the connection's YAML file")
-	cmd.Flags().StringVar(&o.accept, "accept-host-key", "", "the fingerprint that you compared, for a connection without host_keys")
+	cmd.Flags().StringVar(&o.accept, "accept-host-key", "", "the fingerprint that you compared")
 	cmd.Flags().StringArrayVar(&o.profiles, "profile", nil, "YAML file of values above the built-in Texas ones; may be repeated")
 	_ = cmd.MarkFlagRequired("connection")
 }

@@ -40,7 +40,7 @@ transfer.trusted_parallel, which makes long files faster over long distances.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.probe(cmd.Context(), o) },
 	}
 	o.flags(cmd)
-	cmd.Flags().StringVar(&o.folder, "folder", "", "look into this folder only; with --write, write there (else the profile's for test files)")
+	cmd.Flags().StringVar(&o.folder, "folder", "", "look, and with --write write, into this folder only")
 	cmd.Flags().BoolVar(&o.write, "write", false, "write, read back and remove a file")
 	cmd.Flags().BoolVar(&o.parallel, "parallel", false, "with --write: try writes in parallel")
 	return cmd

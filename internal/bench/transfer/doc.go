@@ -1,7 +1,8 @@
 // Command transfer measures the SFTP driver side by side with OpenSSH's own
 // sftp, on one machine, in one run: a large file on loopback, the same with a
 // longer round trip, many small files over pooled sessions, and uploads to a
-// server that is killed again and again.
+// server that is killed again and again. The FTPS driver is measured beside
+// curl, to a ProFTPD of its own (proftpd-core, proftpd-mod-crypto, curl).
 //
 //	go run ./internal/bench/transfer
 //	go run ./internal/bench/transfer -only large,small -size 256 -rounds 3

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"filippo.io/age"
 
 	"immtrail/transfer"
+	"immtrail/transfer/ftps"
 	"immtrail/transfer/sftp"
 	"immtrail/vault"
 )
@@ -41,7 +43,7 @@ func work(text string) error {
 	if err != nil {
 		return err
 	}
-	r, err := sftp.Dialer{}.Dial(ctx, c)
+	r, err := transfer.ByProtocol{sftp.Protocol: sftp.Dialer{}, ftps.Protocol: ftps.Dialer{}}.Dial(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,7 @@ func ours(j job) (took, error) {
 		t.rss = usage.Maxrss << 10
 	}
 	if err == nil {
-		err = check(filepath.Join(j.Folder, j.Name), j.SHA256)
+		err = check(filepath.Join(cmp.Or(j.Disk, j.Folder), j.Name), j.SHA256)
 	}
 	return t, err
 }

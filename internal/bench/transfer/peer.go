@@ -69,6 +69,9 @@ type job struct {
 	Source, Vault, Identity, Object string
 	Size                            int64
 	SHA256, Folder, Name            string
+	// Password makes it FTPS; HostKey is a pin of the certificate then, and Disk
+	// is Folder as this machine names it.
+	Password, Disk string
 }
 
 func (p *peer) job(port int) job {
@@ -76,6 +79,9 @@ func (p *peer) job(port int) job {
 }
 
 func (j job) connection() (transfer.Connection, error) {
+	if j.Password != "" {
+		return j.overFTPS(), nil
+	}
 	key, err := os.ReadFile(j.KeyFile)
 	c := transfer.Connection{
 		Name: "bench", Protocol: sftp.Protocol, Host: "127.0.0.1", Port: j.Port, User: j.User, Key: key,
