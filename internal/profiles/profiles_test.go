@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"immtrail/conformance"
 	"immtrail/internal/profiles"
 	"immtrail/registry"
 	"immtrail/registry/texas"
@@ -96,4 +97,16 @@ func TestRulesThatAreNone(t *testing.T) {
 	write(t, dir, "texas.yaml", "rules.grades.P-06.future: warning\nrules.held: [D-02]\n")
 	_, err = profiles.Dir(dir).Load("")
 	require.NoError(t, err)
+}
+
+func TestEveryRuleCanBeGraded(t *testing.T) {
+	dir := t.TempDir()
+	lines := "rules.grades:\n"
+	for _, r := range conformance.Rules() {
+		lines += "  " + r.ID + ": warning\n"
+	}
+	write(t, dir, "texas.yaml", lines)
+	p, err := profiles.Dir(dir).Profile("")
+	require.NoError(t, err)
+	require.Len(t, p.Rules.Grades, len(conformance.Rules()))
 }

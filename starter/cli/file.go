@@ -113,9 +113,9 @@ type firedRule struct {
 // fileStory is what `file show --output json` prints.
 type fileStory struct {
 	judgedFile
-	Rules      []firedRule     `json:"rules"`
-	Deliveries []sentAs `json:"deliveries"`
-	Answer     db.Answer       `json:"answer"`
+	Rules      []firedRule `json:"rules"`
+	Deliveries []sentAs    `json:"deliveries"`
+	Answer     db.Answer   `json:"answer"`
 	// Same are the times when the same bytes or messages came again or had been
 	// sent before.
 	Same []shownSame `json:"same"`

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"immtrail/db"
 	"immtrail/registry"
 )
 
@@ -25,8 +26,11 @@ func TestPredictions(t *testing.T) {
 		_, err := conn.Exec(t.Context(), text)
 		require.NoError(t, err)
 	}
-	sql(`insert into reports (connection, digest, name, size, vault_key, fetched_at)
-		values ('dshs', repeat('a', 64), 'r', 1, 'k', '2026-03-30')`)
+	_, err = b.open(t).AddReport(t.Context(), db.FetchedReport{
+		Connection: "dshs", File: db.RemoteFile{Name: "r", Size: 1, ModTime: b.at()}, Digest: strings.Repeat("a", 64),
+		VaultKey: "k", At: b.at(),
+	})
+	require.NoError(t, err)
 	sql(`update messages set answer = 'accepted', answer_report = 'r-1', answered_at = '2026-03-30' where ordinal = 1`)
 	row := func(from, to int, kind, code, place, rule string) {
 		sql(fmt.Sprintf(`insert into predictions (file_id, message, kind, code, place, rule, report_id, at)

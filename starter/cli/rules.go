@@ -50,6 +50,7 @@ const fromRule = "the rule itself"
 type gradebook struct {
 	loaded  *texas.Loaded
 	persons []db.RuleGrade
+	held    map[string]bool
 	lanes   map[registry.Lane]map[string]registry.Severity
 }
 
@@ -58,7 +59,12 @@ func (a *app) gradebook(ctx context.Context, practice string) (*gradebook, error
 	if err != nil {
 		return nil, err
 	}
-	b := &gradebook{loaded: loaded, lanes: map[registry.Lane]map[string]registry.Severity{}}
+	b := &gradebook{loaded: loaded, lanes: map[registry.Lane]map[string]registry.Severity{}, held: map[string]bool{}}
+	for _, named := range loaded.Profile.Rules.Held {
+		for _, id := range conformance.HeldRules(named, loaded.Profile.Rules.Held) {
+			b.held[id] = true
+		}
+	}
 	if practice != "" {
 		store, err := a.store(ctx)
 		if err != nil {
@@ -87,7 +93,7 @@ func (b *gradebook) show(r conformance.Rule) shownRule {
 	out := shownRule{
 		ID: r.ID, Where: r.Where, Says: r.Says, Remedy: r.Remedy, Source: r.Source, From: fromRule,
 		Test: grade(registry.LaneTest), Production: grade(registry.LaneProduction), Historical: grade(registry.LaneHistorical),
-		Held: slices.Contains(conformance.HeldRules(r.ID, b.loaded.Profile.Rules.Held), r.ID),
+		Held: b.held[r.ID],
 	}
 	grades := b.loaded.Profile.Rules.Grades
 	if grades[r.ID] != "" || grades[r.Family()] != "" {
@@ -116,13 +122,16 @@ func (b *gradebook) profileSource() string {
 
 func (a *app) rulesList() *cobra.Command {
 	var practice string
-	var changed bool
+	var changed, all bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the rules with the grades in force and where they come from", Args: cobra.NoArgs,
 		Long: `Lists the checker's rules with their grades for test, production and historical
 files: E error, W warning, I note, - off. A grade comes from the rule itself, from
 your texas.yaml or practices/PRACTICE.yaml (rules.grades), or from a person
-(starter rules set), the later above the earlier.`,
+(starter rules set), the later above the earlier.
+
+The general rules that come from the tables of profile Z22 (Z-...) are many: they
+are listed where their grade was changed, and with --all.`,
 		Example: "  starter rules list --changed --practice sunrise-plano\n  starter rules list -o json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			book, err := a.gradebook(cmd.Context(), practice)
@@ -130,15 +139,28 @@ your texas.yaml or practices/PRACTICE.yaml (rules.grades), or from a person
 				return err
 			}
 			shown := []shownRule{}
+			general := 0
 			for _, r := range conformance.Rules() {
-				if row := book.show(r); !changed || row.From != fromRule {
+				row := book.show(r)
+				switch own := row.From == fromRule; {
+				case changed && own:
+				case own && !all && strings.HasPrefix(r.ID, "Z-"):
+					general++
+				default:
 					shown = append(shown, row)
 				}
 			}
-			return a.show(shown, func(s *screen) { s.rules(shown) })
+			return a.show(shown, func(s *screen) {
+				s.rules(shown)
+				if general > 0 {
+					s.raw("")
+					s.line("and %s of profile Z22 (Z-...): starter rules list --all", plural(general, "general rule", "general rules"))
+				}
+			})
 		},
 	}
 	cmd.Flags().StringVar(&practice, "practice", "", "as they hold for a practice")
+	cmd.Flags().BoolVar(&all, "all", false, "also the general rules of profile Z22")
 	cmd.Flags().BoolVar(&changed, "changed", false, "only those whose grade is not the rule's own")
 	return cmd
 }
@@ -154,7 +176,7 @@ func (s *screen) rules(rules []shownRule) {
 		if r.Held {
 			held = "yes"
 		}
-		rows[i] = []string{r.ID, r.Test, r.Production, r.Historical, held, r.From, short(r.Says, 40)}
+		rows[i] = []string{r.ID, r.Test, r.Production, r.Historical, held, r.From, short(r.Says, 36)}
 	}
 	s.table([]string{"RULE", "TEST", "PROD", "HIST", "HELD", "FROM", "SAYS"}, rows)
 }

@@ -24,6 +24,8 @@ func TestRules(t *testing.T) {
 
 	t.Run("list shows every rule with its grade and where that comes from", func(t *testing.T) {
 		b.run(t, "rules", "list").exits(0).fits().line("R-10", "E", "E", "E", "the rule itself").line("D-02", "yes")
+		require.NotContains(t, b.run(t, "rules", "list").exits(0).shows("starter rules list --all").stdout, "\nZ-RXA")
+		b.run(t, "rules", "list", "--all").exits(0).fits().line("Z-RXA-5.2.length")
 		b.run(t, "rules", "list", "--changed").exits(0).shows("No rule has been changed")
 	})
 	t.Run("a rule that is none is refused with what may have been meant", func(t *testing.T) {

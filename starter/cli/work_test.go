@@ -201,7 +201,7 @@ func sentFile(t *testing.T, b *bench, content string) string {
 		w.Message(db.CheckedMessage{
 			Ordinal: 1, ControlID: "m-" + content, Site: "plano", Outcome: registry.OutcomeAccepted, Length: 100,
 			Patient: []byte(`{"family":"Quarrow","given":"Zebedine","birth_date":"20200115","sex":"F","chart_number":"4711"}`),
-			Chart: "4711", Doses: []db.CheckedDose{{
+			Chart:   "4711", Doses: []db.CheckedDose{{
 				Ordinal: 1, RecordKey: content, Year: 2026, Details: []byte(`{"vaccine":"MMR","cvx":"03","date":"20260329","lot":"L1"}`),
 			}},
 		})
