@@ -96,8 +96,10 @@ type given struct {
 	in    Options
 	weigh []registry.Severity
 	holds []bool
-	max   int
-	today hl7.Date
+	// policy marks held rules that hold as warnings.
+	policy []bool
+	max    int
+	today  hl7.Date
 	// monthAgo and yearAgo are 30 and 365 days before today.
 	monthAgo, yearAgo hl7.Date
 	tomorrow          hl7.Date
@@ -134,6 +136,7 @@ func newGiven(in Options) *given {
 	g.monthAgo, g.yearAgo, g.tomorrow = g.today.AddDays(-30), g.today.AddDays(-365), g.today.AddDays(1)
 	g.weigh = severities(in.Lane, grades)
 	g.holds = held(in.Lane, holds)
+	g.policy = policy(in.Lane, g.holds, grades)
 	g.sites = newSiteFinder(in.Practice)
 	return g
 }

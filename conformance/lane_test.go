@@ -76,6 +76,21 @@ func TestHeldFamiliesHoldWhatCostsTheMessage(t *testing.T) {
 	require.Equal(t, 1, none.Held, "without a profile test patients stay behind all the same")
 }
 
+func TestARecordThatIsNotToBeSharedStaysBehindAsAWarning(t *testing.T) {
+	judged := func(grades map[string]string) verdict {
+		return judge(t, batch(live("c-1", set("PD1-12", "Y"))), production, func(in *conformance.Options) {
+			in.Profile.Rules.Held, in.Profile.Rules.Grades = []string{"D-02"}, grades
+		})
+	}
+	v := judged(nil)
+	require.Equal(t, []string{"D-02"}, v.rules())
+	require.True(t, v.ErrorFree, "nothing is wrong with the message")
+	require.Equal(t, 1, v.Held)
+	require.Equal(t, 1, judged(map[string]string{"D-02": "error"}).Held)
+	require.Zero(t, judged(map[string]string{"D-02": "warning"}).Held, "somebody decided otherwise")
+	require.Zero(t, judged(map[string]string{"D-02": "off"}).Held)
+}
+
 func TestAFileWhoseMessagesAreAllHeldIsHeld(t *testing.T) {
 	v := judge(t, batch(soundWith("c-1"), soundWith("c-2", chart("OTHER"))), production)
 	require.Equal(t, []string{"F-10"}, v.rules())
@@ -91,32 +106,43 @@ func TestLateDosesAreWarnedOfInProductionOnly(t *testing.T) {
 	require.Empty(t, judge(t, batch(live("c-1", old...)), historical).rules())
 }
 
+// Table 3-1 of the guide: what a receiver does with what is wrong.
 func TestErrorsCascadeAsInTheGuide(t *testing.T) {
+	accepted, dropped, rejected := registry.OutcomeAccepted, registry.OutcomeDoseRejected, registry.OutcomeMessageRejected
 	for name, c := range map[string]struct {
-		edits   []edit
-		outcome registry.Outcome
-		doses   []registry.Outcome
+		edits     []edit
+		outcome   registry.Outcome
+		doses     []registry.Outcome
+		errorFree bool
 	}{
-		"bad birth date rejects the message": {
-			[]edit{set("PID-7", "")},
-			registry.OutcomeMessageRejected,
-			[]registry.Outcome{registry.OutcomeMessageRejected, registry.OutcomeMessageRejected},
-		},
-		"bad date drops that dose": {
-			[]edit{set("RXA[2]-3", "")},
-			registry.OutcomeDoseRejected,
-			[]registry.Outcome{registry.OutcomeAccepted, registry.OutcomeDoseRejected},
-		},
-		"bad relative drops nothing that matters": {
-			[]edit{set("NK1-3", "MOM")},
-			registry.OutcomeWarned,
-			[]registry.Outcome{registry.OutcomeAccepted, registry.OutcomeAccepted},
-		},
+		"nothing wrong":                                   {nil, accepted, []registry.Outcome{accepted, accepted}, true},
+		"an empty field that may be empty":                {[]edit{set("ORC-2", "")}, accepted, []registry.Outcome{accepted, accepted}, true},
+		"a field after the last of the profile":           {[]edit{set("PID-45", "new")}, accepted, []registry.Outcome{accepted, accepted}, true},
+		"a segment that the profile has not":              {[]edit{after("PID", "ARV|1")}, accepted, []registry.Outcome{accepted, accepted}, true},
+		"a component beyond its type":                     {[]edit{set("RXR-1", "C38299^Subcutaneous^NCIT^^^^^^9")}, accepted, []registry.Outcome{accepted, accepted}, true},
+		"a forbidden field with a value":                  {[]edit{set("PID-19", "219099998")}, registry.OutcomeWarned, []registry.Outcome{accepted, accepted}, true},
+		"a bad value where the field may be empty":        {[]edit{set("PID-10.1", "W")}, registry.OutcomeWarned, []registry.Outcome{accepted, accepted}, true},
+		"a required part of a field that may be empty":    {[]edit{set("ORC-10.13", "")}, registry.OutcomeWarned, []registry.Outcome{accepted, accepted}, true},
+		"a required field of a segment that may be empty": {[]edit{set("NK1-3.1", "MOM")}, registry.OutcomeWarned, []registry.Outcome{accepted, accepted}, false},
+		"a required field of an observation":              {[]edit{set("OBX[2]-11", "")}, registry.OutcomeWarned, []registry.Outcome{accepted, accepted}, false},
+		"a required field of the header":                  {[]edit{set("MSH-12", "")}, rejected, []registry.Outcome{rejected, rejected}, false},
+		"a required field of the patient":                 {[]edit{set("PID-7", "")}, rejected, []registry.Outcome{rejected, rejected}, false},
+		"a required part of a required field":             {[]edit{set("PID-3.4", "&")}, rejected, []registry.Outcome{rejected, rejected}, false},
+		"bad data in a required field":                    {[]edit{set("PID-8", "W")}, rejected, []registry.Outcome{rejected, rejected}, false},
+		"no patient":                                      {[]edit{drop("PID"), drop("NK1")}, rejected, []registry.Outcome{rejected, rejected}, false},
+		"a required field of one order":                   {[]edit{set("ORC[2]-3", "")}, dropped, []registry.Outcome{accepted, dropped}, false},
+		"a required field of one vaccination":             {[]edit{set("RXA[2]-3", "")}, dropped, []registry.Outcome{accepted, dropped}, false},
+		"bad data in one vaccination":                     {[]edit{set("RXA-6", "half")}, dropped, []registry.Outcome{dropped, accepted}, false},
+		"a condition of one vaccination":                  {[]edit{set("RXA-15", "")}, dropped, []registry.Outcome{dropped, accepted}, false},
+		"both doses":                                      {[]edit{set("RXA-3", ""), set("RXA[2]-3", "")}, dropped, []registry.Outcome{dropped, dropped}, false},
+		"an order without its vaccination":                {[]edit{drop("RXA[2]")}, dropped, []registry.Outcome{accepted, dropped}, false},
+		"a segment out of order":                          {[]edit{drop("PD1"), after("NK1", "PD1")}, registry.OutcomeWarned, []registry.Outcome{accepted, accepted}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, batch(soundWith("c-1", c.edits...)))
-			require.Equal(t, c.outcome, v.messages[0].Outcome)
+			require.Equal(t, c.outcome, v.messages[0].Outcome, "%v", v.findings)
 			require.Equal(t, c.outcome, v.Outcome)
+			require.Equal(t, c.errorFree, v.ErrorFree, "%v", v.findings)
 			var doses []registry.Outcome
 			for _, d := range v.messages[0].Doses {
 				doses = append(doses, d.Outcome)

@@ -74,6 +74,9 @@ func (c *checker) count(r *Rule) (tell bool) {
 		}
 	case warningGrade:
 		m.warnings++
+		if c.policy[r.n] {
+			m.held = true
+		}
 	case infoGrade:
 	default:
 		return false

@@ -100,7 +100,7 @@ var (
 		Source: "Z22 PD1-13, 17, 18 C(X)",
 	})
 	ruleProtected = declare(Rule{
-		ID: "D-02", Where: "PD1-12", Severity: isLivePolicy, Code: 102, Detail: 3,
+		ID: "D-02", Where: "PD1-12", Severity: isWarning, Code: 102, Detail: 3,
 		Says:   "The patient asked that the record be not shared.",
 		Remedy: "Do not send it; clear the mark in the EHR if the patient has changed their mind.",
 		Source: "Z22 PD1-12: Y protects the data",

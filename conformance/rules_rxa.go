@@ -102,7 +102,7 @@ var (
 		Source: "CDC NDC tables", Table: codes.NDCUse,
 	})
 	ruleVaccineUnknown = declare(Rule{
-		ID: "R-05.unknown", Where: "RXA-5.1", Severity: isError, Drops: DropsDose, Code: 102, Detail: 3,
+		ID: "R-05.unknown", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 3,
 		Says:   "The vaccine is given as 'unknown'.",
 		Remedy: "Enter which vaccine was given.",
 		Source: "CVX 999 and 99",

@@ -241,7 +241,8 @@ func (b *planner) parts(n *node, parts []z22.Element, e z22.Element, c around) {
 	}
 	for _, part := range parts {
 		inner.path = c.path + "." + strconv.Itoa(part.N)
-		inner.chain = c.chain && part.Usage == z22.Required
+		// The first of two twins tells that both are missing.
+		inner.chain = c.chain && (part.Usage == z22.Required || twins[e.Type+"."+strconv.Itoa(part.N+1)])
 		inner.optional = c.optional || part.Usage == z22.Optional
 		n.parts = append(n.parts, b.node(part, inner))
 	}
