@@ -1,14 +1,6 @@
 package transfer
 
-import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"io"
-	"math/rand/v2"
-
-	"immtrail/registry"
-)
+import "context"
 
 // Probed is what a connection turned out to be.
 type Probed struct {
@@ -73,67 +65,4 @@ func probe(ctx context.Context, d Dialer, c Connection, write bool, folders []st
 		p.Folders = append(p.Folders, f)
 	}
 	return p, nil
-}
-
-// Trial is what writing in parallel came to at a host.
-type Trial struct {
-	// Bytes that were written and read back.
-	Bytes int64
-	// Same says that they came back as they were sent. Only then may the host be
-	// marked ([registry.TransferSettings].TrustedParallel).
-	Same bool
-	// Removed says that the test file was taken away again.
-	Removed bool
-	// Capabilities of the server that was tried.
-	Capabilities Capabilities
-}
-
-// trialSize in bytes is long enough for many large packets to be on their way.
-const trialSize = 16<<20 + 12_345
-
-// TryParallel writes a test file with writes in parallel and large packets,
-// reads it back over another session, compares, and removes it. It leaves a
-// file of noise under name in folder for a moment: only for a folder and a name
-// that the registry's staff know of.
-//
-// Kinds are those of [Remote.Upload] and [Remote.ReadBack]; a file that comes
-// back otherwise is no error but a Trial that is not the Same.
-func TryParallel(ctx context.Context, d Dialer, c Connection, folder, name string) (t Trial, err error) {
-	c.Settings.TrustedParallel = []string{c.Host}
-	c.Settings.Upload = UploadRename
-	sender, err := d.Dial(ctx, c)
-	if err != nil {
-		return t, err
-	}
-	defer func() { _ = sender.Close() }() // what it did is checked below
-	t.Capabilities = sender.Capabilities()
-	digest := sha256.New()
-	_, _ = io.Copy(digest, noise()) // never fails
-	want := hex.EncodeToString(digest.Sum(nil))
-	_, err = sender.Upload(ctx, UploadRequest{
-		Folder: folder, Name: name, Size: trialSize, SHA256: want,
-		Source: func() (io.ReadCloser, error) { return io.NopCloser(noise()), nil },
-	})
-	if err != nil {
-		return t, err
-	}
-	c.Purpose = ToLook
-	looker, err := d.Dial(ctx, c)
-	if err != nil {
-		return t, err
-	}
-	defer func() { _ = looker.Close() }() // only looked with it
-	got, err := looker.ReadBack(ctx, folder, name)
-	t.Bytes, t.Same = got.Size, err == nil && got.SHA256 == want
-	gone := looker.Remove(ctx, folder, name)
-	t.Removed = gone == nil
-	if registry.KindOf(err) == registry.Corrupt {
-		return t, nil // that is what was to be found out
-	}
-	return t, err
-}
-
-// noise is the same in every trial and cannot be compressed.
-func noise() io.Reader {
-	return io.LimitReader(rand.NewChaCha8([32]byte{42}), trialSize)
 }

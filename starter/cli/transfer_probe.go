@@ -121,7 +121,8 @@ func (a *app) probeAll(ctx context.Context, l *line, o probeOptions, out *shownP
 		}
 		says := plural(f.Files, "file", "files")
 		if f.Refused > 0 {
-			says += ", " + plural(f.Refused, "name that is no plain file name", "names that are no plain file names")
+			says += ", " + plural(f.Refused, "name that is no plain file name", "names that are no plain file names") +
+				": " + strings.Join(f.Refusals, ", ")
 		}
 		out.found(what, says)
 	}

@@ -158,26 +158,6 @@ func TestResume(t *testing.T) {
 	})
 }
 
-func TestTryParallel(t *testing.T) {
-	t.Run("a sound server gives the bytes back and keeps nothing", func(t *testing.T) {
-		f := startFake(t)
-		f.SetFaults(sftptest.Faults{ScatterWrites: time.Millisecond})
-		trial, err := transfer.TryParallel(t.Context(), f.Dialer, f.Connection, f.Folder, "immtrail_trial.txt")
-		require.NoError(t, err)
-		require.True(t, trial.Same && trial.Removed)
-		require.Greater(t, f.Stats().MostWrites, 1)
-		require.Empty(t, f.names(t))
-	})
-	t.Run("a server that lies is not to be marked", func(t *testing.T) {
-		f := startFake(t)
-		f.SetFaults(sftptest.Faults{DenyRead: true})
-		trial, err := transfer.TryParallel(t.Context(), f.Dialer, f.Connection, f.Folder, "immtrail_trial.txt")
-		require.Equal(t, registry.Refused, remotetest.Kind(t, err))
-		require.False(t, trial.Same)
-		require.Empty(t, f.names(t))
-	})
-}
-
 // The library itself takes a short answer for less than it is: with reads in
 // flight beside each other it puts the next one where the asked-for bytes would
 // have ended (pkg/sftp#424, pkg/sftp#658). When this test fails because the
