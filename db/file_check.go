@@ -152,6 +152,9 @@ func finishCheck(ctx context.Context, tx pgx.Tx, fileID string, r CheckResult) e
 			return err
 		}
 	}
+	if err := countAnswers(ctx, tx, `= @id`, pgx.NamedArgs{"id": fileID}); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `
 		update files set checked_at = @at, outcome = @outcome, error_free = @error_free, hold_file = @hold_file,
 			messages = @messages, doses = @doses, held = @held, errors = @errors, warnings = @warnings,

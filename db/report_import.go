@@ -106,6 +106,10 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 		if err := comparePredictions(ctx, tx, in); err != nil {
 			return err
 		}
+		if err := countAnswers(ctx, tx, `in (select file_id from report_covers where report_id = @report)`,
+			pgx.NamedArgs{"report": out.ID}); err != nil {
+			return err
+		}
 		out, err = one[Report](ctx, tx, `
 			update reports set state = 'imported', imported_at = @at, format = @format, mapping = @mapping,
 				records = @records, faults = @faults, (items, unmatched, not_understood, differences) = (

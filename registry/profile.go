@@ -207,6 +207,22 @@ type Policy struct {
 	ReportDueDays int `yaml:"report_due_days" json:"report_due_days"`
 	// ErrorDueDays is when an open error is overdue.
 	ErrorDueDays int `yaml:"error_due_days" json:"error_due_days"`
+	// ErrorOldDays after an error was opened it counts as old, whatever its term.
+	ErrorOldDays int `yaml:"error_old_days" json:"error_old_days"`
+	// AcceptancePercent is the share of answered messages that a registry of good
+	// data takes. AcceptanceWeeks (of delivery) are judged together, and only
+	// where AcceptanceMessages were answered in them.
+	AcceptancePercent  int `yaml:"acceptance_percent" json:"acceptance_percent"`
+	AcceptanceWeeks    int `yaml:"acceptance_weeks" json:"acceptance_weeks"`
+	AcceptanceMessages int `yaml:"acceptance_messages" json:"acceptance_messages"`
+	// JumpPercent of the mean share that was refused in the four weeks before, in
+	// a week with at least JumpRefused refused messages, is a jump.
+	JumpPercent int `yaml:"jump_percent" json:"jump_percent"`
+	JumpRefused int `yaml:"jump_refused" json:"jump_refused"`
+	// DigestWeekday is the day in English on which the weekly letter to a practice
+	// is written; the monthly one to its coordinator comes on the first of a
+	// month. Empty: neither.
+	DigestWeekday string `yaml:"digest_weekday" json:"digest_weekday"`
 	// CadenceDays is how often the outbox is emptied; daily is 1.
 	CadenceDays int `yaml:"cadence_days" json:"cadence_days"`
 	// FilesPerCycle bounds how many files one submission takes.

@@ -257,7 +257,7 @@ func (c *checker) reports(p *registry.Profile) {
 	c.oneOf("reports.lists", p.Reports.Lists, "all", "bad-only")
 	c.oneOf("reports.per", p.Reports.Per, "file", "day", "week")
 	if p.Reports.Weekday != "" {
-		c.oneOf("reports.weekday", p.Reports.Weekday, "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+		c.oneOf("reports.weekday", p.Reports.Weekday, weekdays...)
 	}
 	c.between("reports.days_back", int64(p.Reports.DaysBack), 0, 7)
 	if _, err := path.Match(p.Reports.NamePattern, ""); err != nil || p.Reports.NamePattern == "" {
@@ -293,6 +293,7 @@ func (c *checker) policy(p *registry.Profile) {
 	}
 	c.between("policy.quiet_site_days", int64(po.QuietSiteDays), 1, 365)
 	c.between("policy.error_due_days", int64(po.ErrorDueDays), 1, 365)
+	c.answers(po)
 	c.between("policy.files_per_cycle", int64(po.FilesPerCycle), 1, 10_000)
 	c.between("policy.history_window", int64(po.HistoryWindow), 1, 64)
 	c.between("policy.history_part_messages", int64(po.HistoryPartMessages), 1, int64(max(p.File.MaxMessages, 1)))
@@ -300,6 +301,23 @@ func (c *checker) policy(p *registry.Profile) {
 	c.between("policy.retention_days", int64(po.RetentionDays), 1, 3650)
 	if !(po.Patience > 0 && po.Patience <= 10) {
 		c.fail("policy.patience", "more than 0, at most 10")
+	}
+}
+
+var weekdays = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+
+// answers is what is told of the registry's answers.
+func (c *checker) answers(po *registry.Policy) {
+	c.between("policy.error_old_days", int64(po.ErrorOldDays), 1, 365)
+	c.between("policy.acceptance_percent", int64(po.AcceptancePercent), 0, 100)
+	c.between("policy.acceptance_weeks", int64(po.AcceptanceWeeks), 1, 52)
+	c.between("policy.acceptance_messages", int64(po.AcceptanceMessages), 1, 100_000)
+	c.between("policy.jump_refused", int64(po.JumpRefused), 1, 100_000)
+	if po.JumpPercent != 0 {
+		c.between("policy.jump_percent", int64(po.JumpPercent), 110, 10_000)
+	}
+	if po.DigestWeekday != "" {
+		c.oneOf("policy.digest_weekday", po.DigestWeekday, weekdays...)
 	}
 }
 

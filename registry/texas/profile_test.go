@@ -51,7 +51,7 @@ func TestEveryValueOfTheProfileStandsWithItsSource(t *testing.T) {
 		require.Contains(t, []string{"registry", "us"}, e.Decides, e.Key)
 		if e.Confirmed {
 			require.Equal(t, "dshs", e.Source, "%s: confirmed only where DSHS says so", e.Key)
-			require.Regexp(t, `job aide|25 TAC|Stock No\.`, e.Cite, "%s: names the document", e.Key)
+			require.Regexp(t, `job aide|25 TAC|Stock No\.|DSHS, page`, e.Cite, "%s: names the document", e.Key)
 		}
 	}
 	require.ElementsMatch(t, texas.Keys(), keys, "every field of registry.Profile, and nothing else")

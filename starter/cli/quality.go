@@ -16,11 +16,6 @@ import (
 	"immtrail/registry"
 )
 
-func (a *app) qualityCommand() *cobra.Command {
-	return folder("quality", "See how right our check was, by the registry's own answers",
-		"  starter quality predictions\n  starter quality predictions --practice sunrise-plano --since 2026-01-01", a.predictionsCommand())
-}
-
 func (a *app) predictionsCommand() *cobra.Command {
 	var practice, since string
 	cmd := &cobra.Command{
