@@ -16,10 +16,11 @@ const (
 	largePacket = 255 << 10
 	// defaultAhead is what OpenSSH's own client has on its way at once.
 	defaultAhead = 64
-	// With one being read and one being handed over it is just under 4 MiB, twice what SSH lets
-	// be on its way in one channel: more brings nothing, and what was on its way
-	// is what a resumed upload sends again.
-	parallelAhead = 14
+	// parallelAhead times largePacket is more than the 2 MiB that SSH lets be on
+	// their way in one channel, so that more would bring nothing. With what is
+	// read while the loss of a connection comes to light it stays below 4 MiB,
+	// which is what a resumed upload sends again.
+	parallelAhead = 10
 )
 
 // manner is how the bytes of a file travel.
@@ -27,7 +28,7 @@ const (
 //	server                     writes on their way    packet     resume
 //	unknown                    1                      32 KiB     no
 //	writes in order            up to 64, in order     32 KiB     no
-//	marked after a probe       14                     255 KiB    from what was acknowledged
+//	marked after a probe       10                     255 KiB    from what was acknowledged
 //
 // None of the first two can leave a hole before the end of what lies at the
 // server, wherever it dies. The third can, on a server that writes in parallel,
