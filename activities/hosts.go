@@ -10,6 +10,7 @@ import (
 
 	"immtrail/db"
 	"immtrail/registry"
+	"immtrail/transfer/byhand"
 )
 
 // Hosts keeps the line in front of each registry's server: who wants to log in,
@@ -29,7 +30,7 @@ type Hosts struct {
 const (
 	HostWorkflow         = "RegistryHost"
 	PermitAskedSignal    = "permit-asked"
-	protocolByHand       = "byhand"
+	protocolByHand       = byhand.Protocol
 	maxPermits           = 20
 	holdsPerPage         = 12
 	longestWordsPerEntry = 300

@@ -35,6 +35,8 @@ type ConnectionSettings struct {
 	Auth string `json:"auth,omitempty"`
 	// PassphraseRef says where the key's passphrase lies.
 	PassphraseRef string `json:"passphrase_ref,omitempty"`
+	// Folder is where files lie that a person uploads (protocol byhand).
+	Folder string `json:"folder,omitempty"`
 	// CA are the authorities (PEM) of an FTPS server.
 	CA string `json:"ca,omitempty"`
 }

@@ -98,6 +98,32 @@ func (s *Store) Published(ctx context.Context, practice, id string, at time.Time
 	})
 }
 
+// UploadedByHand records that a person uploaded the file: by is who says so,
+// who is who did it, at when. What is recorded stays. Kind NotAllowed where the
+// file was never laid out, or was given up.
+func (s *Store) UploadedByHand(ctx context.Context, practice, id, who string, by registry.Actor, at time.Time) error {
+	const op = "uploaded by hand"
+	return s.tx(ctx, op, func(tx pgx.Tx) error {
+		d, err := deliveryWhere(ctx, tx, practice, id, "for update")
+		switch {
+		case err != nil || d.State == DeliveryRenamed || d.State == DeliveryConfirmed:
+			return err
+		case d.State == DeliveryPrepared || d.State == DeliveryAbandoned:
+			return registry.Errorf(registry.NotAllowed, op, "%s is %s", id, d.State)
+		}
+		if _, err := tx.Exec(ctx, `update deliveries set state = 'renamed', sent_at = @at where id = @id`,
+			pgx.NamedArgs{"id": id, "at": at}); err != nil {
+			return err
+		}
+		_, err = record(ctx, tx, event{
+			practice: practice, kind: "uploaded-by-hand", to: string(DeliveryRenamed),
+			act:    Act{Key: "uploaded-by-hand/" + id, By: by, Reason: "uploaded by " + who, At: at},
+			detail: map[string]any{"delivery": id, "file": d.FileID},
+		})
+		return err
+	})
+}
+
 // Proof is why a delivery counts as done.
 type Proof struct {
 	How registry.Confirmation

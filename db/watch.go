@@ -109,8 +109,12 @@ with last as (
 	where practice = @practice and lane = 'production' and state = 'confirmed'
 	order by confirmed_at desc limit 1
 ), missing as (
-	select d.remote_name, d.confirmed_at from deliveries d
-	where d.practice = @practice and d.lane <> 'test' and d.state = 'confirmed' and d.confirmed_at < @before
+	-- What a person uploaded is confirmed by its report alone.
+	select d.remote_name, coalesce(d.confirmed_at, d.sent_at) as confirmed_at from deliveries d
+	join connections c on c.name = d.connection
+	where d.practice = @practice and d.lane <> 'test'
+	  and (d.state = 'confirmed' or d.state = 'renamed' and c.protocol = 'byhand')
+	  and coalesce(d.confirmed_at, d.sent_at) < @before
 	  and exists (select 1 from messages m where m.file_id = d.file_id and not m.held
 	              and (m.answer is null or m.answer = 'unknown'))
 ), overdue as (

@@ -175,6 +175,8 @@ const (
 	ConfirmedSwept Confirmation = "swept"
 	// ConfirmedByPerson: a named person says that it arrived.
 	ConfirmedByPerson Confirmation = "person"
+	// ConfirmedByReport: a person uploaded it, and the registry has answered it.
+	ConfirmedByReport Confirmation = "report"
 )
 
 // Words is how a screen says it.
@@ -190,6 +192,8 @@ func (c Confirmation) Words() string {
 		return "picked up by the registry"
 	case ConfirmedByPerson:
 		return "arrived, on a person's word"
+	case ConfirmedByReport:
+		return "uploaded by hand, answered by the registry's report"
 	}
 	return string(c)
 }

@@ -23,6 +23,8 @@ const (
 	HoldReconcile HoldReason = "reconcile"
 	// HoldReport: a report that nothing understands, or that cannot be fetched.
 	HoldReport HoldReason = "report"
+	// HoldByHand: a person has to upload a file.
+	HoldByHand HoldReason = "upload-by-hand"
 	// HoldPayload: an input grew too large for history; a bug to be reported.
 	HoldPayload HoldReason = "payload"
 )
@@ -31,7 +33,7 @@ const (
 func HoldReasons() []HoldReason {
 	return []HoldReason{
 		HoldConnection, HoldDeliveryUnknown, HoldConflict, HoldSystem, HoldNotAllowed,
-		HoldErrorRate, HoldReconcile, HoldReport, HoldPayload,
+		HoldErrorRate, HoldReconcile, HoldReport, HoldByHand, HoldPayload,
 	}
 }
 
@@ -63,6 +65,7 @@ var holdActions = map[HoldReason][]HoldAction{
 	HoldErrorRate:       {ActionContinue, ActionDrop},
 	HoldReconcile:       {ActionRetry, ActionContinue},
 	HoldReport:          {ActionRetry, ActionDrop},
+	HoldByHand:          {ActionArrived, ActionDrop},
 	HoldPayload:         {ActionRetry, ActionDrop},
 }
 
@@ -98,6 +101,8 @@ func (r HoldReason) Words() string {
 		return "the counts of the load do not add up"
 	case HoldReport:
 		return "a report could not be read"
+	case HoldByHand:
+		return "a file waits for you to upload it"
 	case HoldPayload:
 		return "a step grew too large to be recorded"
 	}

@@ -56,6 +56,9 @@ type collection struct {
 // collect fetches what is new in one visit of the registry's server, and takes
 // it in afterwards.
 func (c *collection) collect(ctx workflow.Context) error {
+	if err := c.enter(ctx, "list the reports"); err != nil || c.line.Free {
+		return err // where people upload by hand they bring the reports too
+	}
 	listed, action, err := visit(ctx, c.visitor, "list the reports on "+c.connection, reports.ListReports,
 		func(int64) activities.ListReportsInput {
 			return activities.ListReportsInput{Scope: c.scope(), Connection: c.connection, Max: reportsPerCollection}

@@ -24,6 +24,7 @@ var (
 	histories  *activities.Histories
 	schedules  *activities.Schedules
 	hosts      *activities.Hosts
+	hands      *activities.Hands
 )
 
 // tooLargeError is an input that must not go into history. As an activity argument

@@ -47,6 +47,7 @@ func FileSubmission(ctx workflow.Context, in FileSubmissionInput) (FileSubmissio
 		f.show1(ctx, "waits for its turn on connection "+f.line.Connection+" to "+words, "nobody")
 	})
 	hear(ctx, p, SignalReportImported, func(ReportImported) { f.reports++ })
+	hear(ctx, p, SignalFileUploadedByHand, f.hearUpload)
 	hear(ctx, p, SignalFileSentAnyway, func(FileSentAnyway) { f.anyway = true })
 	if err := answer(ctx, QueryStatus, f.status); err != nil {
 		return FileSubmissionResult{}, err
@@ -58,6 +59,8 @@ type fileSubmission struct {
 	*process
 	*visitor
 	in FileSubmissionInput
+	// hand is set where a person uploads the file.
+	hand handUpload
 	// reports counts report-imported signals; the counts themselves are asked for.
 	reports int
 	answer  activities.AnswerResult
@@ -185,6 +188,10 @@ func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDeliver
 	if err != nil {
 		return false, "", err
 	}
+	if action == "" && f.hand.sent {
+		f.note("uploaded by hand as " + d.RemoteName + ", waiting for its report")
+		return false, activities.FileDelivered, nil
+	}
 	if action == "" {
 		f.first = receipt.First
 		f.note("delivered as " + d.RemoteName + ", " + receipt.How.Words())
@@ -211,6 +218,13 @@ func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDeliver
 func (f *fileSubmission) bring(ctx workflow.Context, d activities.PreparedDelivery) (activities.Receipt, registry.HoldAction, error) {
 	f.target.DeliveryID = d.DeliveryID
 	f.show1(ctx, "on its way as "+d.RemoteName, "nobody")
+	if err := f.enter(ctx, "send "+d.RemoteName); err != nil {
+		return activities.Receipt{}, "", err
+	}
+	if f.line.Free {
+		action, err := f.byHand(ctx, d)
+		return activities.Receipt{}, action, err
+	}
 	_, action, err := visit(ctx, f.visitor, "send "+d.RemoteName, deliveries.UploadFile,
 		func(share int64) activities.UploadFileInput {
 			return activities.UploadFileInput{Scope: f.scope(), DeliveryID: d.DeliveryID, BytesPerSecond: share, Sent: f.sent}
@@ -240,10 +254,16 @@ func (f *fileSubmission) awaitReport(ctx workflow.Context) (activities.FileState
 		}
 		f.answer = got
 		if got.Complete() {
+			if err := f.proveByReport(ctx); err != nil {
+				return "", err
+			}
 			return f.settle(ctx, activities.FileAnswered)
 		}
-		f.show1(ctx, fmt.Sprintf("delivered; %d of %d messages answered", got.Messages-got.Unanswered, got.Messages),
-			"registry")
+		stage := "delivered"
+		if f.hand.sent {
+			stage = "uploaded by hand, waiting for its report"
+		}
+		f.show1(ctx, fmt.Sprintf("%s; %d of %d messages answered", stage, got.Messages-got.Unanswered, got.Messages), "registry")
 		if err := f.wait(ctx, func() bool { return f.reports != seen }); err != nil {
 			return "", err
 		}

@@ -33,6 +33,8 @@ var (
 	SignalWithdrawn = Message[Withdrawn]{"withdrawn"}
 	// SignalHistoryEnded: the historical load is over. To watch/<practice>.
 	SignalHistoryEnded = Message[HistoryEnded]{"history-ended"}
+	// SignalFileUploadedByHand: a person uploaded a file. To file/<id>.
+	SignalFileUploadedByHand = Message[FileUploadedByHand]{"file-uploaded-by-hand"}
 	// SignalPermitAsked: somebody stands in line. To host/<host>.
 	SignalPermitAsked = Message[activities.PermitAsked]{activities.PermitAskedSignal}
 	// SignalPermitGranted: a workflow may log in. To whoever stood in line.

@@ -32,7 +32,7 @@ func TestWireNames(t *testing.T) {
 		workflows.SignalProductionApproved.Name, workflows.SignalFileSettled.Name, workflows.SignalReportImported.Name,
 		workflows.SignalCalendarMoved.Name, workflows.SignalWithdrawn.Name, workflows.SignalHistoryEnded.Name,
 		workflows.SignalFileSentAnyway.Name,
-		workflows.SignalPermitAsked.Name, workflows.SignalPermitGranted.Name, workflows.SignalPermitReleased.Name,
+		workflows.SignalFileUploadedByHand.Name, workflows.SignalPermitAsked.Name, workflows.SignalPermitGranted.Name, workflows.SignalPermitReleased.Name,
 	} {
 		add("signal", s)
 	}

@@ -70,6 +70,9 @@ type world struct {
 	// test is the environment that the world was made for.
 	test    *testsuite.TestWorkflowEnvironment
 	permits int64
+	// byHand says that people upload; uploads are the ends of such uploads.
+	byHand  bool
+	uploads []activities.EndHandUploadInput
 	// also are a test's own workflows.
 	also map[string]any
 	// released are the visits that ended, where no host's workflow runs.
@@ -342,6 +345,9 @@ func (w *world) AskPermit(_ context.Context, in activities.AskPermitInput) (acti
 	if err := w.called("AskPermit"); err != nil {
 		return activities.AskPermitResult{}, err
 	}
+	if w.byHand {
+		return activities.AskPermitResult{Connection: "hand", Free: true}, nil
+	}
 	if w.line != nil {
 		return w.line.ask(w.test, in), nil
 	}
@@ -351,6 +357,19 @@ func (w *world) AskPermit(_ context.Context, in activities.AskPermitInput) (acti
 	w.mu.Unlock()
 	w.test.SignalWorkflow(workflows.SignalPermitGranted.Name, granted)
 	return activities.AskPermitResult{Host: host, Connection: "dshs"}, nil
+}
+
+func (w *world) LayOutFile(_ context.Context, _ activities.LayOutFileInput) (activities.LayOutFileResult, error) {
+	return activities.LayOutFileResult{Path: "/srv/uploads/ana/X.HL7"}, w.called("LayOutFile")
+}
+
+func (w *world) EndHandUpload(_ context.Context, in activities.EndHandUploadInput) (activities.Done, error) {
+	w.uploads = append(w.uploads, in)
+	return activities.Done{}, w.called("EndHandUpload")
+}
+
+func (w *world) ConfirmByReport(_ context.Context, _ activities.ConfirmByReportInput) (activities.Receipt, error) {
+	return activities.Receipt{How: registry.ConfirmedByReport, First: true}, w.called("ConfirmByReport")
 }
 
 func (w *world) ChoosePermits(_ context.Context, in activities.ChoosePermitsInput) (activities.ChoosePermitsResult, error) {

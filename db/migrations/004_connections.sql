@@ -51,7 +51,15 @@ alter table deliveries drop constraint deliveries_confirmed_how_check;
 alter table deliveries add constraint deliveries_confirmed_how_check
     check (confirmed_how in ('stat', 'listing', 'read-back', 'swept', 'person', 'report'));
 
+-- A file that waits for a person to upload it.
+alter table holds drop constraint holds_reason_check;
+alter table holds add constraint holds_reason_check check (reason in ('connection', 'delivery-unknown', 'conflict',
+    'system', 'not-allowed', 'error-rate', 'reconcile', 'report', 'payload', 'upload-by-hand'));
+insert into hold_actions (reason, action) values ('upload-by-hand', 'arrived'), ('upload-by-hand', 'drop');
+
 ---- create above / drop below ----
+
+delete from hold_actions where reason = 'upload-by-hand';
 
 alter table deliveries drop constraint deliveries_confirmed_how_check;
 alter table deliveries add constraint deliveries_confirmed_how_check

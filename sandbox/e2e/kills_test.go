@@ -14,12 +14,15 @@ import (
 // neverRun are activity types that no journey of the three sample practices
 // comes to, and why. They have tests of their own.
 var neverRun = map[string]string{
-	"CloseHold":      "nothing has to be decided by a person",
-	"DecideDelivery": "every delivery's outcome can be told",
-	"ListAnswered":   "no report speaks of more files than one page holds",
-	"OpenHold":       "nothing has to be decided by a person",
-	"RecordAct":      "nobody pauses, attests or repeats anything",
-	"RecordEvidence": "every approval comes with its email",
+	"CloseHold":       "nothing has to be decided by a person",
+	"ConfirmByReport": "nobody uploads by hand",
+	"DecideDelivery":  "every delivery's outcome can be told",
+	"EndHandUpload":   "nobody uploads by hand",
+	"LayOutFile":      "nobody uploads by hand",
+	"ListAnswered":    "no report speaks of more files than one page holds",
+	"OpenHold":        "nothing has to be decided by a person",
+	"RecordAct":       "nobody pauses, attests or repeats anything",
+	"RecordEvidence":  "every approval comes with its email",
 }
 
 // activityTypes are the names under which the worker registers activities: the
@@ -29,7 +32,7 @@ func activityTypes() []string {
 	for _, a := range []any{
 		&activities.Files{}, &activities.Practices{}, &activities.Deliveries{}, &activities.Reports{},
 		&activities.Notices{}, &activities.Watches{}, &activities.Histories{}, &activities.Schedules{},
-		&activities.Hosts{},
+		&activities.Hosts{}, &activities.Hands{},
 	} {
 		kind := reflect.TypeOf(a)
 		for i := range kind.NumMethod() {

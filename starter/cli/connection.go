@@ -12,6 +12,7 @@ import (
 	"immtrail/activities"
 	"immtrail/db"
 	"immtrail/transfer"
+	"immtrail/transfer/byhand"
 )
 
 func (a *app) connectionCommand() *cobra.Command {
@@ -63,7 +64,7 @@ func (a *app) addConnection(ctx context.Context, path, accept string) error {
 	if err != nil {
 		return err
 	}
-	if len(f.HostKeys) == 0 {
+	if len(f.HostKeys) == 0 && f.Protocol != byhand.Protocol {
 		if f.HostKeys, err = a.hostKeys(ctx, store, f, path, accept); err != nil {
 			return err
 		}
@@ -71,7 +72,7 @@ func (a *app) addConnection(ctx context.Context, path, accept string) error {
 	c := db.Connection{
 		Name: f.Name, Protocol: f.Protocol, Host: f.Host, Port: f.Port, Username: f.User,
 		SecretRef: f.Secret, HostKeys: f.HostKeys,
-		Settings: db.ConnectionSettings{Auth: f.Auth, PassphraseRef: f.Passphrase, CA: string(f.authority)},
+		Settings: db.ConnectionSettings{Auth: f.Auth, PassphraseRef: f.Passphrase, CA: string(f.authority), Folder: f.Folder},
 	}
 	if err := store.SaveConnection(ctx, c, a.act(by, "connection/"+f.Name, accept)); err != nil {
 		return err
@@ -225,6 +226,13 @@ func (a *app) tryConnection(ctx context.Context, stored db.Connection) (testedCo
 	if err != nil {
 		return out, err
 	}
+	if stored.Protocol == byhand.Protocol {
+		out.OK = true
+		if err := byhand.Ready(stored.Settings.Folder); err != nil {
+			out.OK, out.Fault = false, err.Error()
+		}
+		return out, nil
+	}
 	conn, err := activities.Connections{Secret: w.Secret, Now: a.now}.Resolve(stored, loaded.Profile.Transfer)
 	if err != nil {
 		out.Fault = err.Error()
@@ -253,6 +261,10 @@ func (a *app) tryConnection(ctx context.Context, stored db.Connection) (testedCo
 }
 
 func (s *screen) tested(c testedConnection) {
+	if c.OK && c.Server == "" && len(c.Folders) == 0 {
+		s.line("%s: files can be laid out for whoever uploads them. Nobody here can look at the registry.", c.Name)
+		return
+	}
 	if c.Fault != "" {
 		s.line("%s: %s", s.paint(badStyle, c.Name), c.Fault)
 		return

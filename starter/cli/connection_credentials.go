@@ -135,7 +135,7 @@ func (a *app) connectionRotate() *cobra.Command {
 does it replace the old one; otherwise nothing is changed. One login is tried.
 
 The secret is a reference (env:NAME or file:/path) that the worker can read too.`,
-		Example: "  starter connection rotate dshs --secret file:/etc/immtrail/dshs-2027.key --auth key --expires 2027-12-31",
+		Example: "  starter connection rotate dshs --secret file:/etc/dshs.key --auth key --expires 2027-12-31",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.rotate(cmd.Context(), args[0], r)
 		},

@@ -13,6 +13,7 @@ import (
 	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/transfer"
+	"immtrail/transfer/byhand"
 	"immtrail/transfer/ftps"
 	"immtrail/transfer/sftp"
 )
@@ -32,6 +33,9 @@ type connectionFile struct {
 	Passphrase string `json:"passphrase"`
 	// HostKeys are pins: authorized_keys lines, or those of TLS ([transfer.Pin]).
 	HostKeys []string `json:"host_keys"`
+	// Folder is where files lie that a person uploads (byhand); Host may name the
+	// web client's address then.
+	Folder string `json:"folder"`
 	// CA is a file with the authority's certificate (FTPS).
 	CA string `json:"ca"`
 
@@ -71,8 +75,17 @@ func (f connectionFile) faults() []string {
 	if registry.CheckID("name", f.Name) != nil {
 		add("name: lower-case letters, digits and hyphens, such as dshs")
 	}
+	if f.Protocol == byhand.Protocol {
+		if !filepath.IsAbs(f.Folder) {
+			add("folder: the whole path of a folder that only the person who uploads can read")
+		}
+		if f.Secret != "" || f.User != "" || len(f.HostKeys) > 0 {
+			add("protocol: by hand nobody here logs in; take user, secret and host_keys out")
+		}
+		return faults
+	}
 	if standardPorts[f.Protocol] == 0 {
-		add("protocol: sftp or ftps")
+		add("protocol: sftp, ftps or byhand")
 	}
 	if f.Host == "" {
 		add("host: is missing")

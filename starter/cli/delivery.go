@@ -15,7 +15,7 @@ import (
 
 func (a *app) deliveryCommand() *cobra.Command {
 	return folder("delivery", "What was sent, and the proof that it arrived",
-		"  starter delivery show d-12", a.deliveryShow())
+		"  starter delivery show d-12", a.deliveryShow(), a.deliveryUploaded())
 }
 
 func (a *app) deliveryShow() *cobra.Command {
