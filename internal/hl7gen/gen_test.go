@@ -88,6 +88,9 @@ func TestEachDefectIsTheOnlyError(t *testing.T) {
 			_, findings := check(t, file.Bytes(), registry.LaneProduction)
 			var rules []string
 			for _, f := range findings {
+				if f.Severity == registry.SeverityInfo {
+					continue // that consent is not checked is said of every file
+				}
 				require.Equal(t, facts.Planted[0].Ordinal, f.Message)
 				if f.Severity == registry.SeverityError {
 					rules = append(rules, f.Rule)

@@ -133,10 +133,10 @@ func TestCheckNDJSON(t *testing.T) {
 		require.Equal(t, "message-rejected", capped[1499].Outcome)
 	})
 	t.Run("a message with a flood of findings is cut, and says how many are left out", func(t *testing.T) {
-		flood := strings.Replace(productive(cleanMessage), "PID|1||4711^^^CLINIC^MR", "PID|1||4711^^^CLINIC^MR"+strings.Repeat("~1^^^A", 12_000), 1)
+		flood := strings.Replace(productive(cleanMessage), "\rORC", strings.Repeat("\rNK1|9", 6_000)+"\rORC", 1)
 		all := lines(h.run(t, "check", h.file(t, "flood.hl7", batchOf(flood)), "-o", "ndjson").exits(1))
 		require.Len(t, all[0].Findings, 10_000)
-		require.Equal(t, 2_000, all[0].Omitted)
+		require.Positive(t, all[0].Omitted)
 	})
 	t.Run("a file that cannot be read has a line that says so", func(t *testing.T) {
 		all := lines(h.run(t, "check", "gone.hl7", path, "-o", "ndjson").exits(3))

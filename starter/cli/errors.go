@@ -77,7 +77,7 @@ func (a *app) errorsList() *cobra.Command {
 	cmd.Flags().StringVar(&filter.Site, "site", "", "one site only")
 	cmd.Flags().StringVar(&filter.Code, "code", "", "one code only, such as CLR-100")
 	cmd.Flags().StringVar(&owner, "owner", "", "practice, ehr-vendor, data-team or registry")
-	cmd.Flags().StringVar(&state, "state", "", "open, assigned, fix-sent, verified, corrected, waived or all (default: the first three)")
+	cmd.Flags().StringVar(&state, "state", "", "a state of errors, or all (default: what is not settled)")
 	cmd.Flags().StringVar(&filter.Assignee, "assignee", "", "only what this person has in hand, one by one")
 	cmd.Flags().BoolVar(&each, "each", false, "one by one, what is due first at the top")
 	cmd.Flags().BoolVar(&overdue, "overdue", false, "only what is overdue, one by one")

@@ -124,9 +124,9 @@ func (s *screen) codeExplained(e registry.CatalogueEntry) {
 
 // classification are the flags of `errors classify`.
 type classification struct {
-	entry    registry.CatalogueEntry
-	owner    string
-	to, from string
+	entry registry.CatalogueEntry
+	owner string
+	to    string
 }
 
 func (a *app) errorsClassify() *cobra.Command {

@@ -52,7 +52,7 @@ policy.acceptance_percent). Too few answers give no rate.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&in.site, "site", "", "one site only, of the practice or of all")
-	f.StringVar(&in.vendor, "vendor", "", "practices of one EHR vendor: its contact's address, the part after the @, or name")
+	f.StringVar(&in.vendor, "vendor", "", "practices of one EHR vendor, by address or name")
 	f.BoolVar(&in.all, "all", false, "every practice")
 	f.StringVar(&in.lane, "for", "", "test, production or historical (default: all true patient data)")
 	f.IntVar(&in.weeks, "weeks", 12, "how many weeks back")
