@@ -18,6 +18,8 @@
 //	    check → prepare → upload → confirm → report
 //	ReportCollection reports/<connection>-<time> minutes; started by a Schedule
 //	    list → fetch → import → tell the files → settle errors
+//	RegistryHost     host/<host>                for ever
+//	    who may log in at a registry's server, in turns; holds a connection once
 //	HistoricalLoad   history/<practice>         days; once
 //	    ask → plan → dry run → approval → parts → reconcile → lock
 //	Watch            watch/<practice>           for ever

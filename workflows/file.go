@@ -318,6 +318,7 @@ func besideOptions(p *process, id, summary string) workflow.ChildWorkflowOptions
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		StaticSummary:         summary,
+		Priority:              temporal.Priority{FairnessKey: p.practice},
 		TypedSearchAttributes: temporal.NewSearchAttributes(searchattr.PracticeID.ValueSet(p.practice)),
 	}
 }
