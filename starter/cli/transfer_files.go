@@ -197,7 +197,7 @@ func (a *app) transferGet() *cobra.Command {
 what the server said before and after. A file that is here already stays, unless
 --force is given. Nothing is removed at the registry.`,
 		Example: `  starter transfer get DQA_20260331.csv --connection dshs.yaml --folder reports
-  starter transfer get DQA_20260331.csv --connection dshs.yaml --folder reports --to /tmp/report.csv --force`,
+  starter transfer get DQA_20260331.csv --connection dshs.yaml --folder reports --force`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.get(cmd.Context(), args[0], o) },
 	}
 	o.flags(cmd)
