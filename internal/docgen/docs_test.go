@@ -178,7 +178,7 @@ func TestDirectDependenciesAndTheirLinesAgree(t *testing.T) {
 // A page that names a command that is not there sends people astray.
 func TestCommandsInPagesExist(t *testing.T) {
 	help := commands(t)
-	typed := regexp.MustCompile("(?:^\\$ |^  +|`)starter ([a-z]+)(?: ([a-z]+))?")
+	typed := regexp.MustCompile("(?:^\\$ |^  +|`)starter ([a-z]+)(?: ([a-z]+(?:-[a-z]+)*))?")
 	for _, name := range pages(t) {
 		for line := range strings.Lines(page(t, name)) {
 			for _, m := range typed.FindAllStringSubmatch(line, -1) {
