@@ -7,7 +7,7 @@ import "strings"
 // and words that it stands for. "first" before a path means that the rule
 // looks at the first repetition only: in further ones the general rule speaks.
 const covers = `
-M-02            MSH-1.missing MSH-2.missing MSH-2.length MSH-1.repeat MSH-2.repeat
+M-02            MSH-1.missing MSH-2.missing MSH-2.length MSH-1.repeat MSH-2.repeat MSH-1.length
 M-03            MSH-7.missing MSH-7.1.missing
 M-03.form       MSH-7.1.type MSH-7.1.length
 M-04            MSH-9.missing MSH-9.1.missing MSH-9.2.missing MSH-9.3.missing MSH-9.1.code MSH-9.2.code MSH-9.3.code
@@ -31,7 +31,7 @@ P-05.type       PID-6.7.missing PID-6.7.code
 P-06            PID-7.missing PID-7.1.missing
 P-06.form       PID-7.1.type
 P-07            PID-8.missing
-P-07.code       PID-8.code
+P-07.code       PID-8.code PID-8.repeat
 P-08            PID-10.empty PID-10.code PID-10.1.missing
 P-08.ethnicity  PID-22.empty PID-22.code PID-22.1.missing PID-22.repeat
 P-09            PID-11.empty first:PID-11.3.empty
@@ -40,12 +40,12 @@ P-09.kind       first:PID-11.7.code
 P-09.part       first:PID-11.1.empty first:PID-11.1.1.missing first:PID-11.4.empty first:PID-11.5.empty first:PID-11.6.empty first:PID-11.4.length first:PID-11.5.length first:PID-11.6.length
 P-10            PID-13.2.code PID-13.3.code PID-13.6.empty PID-13.6.type PID-13.6.length PID-13.7.type PID-13.7.length
 P-10.part       PID-13.2.missing PID-13.4.missing PID-13.7.missing
-P-11            PID-24.code PID-25.empty PID-25.type PID-25.length
+P-11            PID-24.code PID-25.empty PID-25.type PID-25.length PID-25.repeat
 P-12            PID-29.1.type PID-29.1.missing
-P-12.indicator  PID-29.extra PID-30.code
+P-12.indicator  PID-29.extra PID-30.code PID-30.repeat
 P-13            PID-2.extra PID-4.extra PID-9.extra PID-12.extra PID-19.extra PID-20.extra PID-21.extra
 D-01            PD1-11.code PD1-11.1.missing PD1-12.code PD1-16.code
-D-01.date       PD1-13.type PD1-17.type PD1-18.type
+D-01.date       PD1-13.type PD1-17.type PD1-18.type PD1-13.repeat PD1-17.repeat PD1-18.repeat
 D-01.partner    PD1-13.extra PD1-17.extra PD1-18.extra
 N-02            NK1-1.missing NK1-1.type NK1-1.length
 N-02.name       NK1-2.missing first:NK1-2.1.missing first:NK1-2.2.missing first:NK1-2.7.missing
@@ -61,7 +61,7 @@ R-04            RXA-4.1.type RXA-4.1.missing
 R-05            RXA-5.missing RXA-5.1.missing RXA-5.3.missing
 R-05.table      RXA-5.3.code
 R-05.code       RXA-5.code RXA-5.1.length
-R-07            RXA-6.missing RXA-6.type
+R-07            RXA-6.missing RXA-6.type RXA-6.repeat
 R-07.unit       RXA-7.missing RXA-7.extra RXA-7.1.missing
 R-07.code       RXA-7.code RXA-7.1.length
 R-08            RXA-9.missing first:RXA-9.1.missing first:RXA-9.code
@@ -75,17 +75,17 @@ R-12            RXA-17.missing RXA-17.1.missing
 R-12.code       RXA-17.code RXA-17.1.length
 R-13            RXA-18.missing RXA-18.extra first:RXA-18.1.missing first:RXA-18.code
 R-14            RXA-20.empty
-R-14.code       RXA-20.code
-R-15            RXA-21.missing RXA-21.code
+R-14.code       RXA-20.code RXA-20.repeat
+R-15            RXA-21.missing RXA-21.code RXA-21.repeat
 R-16            RXA-22.1.type RXA-22.1.missing
 X-01            RXR-1.missing RXR-1.1.missing RXR-1.code
 X-02            RXR-2.code
 X-02.none       RXR-2.empty
 B-01            OBX-1.missing OBX-1.type OBX-1.length
-B-01.part       OBX-2.missing OBX-3.missing OBX-3.1.missing OBX-4.missing OBX-4.value OBX-5.missing OBX-11.missing OBX-11.code
-B-02            OBX-2.code OBX-6.missing
+B-01.part       OBX-2.missing OBX-3.missing OBX-3.1.missing OBX-4.missing OBX-4.value OBX-5.missing OBX-11.missing OBX-11.code OBX-11.repeat
+B-02            OBX-2.code OBX-2.repeat OBX-6.missing
 B-03            OBX-3.code OBX-3.1.length
-B-04.way        OBX-17.empty OBX-17.1.missing
+B-04.way        OBX-17.empty OBX-17.code OBX-17.1.missing
 B-08            OBX-14.empty
 B-08.form       OBX-14.1.type OBX-14.1.missing
 `

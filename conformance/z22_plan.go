@@ -251,18 +251,17 @@ func (b *planner) parts(n *node, parts []z22.Element, e z22.Element, c around) {
 // leaf makes an element without components ready.
 func (b *planner) leaf(n *node, e z22.Element, c around) {
 	n.form = formOf(e.Type, c.whole)
-	if n.form != anyForm {
+	if c.path == "IN1-1" {
+		n.form = formOne
+		n.value = b.rule(facetValue, c, n)
+	} else if n.form != anyForm {
 		n.kind = b.rule(facetType, c, n)
 	}
 	if n.set != nil {
 		n.code = b.rule(facetCode, c, n)
 	}
-	switch {
-	case (c.whole == "EI_IZ" && e.N == 3) || (c.whole == "HD_IZ" && e.N == 2):
+	if (c.whole == "EI_IZ" && e.N == 3) || (c.whole == "HD_IZ" && e.N == 2) {
 		n.form = formOID
-		n.value = b.rule(facetValue, c, n)
-	case c.path == "IN1-1":
-		n.form, n.kind = formOne, nil
 		n.value = b.rule(facetValue, c, n)
 	}
 	// A code of a table is never too long, and neither is a date: one cause,

@@ -106,7 +106,6 @@ func (c *checker) walk(s *segment) {
 			c.absent(f, f.usageIn(s))
 		}
 	}
-	// No segment of the profile has more fields than Separators shows.
 	n, data, seps := 0, s.Bytes(), s.Separators()
 	if s.rank == rankMSH {
 		n = 1
@@ -117,6 +116,11 @@ func (c *checker) walk(s *segment) {
 		if b := data[seps[i-1]+1 : seps[i]]; len(b) > 0 {
 			c.field(p, s, n, b)
 		}
+	}
+	// IN2 has more fields than Separators shows.
+	for last := min(s.Fields(), len(p.fields)); n < last; {
+		n++
+		c.field(p, s, n, s.Field(n))
 	}
 	if p.cases != nil {
 		if f := p.cases[string(s.Field(2))]; f != nil && !hl7.Empty(s.Field(5)) {
