@@ -117,6 +117,14 @@ func showConnection(c db.Connection) shownConnection {
 	}
 }
 
+// server is where the connection leads.
+func (c shownConnection) server() string {
+	if c.Protocol == byhand.Protocol {
+		return orWord(c.Host, "the registry's web client")
+	}
+	return net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
+}
+
 func (a *app) connectionList() *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the connections, without secrets", Args: cobra.NoArgs,
@@ -149,7 +157,7 @@ func (a *app) connectionList() *cobra.Command {
 				}
 				rows := make([][]string, len(shown))
 				for i, c := range shown {
-					rows[i] = []string{c.Name, c.Protocol, net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), c.User, c.Secret, plural(len(c.HostKeys), "key", "keys")}
+					rows[i] = []string{c.Name, c.Protocol, c.server(), c.User, c.Secret, plural(len(c.HostKeys), "key", "keys")}
 					if c.Hold != "" {
 						rows[i] = append(rows[i], "waits for you")
 					}

@@ -2,15 +2,14 @@ package cli
 
 import (
 	"context"
-	"net"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"immtrail/db"
 	"immtrail/transfer"
+	"immtrail/transfer/byhand"
 )
 
 // detailedConnection is a connection with what concerns people about it.
@@ -83,12 +82,11 @@ func (a *app) detailConnection(ctx context.Context, name string) (detailedConnec
 }
 
 func (s *screen) connection(now time.Time, c detailedConnection) {
-	server := net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
-	if c.Host == "" {
-		server = "by hand"
+	if c.Protocol == byhand.Protocol {
+		s.line("%s: a person uploads by hand at %s.", s.paint(headStyle, c.Name), c.server())
+	} else {
+		s.line("%s: %s at %s as %s. The secret lies at %s.", s.paint(headStyle, c.Name), c.Protocol, c.server(), c.User, c.Secret)
 	}
-	s.line("%s: %s at %s as %s. The secret lies at %s.", s.paint(headStyle, c.Name), c.Protocol, server, orWord(c.User, "nobody"),
-		orWord(c.Secret, "no place"))
 	for _, p := range c.Pins {
 		until := ""
 		if p.Until != "" {

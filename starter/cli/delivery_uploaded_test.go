@@ -18,6 +18,9 @@ func TestUploadByHand(t *testing.T) {
 	b.run(t, "connection", "add", b.file(t, "bad.yaml", "name: web\nprotocol: byhand\nuser: u\n")).exits(1).complains("folder:", "logs in")
 	b.run(t, "connection", "add", b.file(t, "web.yaml", "name: web\nprotocol: byhand\nhost: https://txhhs.example\nfolder: "+folder+"\n")).exits(0)
 	b.run(t, "connection", "test", "web").exits(0).fits().shows("can be laid out")
+	b.run(t, "connection", "list").exits(0).fits().line("web", "byhand", "https://txhhs.example")
+	b.run(t, "connection", "show", "web").exits(0).fits().shows("a person uploads by hand at https://txhhs.example")
+	b.run(t, "doctor").line("ok", "connection", "web: files can be laid out")
 	b.practice(t, registry.PhaseTesting)
 	store := b.open(t)
 	staged, err := store.StageFile(t.Context(), db.NewFile{

@@ -17,6 +17,7 @@ import (
 	"immtrail/conformance/codes"
 	"immtrail/db"
 	"immtrail/registry"
+	"immtrail/transfer/byhand"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -381,6 +382,8 @@ func (p *patient) connections(ctx context.Context) {
 		case !tested.Expires.IsZero() && tested.Expires.Before(p.env.Now().Add(certificateWarning)):
 			p.found("connection", lookWarn, remedy, "%s: logged in, but the server's certificate ends on %s; ask the registry for its successor",
 				c.Name, day(tested.Expires))
+		case c.Protocol == byhand.Protocol:
+			p.found("connection", lookOK, "", "%s: files can be laid out for whoever uploads them", c.Name)
 		default:
 			p.found("connection", lookOK, "", "%s: logged in, the server's key is the accepted one", c.Name)
 		}
