@@ -13,9 +13,9 @@ import (
 )
 
 func (a *app) reportCommand() *cobra.Command {
-	return folder("report", "Read, learn, import and list the registry's reports",
+	return folder("report", "Read, learn, import, list, show and export the registry's reports",
 		"  starter report read dqa.xlsx\n  starter report import dqa.csv --connection dshs\n  starter report list",
-		a.reportRead(), a.reportLearn(), a.reportImport(), a.reportList())
+		a.reportRead(), a.reportLearn(), a.reportImport(), a.reportList(), a.reportShow(), a.reportExport())
 }
 
 // importedReport is what `report import --output json` prints.
@@ -217,6 +217,19 @@ type shownReport struct {
 	NewCodes      []string   `json:"new_codes"`
 }
 
+func showReport(r db.Report) shownReport {
+	return shownReport{
+		ID: r.ID, Connection: r.Connection, State: r.State, FetchedAt: r.FetchedAt, ImportedAt: r.ImportedAt,
+		Items: r.Items, Unmatched: r.Unmatched, NotUnderstood: r.NotUnderstood,
+		Opened: r.Opened, Verified: r.Verified, NewCodes: append([]string{}, r.NewCodes...),
+	}
+}
+
+// reportState is what became of a report, in words.
+func reportState(state string) string {
+	return map[string]string{"fetched": "being read", "imported": "read", "quarantined": "not understood"}[state]
+}
+
 func (a *app) reportList() *cobra.Command {
 	var filter db.ReportFilter
 	cmd := &cobra.Command{
@@ -233,11 +246,7 @@ func (a *app) reportList() *cobra.Command {
 			}
 			shown := []shownReport{}
 			for _, r := range found {
-				shown = append(shown, shownReport{
-					ID: r.ID, Connection: r.Connection, State: r.State, FetchedAt: r.FetchedAt, ImportedAt: r.ImportedAt,
-					Items: r.Items, Unmatched: r.Unmatched, NotUnderstood: r.NotUnderstood,
-					Opened: r.Opened, Verified: r.Verified, NewCodes: append([]string{}, r.NewCodes...),
-				})
+				shown = append(shown, showReport(r))
 			}
 			return a.show(shown, func(s *screen) { s.reports(shown) })
 		},
@@ -255,9 +264,8 @@ func (s *screen) reports(found []shownReport) {
 	}
 	rows := make([][]string, len(found))
 	for i, r := range found {
-		state := map[string]string{"fetched": "being read", "imported": "read", "quarantined": "not understood"}[r.State]
 		rows[i] = []string{
-			r.ID, r.Connection, day(r.FetchedAt), state, plural(r.Items, "answer", "answers"),
+			r.ID, r.Connection, day(r.FetchedAt), reportState(r.State), plural(r.Items, "answer", "answers"),
 			plural(r.Opened, "error opened", "errors opened"), plural(r.Verified, "settled", "settled"),
 		}
 	}
