@@ -295,6 +295,10 @@ var incidentWords = map[string]string{
 	IncidentReportMissing: "a report is missing",
 	IncidentErrorsOverdue: "errors are overdue",
 	IncidentPausedLong:    "submission has been paused for long",
+	IncidentAcceptanceLow: "the registry takes too little",
+	IncidentNewCode:       "the registry uses a new code",
+	IncidentErrorRate:     "the registry refuses more than before",
+	IncidentErrorsOld:     "errors are old",
 }
 
 func (w *writer) incident(ctx context.Context) error {

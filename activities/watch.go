@@ -18,7 +18,9 @@ type Watches struct {
 	DB *db.Store
 	// Profiles gives the registry's working days.
 	Profiles ProfileSource
-	Clock    Clock
+	// Known is what is known of codes; nil judges no code.
+	Known func() (ReportKnowledge, error)
+	Clock Clock
 }
 
 // LookInput asks what is wrong or about to be.
@@ -44,6 +46,9 @@ type LookResult struct {
 	QuietestDays  int    `json:"quietest_days"`
 	OpenErrors    int    `json:"open_errors"`
 	OverdueErrors int    `json:"overdue_errors"`
+	// TopCause is the code of most open errors, TopErrors how many they are.
+	TopCause  string `json:"top_cause,omitempty"`
+	TopErrors int    `json:"top_errors,omitempty"`
 	// MissingReports counts deliveries whose report is overdue.
 	MissingReports int `json:"missing_reports"`
 	// Opened and Closed are incidents that began or ended at this look, without
@@ -61,7 +66,7 @@ type LookResult struct {
 // Incident is one thing that needs somebody.
 type Incident struct {
 	ID   string `json:"id"`
-	Kind string `json:"kind"` // "floor-warning", "floor", "quiet-site", "report-missing", "errors-overdue", "submission-paused-long"
+	Kind string `json:"kind"` // "floor-warning", "floor", "quiet-site", "report-missing", "errors-overdue", …: see the constants
 	Site string `json:"site,omitempty"`
 	// Words say it in a sentence: since when, the last file, what to do.
 	Words string `json:"words,omitempty"`
@@ -75,6 +80,10 @@ const (
 	IncidentReportMissing = "report-missing"
 	IncidentErrorsOverdue = "errors-overdue"
 	IncidentPausedLong    = "submission-paused-long"
+	IncidentAcceptanceLow = "acceptance-low"
+	IncidentNewCode       = "new-code"
+	IncidentErrorRate     = "error-rate-jumped"
+	IncidentErrorsOld     = "errors-old"
 )
 
 // What is told of has to fit into history, which takes 8 KiB a result: a group
@@ -111,7 +120,14 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
+	answers, err := a.answers(ctx, in, profile, date)
+	if err != nil {
+		return LookResult{}, fail(ctx, err)
+	}
 	seeds := incidents(facts, in.Policy, date)
+	if facts.Phase == registry.PhaseProduction {
+		seeds = answers.incidents(seeds)
+	}
 	settled, err := a.DB.SettleIncidents(ctx, db.IncidentLook{
 		Practice: in.Practice, Date: date, Looks: looks(ctx, date),
 		Silent: facts.Phase != registry.PhaseProduction, Wanted: seeds,
@@ -127,6 +143,9 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 		More: max(len(settled.Opened), len(settled.Closed)) > in.Skip+maxChanges, Current: current(settled.Current),
 	}
 	out.QuietestSite, out.QuietestDays = quietest(facts, date)
+	if out.OpenErrors > 0 {
+		out.TopCause, out.TopErrors = codeWords(answers.facts.Top.Code), answers.facts.Top.Errors
+	}
 	if in.Skip == 0 {
 		out.Ending, err = a.ending(ctx, in, inZone(date, profile.Zone))
 	}

@@ -186,6 +186,15 @@ func settleWords(open int) string {
 	return fmt.Sprintf("settle %d open errors", open)
 }
 
+// openErrorsNote says how many errors are open and what most of them are.
+func openErrorsNote(seen activities.LookResult) string {
+	note := fmt.Sprintf("open errors: %d, of which overdue: %d", seen.OpenErrors, seen.OverdueErrors)
+	if seen.TopErrors > 0 {
+		note += fmt.Sprintf("; most: %s (%d)", seen.TopCause, seen.TopErrors)
+	}
+	return note
+}
+
 func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult) error {
 	line := activities.Progress{
 		Stage: fmt.Sprintf("%s, submission %s", seen.Phase.Words(), seen.Submission),
@@ -203,6 +212,9 @@ func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult)
 	if seen.DaysSince >= 0 && seen.Phase == registry.PhaseProduction {
 		w.notes = append(w.notes, fmt.Sprintf("last verified delivery %d days ago; %d days left to the 30-day floor",
 			seen.DaysSince, w.policy.FloorDays-seen.DaysSince))
+	}
+	if seen.OpenErrors > 0 {
+		w.notes = append(w.notes, openErrorsNote(seen))
 	}
 	for _, i := range seen.Current {
 		w.notes = append(w.notes, i.Words)

@@ -217,7 +217,7 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 			DB: r.store, Sender: mail, Letters: r.letters, Profiles: values, Catalogue: r.profile.Catalogue,
 			From: r.wire.Sender(), Domain: r.wire.MessageIDDomain(), Clock: now,
 		},
-		&activities.Watches{DB: r.store, Profiles: values, Clock: now},
+		&activities.Watches{DB: r.store, Profiles: values, Known: reportKnowledge(values), Clock: now},
 		&activities.Histories{DB: r.store, Files: files, Clock: now},
 		&activities.Schedules{Client: r.client, TaskQueue: r.cfg.Temporal.TaskQueue},
 		&activities.Hands{DB: r.store, Vault: r.vault, Clock: now},
