@@ -67,6 +67,8 @@ type node struct {
 	// needed are how many parts to look at, and how many even where absent.
 	nothing       bool
 	asked, needed int
+	// apart says that other fields decide whether the field may be there.
+	apart bool
 
 	missing, empty, extra, repeat, length, kind, code, system, value *Rule
 }
@@ -381,6 +383,7 @@ func (n *node) idle() bool {
 // settle finds out which parts the walk may pass by.
 func (n *node) settle() {
 	n.nothing = n.idle()
+	n.apart = n.usage == z22.Forbidden || n.then == z22.Forbidden || n.else_ == z22.Forbidden
 	for i := range n.parts {
 		p := &n.parts[i]
 		p.settle()

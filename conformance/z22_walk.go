@@ -76,16 +76,88 @@ func (m *memory) add(row int, b []byte) {
 	copy(m.rows[row][:], b)
 }
 
+// lastClean is the last segment of its name that was found clean. A field with
+// the same bytes at the same place is clean too: most of a vaccination is as in
+// the one before it.
+type lastClean struct {
+	bytes [lastLength]byte
+	seps  [lastFields]int32
+	n     int // of seps
+}
+
+const (
+	fewFresh   = 4   // so many fields that differ are not worth a copy
+	lastLength = 512 // longest segment kept
+	lastFields = 40
+)
+
+// field is what stood between separator i-1 and i.
+func (l *lastClean) field(i int) []byte {
+	if i >= l.n || i >= lastFields {
+		return nil
+	}
+	return l.bytes[l.seps[i-1]+1 : l.seps[i]]
+}
+
+func (l *lastClean) keep(s *segment) {
+	l.n = 0
+	if len(s.Bytes()) <= lastLength && len(s.Separators()) <= lastFields {
+		copy(l.bytes[:], s.Bytes())
+		l.n = copy(l.seps[:], s.Separators())
+	}
+}
+
 // walker is what the walk keeps between segments.
 type walker struct {
-	clean []memory // by field id
-	told  int      // rules that fired, whatever their weight but off
+	last  [32]lastClean // by rank
+	clean []memory      // by field id
+	told  int           // rules that fired, whatever their weight but off
 	at    whereabouts
-	parts [2][maxParts][]byte // components and subcomponents of the value at hand
+	parts [2]pieces // components and subcomponents of the value at hand
 }
 
 // maxParts is more components than any data type has.
 const maxParts = 32
+
+// pieces are the parts of a value: where each ends. A part begins behind the
+// end of the one before it.
+type pieces struct {
+	b   []byte
+	n   int
+	end [maxParts]int32
+}
+
+// at is part i, from 0; nil where there is none.
+func (p *pieces) at(i int) []byte {
+	if uint(i) >= uint(p.n) || i >= maxParts {
+		return nil
+	}
+	from := int32(0)
+	if i > 0 {
+		from = p.end[i-1] + 1
+	}
+	return p.b[from:p.end[i]]
+}
+
+func (p *pieces) cut(r hl7.Rep) {
+	p.b = r.Bytes()
+	p.n = r.Cuts(p.end[:])
+}
+
+// split cuts what nobody has indexed.
+func (p *pieces) split(b []byte, sep byte) {
+	p.b, p.n = b, 0
+	for i, c := range b {
+		if c == sep {
+			p.end[p.n] = int32(i) //nolint:gosec // a segment is far shorter than 2 GB
+			if p.n++; p.n == maxParts {
+				return
+			}
+		}
+	}
+	p.end[p.n] = int32(len(b)) //nolint:gosec // see above
+	p.n++
+}
 
 // whereabouts is where the walk is.
 type whereabouts struct {
@@ -111,11 +183,22 @@ func (c *checker) walk(s *segment) {
 		n = 1
 		c.field(p, s, 1, s.Field(1))
 	}
+	last, before, fresh := &c.walker.last[s.rank], c.walker.told, 0
 	for i := 1; i < len(seps) && n < len(p.fields); i++ {
 		n++
-		if b := data[seps[i-1]+1 : seps[i]]; len(b) > 0 {
-			c.field(p, s, n, b)
+		b := data[seps[i-1]+1 : seps[i]]
+		if len(b) == 0 {
+			continue
 		}
+		f := p.fields[n-1]
+		if f == nil || !f.apart && string(b) == string(last.field(i)) {
+			continue
+		}
+		fresh++
+		c.field(p, s, n, b)
+	}
+	if fresh > fewFresh && c.walker.told == before {
+		last.keep(s)
 	}
 	// IN2 has more fields than Separators shows.
 	for last := min(s.Fields(), len(p.fields)); n < last; {
@@ -125,7 +208,7 @@ func (c *checker) walk(s *segment) {
 	if p.cases != nil {
 		if f := p.cases[string(s.Field(2))]; f != nil && !hl7.Empty(s.Field(5)) {
 			c.walker.at.field = 5
-			c.value(f, s.Field(5))
+			c.value(f, s, 5, s.Field(5))
 		}
 	}
 }
@@ -137,13 +220,13 @@ func (c *checker) field(p *segmentPlan, s *segment, n int, b []byte) {
 		return
 	}
 	c.walker.at.field = n
-	if f.usage == z22.Forbidden || f.else_ == z22.Forbidden {
+	if f.apart {
 		if f.usageIn(s) == z22.Forbidden {
 			c.facet(f, facetExtra, f.extra)
 			return // what should not be there is not looked at further
 		}
 	}
-	c.value(f, b)
+	c.value(f, s, n, b)
 }
 
 // usageIn is the usage of a field in its segment.
@@ -151,7 +234,8 @@ func (n *node) usageIn(s *segment) z22.Usage {
 	if n.usage != z22.Conditional {
 		return n.usage
 	}
-	for _, t := range n.cond {
+	for i := range n.cond {
+		t := &n.cond[i]
 		v := s.Field(t.Field)
 		if t.Part > 0 {
 			v = s.Component(t.Field, t.Part)
@@ -163,7 +247,7 @@ func (n *node) usageIn(s *segment) z22.Usage {
 	return n.then
 }
 
-func meets(t z22.Term, v []byte) bool {
+func meets(t *z22.Term, v []byte) bool {
 	if len(t.OneOf) == 0 {
 		return hl7.Empty(v) == t.Not
 	}
@@ -175,8 +259,8 @@ func meets(t z22.Term, v []byte) bool {
 	return t.Not
 }
 
-// value judges a field that is there.
-func (c *checker) value(f *node, b []byte) {
+// value judges field n of a segment, which is b and there.
+func (c *checker) value(f *node, s *segment, n int, b []byte) {
 	w := &c.walker
 	m := &w.clean[f.id]
 	row := m.row(b)
@@ -184,41 +268,56 @@ func (c *checker) value(f *node, b []byte) {
 		return
 	}
 	before := w.told
-	c.reps(f, b)
+	c.reps(f, s, n)
 	if row >= 0 && w.told == before {
 		m.add(row, b)
 	}
 }
 
-func (c *checker) reps(f *node, b []byte) {
+func (c *checker) reps(f *node, s *segment, n int) {
 	w := &c.walker
-	d := c.m.unit.Delims
-	w.at.rep = 0
-	for len(b) > 0 {
-		one := b
-		if cut := bytes.IndexByte(b, d.Repetition); cut >= 0 {
-			one, b = b[:cut], b[cut+1:]
-		} else {
-			b = nil
-		}
-		if w.at.rep++; w.at.rep > mostReps {
-			w.told++ // so that the field is not remembered as clean
-			at := w.at
-			c.hit(ruleRepeats, at.s, at.field)
-			break
-		}
-		if w.at.rep == 2 && f.repeat != nil {
-			c.general(f.repeat)
-		}
-		if !hl7.Empty(one) {
-			c.element(f, one, d.Component, 0)
+	if s.Single() {
+		w.at.rep = 1
+		c.repetition(f, s.Rep(n))
+	} else {
+		for i, one := range s.Reps(n) {
+			if w.at.rep = i; i > mostReps {
+				w.told++ // so that the field is not remembered as clean
+				at := w.at
+				c.hit(ruleRepeats, at.s, at.field)
+				break
+			}
+			if i == 2 && f.repeat != nil {
+				c.general(f.repeat)
+			}
+			if !one.Empty() {
+				c.repetition(f, one)
+			}
 		}
 	}
 	w.at.rep, w.at.comp, w.at.sub = 0, 0, 0
 }
 
-// element judges a value: whole, then part by part.
-func (c *checker) element(e *node, b []byte, sep byte, level int) {
+// repetition judges one repetition of a field: whole, then part by part.
+func (c *checker) repetition(f *node, r hl7.Rep) {
+	b := r.Bytes()
+	if f.length != nil && tooLong(f, b) {
+		c.facet(f, facetLength, f.length)
+	}
+	if len(f.parts) == 0 {
+		c.leaf(f, b)
+		return
+	}
+	p := &c.walker.parts[0]
+	p.cut(r)
+	if f.code != nil || f.system != nil {
+		c.coded(f, p)
+	}
+	c.parts(f, p, 0)
+}
+
+// element judges a component, or one of its parts.
+func (c *checker) element(e *node, b []byte, level int) {
 	if e.length != nil && tooLong(e, b) {
 		c.facet(e, facetLength, e.length)
 	}
@@ -226,42 +325,45 @@ func (c *checker) element(e *node, b []byte, sep byte, level int) {
 		c.leaf(e, b)
 		return
 	}
-	if e.code != nil || e.system != nil {
-		c.coded(e, b, sep)
-	}
 	if level > 1 {
-		return
+		return // nothing is divided further
 	}
+	p := &c.walker.parts[1]
+	p.split(b, c.m.unit.Delims.Sub)
+	if e.code != nil || e.system != nil {
+		c.coded(e, p)
+	}
+	c.parts(e, p, level)
+}
+
+// parts judges the parts of an element: components at level 0, subcomponents
+// at level 1.
+func (c *checker) parts(e *node, p *pieces, level int) {
 	w := &c.walker
-	parts := &w.parts[level]
-	n := split(b, sep, parts)
-	for i := range max(min(n, e.asked), e.needed) {
-		p := &e.parts[i]
-		if p.nothing {
+	for i := range max(min(p.n, e.asked), e.needed) {
+		part := &e.parts[i]
+		if part.nothing {
 			continue
-		}
-		var v []byte
-		if i < n {
-			v = parts[i]
 		}
 		if level == 0 {
 			w.at.comp, w.at.sub = i+1, 0
 		} else {
 			w.at.sub = i + 1
 		}
-		usage := p.usage
+		v := p.at(i)
+		usage := part.usage
 		if usage == z22.Conditional {
-			usage = p.usageAmong(parts[:n], c.m.unit.Delims.Sub)
+			usage = part.usageAmong(p, c.m.unit.Delims.Sub)
 		}
 		if hl7.Empty(v) {
-			c.absent(p, usage)
+			c.absent(part, usage)
 			continue
 		}
 		if usage == z22.Forbidden {
-			c.facet(p, facetExtra, p.extra)
+			c.facet(part, facetExtra, part.extra)
 			continue
 		}
-		c.element(p, v, c.m.unit.Delims.Sub, level+1)
+		c.element(part, v, level+1)
 	}
 	if level == 0 {
 		w.at.comp = 0
@@ -270,12 +372,10 @@ func (c *checker) element(e *node, b []byte, sep byte, level int) {
 }
 
 // usageAmong is the usage of a component beside its siblings.
-func (n *node) usageAmong(parts [][]byte, sub byte) z22.Usage {
-	for _, t := range n.cond {
-		var v []byte
-		if t.Field <= len(parts) {
-			v = parts[t.Field-1]
-		}
+func (n *node) usageAmong(parts *pieces, sub byte) z22.Usage {
+	for i := range n.cond {
+		t := &n.cond[i]
+		v := parts.at(t.Field - 1)
 		if t.Part > 0 {
 			v = piece(v, sub, t.Part)
 		}
@@ -298,22 +398,6 @@ func piece(b []byte, sep byte, n int) []byte {
 		return b[:i]
 	}
 	return b
-}
-
-func split(b []byte, sep byte, into *[maxParts][]byte) int {
-	for n := 0; ; n++ {
-		if n == maxParts-1 {
-			into[n] = b
-			return maxParts
-		}
-		i := bytes.IndexByte(b, sep)
-		if i < 0 {
-			into[n] = b
-			return n + 1
-		}
-		into[n] = b[:i]
-		b = b[i+1:]
-	}
 }
 
 func (c *checker) absent(e *node, usage z22.Usage) {
@@ -341,8 +425,8 @@ func (c *checker) leaf(e *node, b []byte) {
 
 // coded judges the code of a field against its table, and the name that it
 // gives to the table.
-func (c *checker) coded(e *node, b []byte, sep byte) {
-	code := piece(b, sep, 1)
+func (c *checker) coded(e *node, p *pieces) {
+	code := p.at(0)
 	if hl7.Empty(code) {
 		return
 	}
@@ -353,7 +437,7 @@ func (c *checker) coded(e *node, b []byte, sep byte) {
 	if e.system == nil {
 		return
 	}
-	if system := piece(b, sep, 3); !hl7.Empty(system) && !slices.Contains(e.set.systems, string(system)) {
+	if system := p.at(2); !hl7.Empty(system) && !slices.Contains(e.set.systems, string(system)) {
 		at := c.walker.at
 		c.walker.at.comp = 3
 		c.facet(e, facetSystem, e.system)

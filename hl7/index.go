@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -10,15 +11,21 @@ import (
 const maxSeps = 64
 
 // message reads a message that begins at begins, in one pass over its bytes:
-// 64 at a time are turned into one bit each for "field separator" and for
-// "line end or control character", and the bits are walked.
+// 64 at a time are turned into one bit each for "field separator", "component
+// separator" and "line end or control character", and the bits are walked.
+// Those of components are kept: see [Rep].
 func (p *Parser) message(begins int) error {
-	m := unitBuilder{p: p, first: p.pos, start: begins, lineStart: p.pos}
+	m := unitBuilder{p: p, first: p.pos, begins: begins, start: begins, lineStart: p.pos}
 	m.open(begins)
-	sep := uint64(p.unit.Delims.Field) * ones
+	by := patterns{
+		field: uint64(p.unit.Delims.Field) * ones, component: uint64(p.unit.Delims.Component) * ones,
+		repetition: uint64(p.unit.Delims.Repetition) * ones,
+	}
+	p.comps = p.comps[:0]
 	lineFeed := false // the LF of a CRLF is still to come
 	for base := begins; base < len(p.data); base += 64 {
-		seps, lows, highs := classify((*[64]byte)(p.padded[base:base+64]), sep)
+		seps, comps, lows, flags := classify((*[64]byte)(p.padded[base:base+64]), &by)
+		p.comps = append(p.comps, comps)
 		if rest := len(p.data) - base; rest < 64 {
 			seps &= 1<<rest - 1
 			lows &= 1<<rest - 1
@@ -27,12 +34,12 @@ func (p *Parser) message(begins int) error {
 			lows &^= 1
 			lineFeed = false
 		}
-		m.odd = m.odd || highs
+		m.flags |= flags
 		for lows != 0 {
 			at := bits.TrailingZeros64(lows)
 			lows &= lows - 1
 			if c := p.padded[base+at]; c != '\r' && c != '\n' {
-				m.odd = true
+				m.flags |= flagOdd
 				continue
 			}
 			before := seps & (1<<at - 1)
@@ -46,7 +53,7 @@ func (p *Parser) message(begins int) error {
 				lows &^= 2 << at
 				lineFeed = at == 63
 			}
-			m.odd = highs
+			m.flags = flags
 		}
 		m.add(seps, base)
 	}
@@ -60,36 +67,70 @@ func (p *Parser) message(begins int) error {
 }
 
 const (
-	ones   = 0x0101010101010101
-	tops   = 0x8080808080808080
-	gather = 0x0102040810204080 // moves the lowest bit of each byte into the highest byte
+	ones = 0x0101010101010101
+	tops = 0x8080808080808080
 )
 
-// classify gives one bit for each of 64 bytes: which are the separator, and
-// which are below the blank; and whether any may be 0x7f or above.
-func classify(b *[64]byte, sep uint64) (seps, lows uint64, highs bool) {
-	var high uint64
-	for i := 0; i < 64; i += 8 {
-		x := binary.LittleEndian.Uint64(b[i : i+8])
+// patterns are the delimiters of a message, each in all bytes of a word.
+type patterns struct{ field, component, repetition uint64 }
+
+// What may be in a line, as far as 64 bytes at a time show it.
+const (
+	flagOdd    uint8 = 1 << iota // other bytes than printable ASCII
+	flagRepeat                   // the repetition separator
+)
+
+// classify gives one bit for each of 64 bytes: which are the separator of
+// fields, which that of components, and which are below the blank; and whether
+// any may be 0x7f or above, or is the separator of repetitions.
+//
+// The top bit of each byte of a sum says that the byte is not the one that is
+// meant. Eight words put theirs into one, so that byte and bit change places
+// once for all of them. Delimiters are ASCII; other bytes are none.
+func classify(b *[64]byte, by *patterns) (seps, comps, lows uint64, flags uint8) {
+	var del, high uint64
+	repeats := ^uint64(0)
+	for i := range 8 {
+		x := binary.LittleEndian.Uint64(b[i*8 : i*8+8])
 		low7 := x &^ tops
-		high |= x | (low7 + ones)
-		low := ^((low7 + 0x60*ones) | x) & tops
-		y := x ^ sep
-		eq := ^(((y &^ tops) + 0x7f*ones) | y) & tops
-		seps |= (eq >> 7) * gather >> 56 << i
-		lows |= (low >> 7) * gather >> 56 << i
+		del |= low7 + ones
+		high = high>>1 | x&tops
+		lows = lows>>1 | (low7+0x60*ones)&tops
+		seps = seps>>1 | ((low7^by.field)+0x7f*ones)&tops
+		comps = comps>>1 | ((low7^by.component)+0x7f*ones)&tops
+		repeats &= (low7 ^ by.repetition) + 0x7f*ones
 	}
-	return seps, lows, high&tops != 0
+	if (del|high)&tops != 0 || high != 0 {
+		flags = flagOdd
+	}
+	if repeats&tops != tops {
+		flags |= flagRepeat
+	}
+	if lows = ^(lows | high); lows != 0 {
+		lows = transpose(lows)
+	}
+	return transpose(^(seps | high)), transpose(^(comps | high)), lows, flags
+}
+
+// transpose makes bit j of byte i of bit i of byte j.
+func transpose(x uint64) uint64 {
+	t := (x ^ x>>7) & 0x00aa00aa00aa00aa
+	x ^= t ^ t<<7
+	t = (x ^ x>>14) & 0x0000cccc0000cccc
+	x ^= t ^ t<<14
+	t = (x ^ x>>28) & 0x00000000f0f0f0f0
+	return x ^ t ^ t<<28
 }
 
 // unitBuilder puts the lines of a message together.
 type unitBuilder struct {
 	p         *Parser
-	first     int  // where the message begins, with its framing
-	lineStart int  // where the line at hand begins, with its framing
-	start     int  // where its segment begins
-	from      int  // its first separator in p.seps
-	odd       bool // the line may hold other bytes than printable ASCII
+	first     int // where the message begins, with its framing
+	lineStart int // where the line at hand begins, with its framing
+	start     int // where its segment begins
+	from      int // its first separator in p.seps
+	begins    int // where the message begins, without framing
+	flags     uint8
 	segments  []Segment
 	rawEnd    int
 }
@@ -196,14 +237,20 @@ func (m *unitBuilder) segment(end int) {
 		p.seps = append(p.seps, int32(len(data)))
 		seps = p.seps[m.from:]
 	}
-	odd := m.odd && !printable(data)
+	odd := m.flags&flagOdd != 0 && !printable(data)
 	if odd {
 		u.plain = false
+	}
+	at := m.start - m.begins
+	single := m.flags&flagRepeat == 0
+	if len(m.segments) == 0 && len(data) > 9 { // MSH-2 holds every delimiter
+		single = bytes.IndexByte(data[9:], u.Delims.Repetition) < 0
 	}
 	m.segments = append(m.segments, Segment{
 		Offset: p.offset + int64(m.start), Line: p.line,
 		data: data, seps: seps[:len(seps):len(seps)], delims: &u.Delims,
-		header: len(m.segments) == 0, more: more, odd: odd,
+		header: len(m.segments) == 0, more: more, odd: odd, single: single,
+		comps: p.comps[at>>6:], shift: int32(at & 63),
 		tag: tagOf(data, u.Delims.Field),
 	})
 }

@@ -19,6 +19,7 @@ type Parser struct {
 	unit    Unit
 	ordinal int
 	seps    []int32
+	comps   []uint64 // of the message at hand, a bit for each byte
 	notes   Notes
 }
 

@@ -3,6 +3,7 @@ package hl7
 import (
 	"bytes"
 	"iter"
+	"math/bits"
 )
 
 // A Segment is one line of a message. Every slice that it hands out points into
@@ -20,6 +21,12 @@ type Segment struct {
 	header bool // MSH, FHS, BHS: field 1 is the separator itself
 	more   bool // there are separators beyond seps, which has no len(data) then
 	odd    bool // see Plain
+	single bool // no field has a second repetition; false where that is not known
+
+	// comps has a bit for each component separator: that of data[i] is bit
+	// shift+i. Nil where nobody looked.
+	comps []uint64
+	shift int32
 }
 
 // A Tag is the name of a segment as a number, for switches; 0 is no name.
@@ -114,19 +121,38 @@ func (s *Segment) beyond(n int) []byte {
 	return part(s.data[s.seps[last]+1:], s.delims.Field, n-last)
 }
 
+// Single reports whether no field can have a second repetition.
+func (s *Segment) Single() bool { return s != nil && s.single }
+
 // Rep returns the first repetition of field n.
 func (s *Segment) Rep(n int) Rep {
 	f := s.Field(n)
 	if len(f) == 0 {
 		return Rep{}
 	}
-	if s.header && n == 2 {
-		return Rep{data: f, delims: s.delims}
+	if !s.single && (!s.header || n != 2) {
+		if i := bytes.IndexByte(f, s.delims.Repetition); i >= 0 {
+			f = f[:i]
+		}
 	}
-	if i := bytes.IndexByte(f, s.delims.Repetition); i >= 0 {
-		f = f[:i]
+	return s.rep(f)
+}
+
+// rep is f, a part of the segment, with the bits of its component separators.
+func (s *Segment) rep(f []byte) Rep {
+	at := cap(s.data) - cap(f)
+	r := Rep{seg: s, from: int32(at), to: int32(at + len(f)), comps: unindexed}
+	at += int(s.shift)
+	i := at >> 6
+	if len(f) > 63 || i >= len(s.comps) {
+		return r
 	}
-	return Rep{data: f, delims: s.delims}
+	w := s.comps[i] >> (at & 63)
+	if i+1 < len(s.comps) { // a shift by 64 gives nothing
+		w |= s.comps[i+1] << (64 - at&63)
+	}
+	r.comps = w & (1<<(len(f)&63) - 1)
+	return r
 }
 
 // Reps yields the repetitions of field n with their ordinals from 1. An empty
@@ -134,6 +160,13 @@ func (s *Segment) Rep(n int) Rep {
 func (s *Segment) Reps(n int) iter.Seq2[int, Rep] {
 	return func(yield func(int, Rep) bool) {
 		rest := s.Field(n)
+		if len(rest) == 0 {
+			return
+		}
+		if s.single {
+			yield(1, s.rep(rest))
+			return
+		}
 		for i := 1; len(rest) > 0; i++ {
 			one := rest
 			if cut := bytes.IndexByte(rest, s.delims.Repetition); cut >= 0 {
@@ -141,7 +174,7 @@ func (s *Segment) Reps(n int) iter.Seq2[int, Rep] {
 			} else {
 				rest = nil
 			}
-			if !yield(i, Rep{data: one, delims: s.delims}) {
+			if !yield(i, s.rep(one)) {
 				return
 			}
 		}
@@ -154,24 +187,78 @@ func (s *Segment) Component(n, c int) []byte { return s.Rep(n).Component(c) }
 // Sub returns subcomponent i of component c of the first repetition of field n.
 func (s *Segment) Sub(n, c, i int) []byte { return s.Rep(n).Sub(c, i) }
 
-// A Rep is one repetition of a field.
+// A Rep is one repetition of a field. It has few words, so that it is passed
+// in registers.
 type Rep struct {
-	data   []byte
-	delims *Delims
+	seg      *Segment
+	from, to int32 // in seg.data
+	// comps has a bit for each component separator, or is unindexed.
+	comps uint64
 }
 
+// unindexed says that separators have to be searched: a repetition of 64 bytes
+// or more, or a segment of one line.
+const unindexed = 1 << 63
+
 // Bytes is the repetition whole.
-func (r Rep) Bytes() []byte { return r.data }
+func (r Rep) Bytes() []byte {
+	if r.seg == nil {
+		return nil
+	}
+	return r.seg.data[r.from:r.to]
+}
 
 // Empty reports whether nothing is there, or HL7's explicit null ("").
-func (r Rep) Empty() bool { return Empty(r.data) }
+func (r Rep) Empty() bool { return Empty(r.Bytes()) }
 
 // Component returns component c (from 1), nil where there is none.
 func (r Rep) Component(c int) []byte {
-	if len(r.data) == 0 {
+	if r.from == r.to || c < 1 {
 		return nil
 	}
-	return part(r.data, r.delims.Component, c)
+	w := r.comps
+	if w == unindexed {
+		return part(r.Bytes(), r.seg.delims.Component, c)
+	}
+	from, to := int(r.from), int(r.to)
+	for ; c > 1; c-- {
+		if w == 0 {
+			return nil
+		}
+		from = int(r.from) + bits.TrailingZeros64(w) + 1
+		w &= w - 1
+	}
+	if w != 0 {
+		to = int(r.from) + bits.TrailingZeros64(w)
+	}
+	return r.seg.data[from:to]
+}
+
+// Cuts writes where the components end, as many as there is room for, and says
+// how many those are. Each begins behind the end of the one before.
+func (r Rep) Cuts(ends []int32) (n int) {
+	if r.comps != unindexed {
+		for w := r.comps; w != 0 && n < len(ends); w &= w - 1 {
+			ends[n] = int32(bits.TrailingZeros64(w))
+			n++
+		}
+	} else {
+		b := r.Bytes()
+		for at := 0; n < len(ends); n++ {
+			i := bytes.IndexByte(b[at:], r.seg.delims.Component)
+			if i < 0 {
+				break
+			}
+			at += i
+			ends[n] = int32(at)
+			at++
+		}
+	}
+	if n < len(ends) {
+		ends[n] = r.to - r.from
+		n++
+	}
+	return n
 }
 
 // Sub returns subcomponent i of component c.
@@ -180,7 +267,7 @@ func (r Rep) Sub(c, i int) []byte {
 	if len(b) == 0 {
 		return nil
 	}
-	return part(b, r.delims.Sub, i)
+	return part(b, r.seg.delims.Sub, i)
 }
 
 // Unescape returns component c with HL7 escapes resolved; it allocates only
@@ -190,7 +277,7 @@ func (r Rep) Unescape(c int) []byte {
 	if len(b) == 0 {
 		return nil
 	}
-	return Unescape(b, *r.delims)
+	return Unescape(b, *r.seg.delims)
 }
 
 // Empty reports whether a value is absent or HL7's explicit null ("").
