@@ -81,7 +81,7 @@ func TestTheOrdinaryFileIsClean(t *testing.T) {
 	require.NoError(t, err)
 	res, _, err := check(bytes.NewReader(file.Bytes()), in)
 	require.NoError(t, err)
-	require.Empty(t, res.Counts)
+	require.Empty(t, slices.DeleteFunc(res.Counts, func(c registry.RuleCount) bool { return c.Severity == registry.SeverityInfo }))
 	messages, broken := scan(file.Bytes())
 	require.Equal(t, res.Messages, messages)
 	require.Zero(t, broken)
