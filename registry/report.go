@@ -73,8 +73,55 @@ type CatalogueEntry struct {
 	Harmless bool `json:"harmless" yaml:"harmless"`
 	// PerPatient codes are one error per patient, not one per dose.
 	PerPatient bool `json:"per_patient,omitempty" yaml:"per_patient,omitempty"`
+	// Scope is what the code is about.
+	Scope Scope `json:"scope,omitempty" yaml:"scope,omitempty"`
+	// Foretold says which rules of our checker foretell it, by their IDs; with
+	// [ForetoldOwnData] among them only where the practice's own data are known,
+	// and [ForetoldNever] alone where no file can show it or no rule looks.
+	Foretold []string `json:"foretold,omitempty" yaml:"foretold,omitempty"`
+	// Confidence is how sure the meaning is: high (an answer of the registry or a
+	// document of DSHS shows it), medium (others who work with it say so), low (a
+	// guess).
+	Confidence string `json:"confidence,omitempty" yaml:"confidence,omitempty"`
+	// Page is the section of docs/runbook.md that says more.
+	Page string `json:"page,omitempty" yaml:"page,omitempty"`
 	// Source says where the entry comes from.
 	Source string `json:"source,omitempty" yaml:"source,omitempty"`
+}
+
+// Scope is what a code of the registry is about.
+type Scope string
+
+// The scopes.
+const (
+	ScopeFile    Scope = "file"
+	ScopeMessage Scope = "message"
+	ScopePatient Scope = "patient"
+	ScopeDose    Scope = "dose"
+)
+
+// Words of [CatalogueEntry.Foretold] that are no rules.
+const (
+	ForetoldOwnData = "own-data"
+	ForetoldNever   = "never"
+)
+
+// PageUnknown is the section for codes of which little is known.
+const PageUnknown = "unknown-codes"
+
+// Scope of a code of family f when nothing else is known about it.
+func (f Family) Scope() Scope {
+	switch f {
+	case FamilyFile:
+		return ScopeFile
+	case FamilyMessage, FamilyInformation:
+		return ScopeMessage
+	case FamilyClient:
+		return ScopePatient
+	case FamilyImmunization:
+		return ScopeDose
+	}
+	return ScopeMessage
 }
 
 // Foretold says which rule of our checker foretells what the registry says.

@@ -10,14 +10,17 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"immtrail/conformance"
 	"immtrail/internal/docgen"
 	"immtrail/registry"
+	"immtrail/registry/texas"
 )
 
 var update = flag.Bool("update", false, "write the generated pages anew")
@@ -64,6 +67,21 @@ func TestRunbookHasASectionForWhateverCanAlert(t *testing.T) {
 	}
 	for _, kind := range incidentKinds(t) {
 		require.True(t, have[kind], "docs/runbook.md has no heading with `%s`", kind)
+	}
+}
+
+func TestCatalogueNamesRulesAndPagesThatExist(t *testing.T) {
+	catalogue, err := texas.BuiltinCatalogue()
+	require.NoError(t, err)
+	have := headings(page(t, "docs", "runbook.md"))
+	require.True(t, have[registry.PageUnknown], "docs/runbook.md has no heading with `%s`", registry.PageUnknown)
+	for _, code := range catalogue.Codes() {
+		e := catalogue[code]
+		require.True(t, have[e.Page], "%s: docs/runbook.md has no heading with `%s`", code, e.Page)
+		rules := slices.DeleteFunc(slices.Clone(e.Foretold), func(w string) bool {
+			return w == registry.ForetoldOwnData || w == registry.ForetoldNever
+		})
+		require.Empty(t, conformance.UnknownRules(rules), code)
 	}
 }
 

@@ -39,6 +39,7 @@ func SaveCode(path string, entry registry.CatalogueEntry) error {
 		known[entry.Code] = code{
 			Owner: entry.Owner, Meaning: entry.Meaning, Remedy: entry.Remedy, Source: entry.Source,
 			Harmless: entry.Harmless, PerPatient: entry.PerPatient,
+			Scope: entry.Scope, Foretold: entry.Foretold, Confidence: entry.Confidence, Page: entry.Page,
 		}
 		return known
 	})
@@ -52,6 +53,10 @@ type code struct {
 	Source     string         `yaml:"source,omitempty"`
 	Harmless   bool           `yaml:"harmless"`
 	PerPatient bool           `yaml:"per_patient"`
+	Scope      registry.Scope `yaml:"scope,omitempty"`
+	Foretold   []string       `yaml:"foretold,omitempty"`
+	Confidence string         `yaml:"confidence,omitempty"`
+	Page       string         `yaml:"page,omitempty"`
 }
 
 // save changes one value of a file of overrides.

@@ -2,12 +2,14 @@ package texas
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the catalogue is data
 	"encoding/csv"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -39,7 +41,8 @@ func BuiltinCatalogue() (Catalogue, error) {
 		}
 		e := registry.CatalogueEntry{
 			Code: row[0], Owner: registry.Owner(row[1]), Harmless: harmless, PerPatient: perPatient,
-			Meaning: row[4], Remedy: row[5], Source: row[6],
+			Scope: registry.Scope(row[4]), Foretold: strings.Fields(row[5]), Confidence: row[6], Page: row[7],
+			Meaning: row[8], Remedy: row[9], Source: row[10],
 		}
 		if _, twice := c[e.Code]; twice {
 			return nil, registry.Errorf(registry.Invalid, "catalogue", "catalogue.csv: line %d: %s stands twice", i+2, e.Code)
@@ -72,8 +75,50 @@ func entryFault(e registry.CatalogueEntry) string {
 		return "meaning: is missing"
 	case e.Remedy == "":
 		return "remedy: is missing"
+	case !slices.Contains(scopes, e.Scope):
+		return fmt.Sprintf("scope: one of %s", words(scopes))
+	case !slices.Contains(confidences, e.Confidence):
+		return fmt.Sprintf("confidence: one of %s", strings.Join(confidences, ", "))
+	case !pageForm.MatchString(e.Page):
+		return "page: the name of a section of docs/runbook.md, such as consent"
+	}
+	return foretoldFault(e.Foretold)
+}
+
+func foretoldFault(words []string) string {
+	if len(words) == 0 {
+		return "foretold: rules by their IDs, own-data, or never"
+	}
+	for _, w := range words {
+		switch {
+		case w == registry.ForetoldNever && len(words) > 1:
+			return "foretold: never stands alone"
+		case w != registry.ForetoldNever && w != registry.ForetoldOwnData && !ruleForm.MatchString(w):
+			return "foretold: a rule looks like N-01 or N-03.self"
+		}
 	}
 	return ""
+}
+
+var (
+	scopes      = []registry.Scope{registry.ScopeFile, registry.ScopeMessage, registry.ScopePatient, registry.ScopeDose}
+	confidences = []string{"high", "medium", "low"}
+	pageForm    = regexp.MustCompile(`^[a-z][a-z-]{1,60}$`)
+)
+
+// supposed fills what nobody has said about a code.
+func supposed(e *registry.CatalogueEntry) {
+	if e.Scope == "" {
+		e.Scope = registry.FamilyOf(e.Code).Scope()
+		if e.PerPatient {
+			e.Scope = registry.ScopePatient
+		}
+	}
+	if len(e.Foretold) == 0 {
+		e.Foretold = []string{registry.ForetoldNever}
+	}
+	e.Confidence = cmp.Or(e.Confidence, "low")
+	e.Page = cmp.Or(e.Page, registry.PageUnknown)
 }
 
 var owners = []registry.Owner{
@@ -88,6 +133,10 @@ type overlayEntry struct {
 	Harmless   *bool           `yaml:"harmless"`
 	PerPatient *bool           `yaml:"per_patient"`
 	Source     *string         `yaml:"source"`
+	Scope      *registry.Scope `yaml:"scope"`
+	Foretold   []string        `yaml:"foretold"`
+	Confidence *string         `yaml:"confidence"`
+	Page       *string         `yaml:"page"`
 }
 
 // overlay lays the entries of an overlay's "catalogue" over c.
@@ -103,6 +152,7 @@ func (c Catalogue) overlay(name string, node *yaml.Node) []error {
 		e := c[code]
 		e.Code, e.Source = code, "your override: "+name
 		entries[code].fill(&e)
+		supposed(&e)
 		if why := entryFault(e); why != "" {
 			errs = append(errs, fmt.Errorf("%s: catalogue.%s: %s", name, code, why))
 			continue
@@ -127,6 +177,18 @@ func (o overlayEntry) fill(e *registry.CatalogueEntry) {
 	}
 	if o.PerPatient != nil {
 		e.PerPatient = *o.PerPatient
+	}
+	if o.Scope != nil {
+		e.Scope = *o.Scope
+	}
+	if o.Foretold != nil {
+		e.Foretold = o.Foretold
+	}
+	if o.Confidence != nil {
+		e.Confidence = *o.Confidence
+	}
+	if o.Page != nil {
+		e.Page = *o.Page
 	}
 	if o.Source != nil {
 		e.Source += ", " + *o.Source

@@ -1,10 +1,12 @@
 package texas_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"immtrail/registry"
 	"immtrail/registry/texas"
 )
 
@@ -40,4 +42,48 @@ func TestNameTemplateEnding(t *testing.T) {
 	t.Run("unless the profile says that DSHS wants it so", func(t *testing.T) {
 		require.NoError(t, load("file.name_template: \"{org}_{seq}.txt\"\nrules.grades.F-01.extension: \"off\"\n"))
 	})
+}
+
+func TestTheCatalogueForetellsWhatThePredictionsSay(t *testing.T) {
+	loaded, err := texas.Load()
+	require.NoError(t, err)
+	rules := map[string][]string{}
+	for _, f := range loaded.Foretold {
+		if f.Rule != "" {
+			rules[f.Key] = append(rules[f.Key], f.Rule)
+		}
+	}
+	for _, code := range loaded.Catalogue.Codes() {
+		e := loaded.Catalogue[code]
+		require.NotEmpty(t, e.Scope, code)
+		require.NotEmpty(t, e.Confidence, code)
+		require.NotEmpty(t, e.Page, code)
+		require.Equal(t, e.PerPatient, e.Scope == registry.ScopePatient && !e.Harmless, "%s: what is about a patient is one error for each", code)
+		told := slices.DeleteFunc(slices.Clone(e.Foretold), func(w string) bool {
+			return w == registry.ForetoldOwnData || w == registry.ForetoldNever
+		})
+		require.ElementsMatch(t, rules[code], told, "%s: catalogue.csv and predicts.csv", code)
+	}
+}
+
+func TestCatalogueColumnsAreOverridable(t *testing.T) {
+	load := func(text string) (*texas.Loaded, error) {
+		return texas.Load(texas.Overlay{Name: "texas.yaml", Data: []byte("catalogue:\n  IMR-160: {owner: practice, meaning: M., remedy: R." + text + "}\n")})
+	}
+	loaded, err := load("")
+	require.NoError(t, err)
+	e := loaded.Catalogue["IMR-160"]
+	require.Equal(t, registry.ScopeDose, e.Scope, "as its family says")
+	require.Equal(t, []string{"never"}, e.Foretold)
+	require.Equal(t, "low", e.Confidence)
+	require.Equal(t, registry.PageUnknown, e.Page)
+	loaded, err = load(", scope: patient, foretold: [own-data, N-01], confidence: high, page: consent")
+	require.NoError(t, err)
+	e = loaded.Catalogue["IMR-160"]
+	require.Equal(t, registry.ScopePatient, e.Scope)
+	require.Equal(t, []string{"own-data", "N-01"}, e.Foretold)
+	for _, bad := range []string{", scope: aunt", ", foretold: [never, N-01]", ", foretold: [n]", ", confidence: sure", ", page: A b"} {
+		_, err := load(bad)
+		require.Error(t, err, bad)
+	}
 }

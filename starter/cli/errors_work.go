@@ -106,20 +106,43 @@ func (s *screen) codeExplained(e registry.CatalogueEntry) {
 	if e.Harmless {
 		counts = "it is a notice: it opens no error and counts nowhere"
 	}
-	scope := "the dose"
+	scope := ""
 	switch {
 	case e.PerPatient:
 		scope = "the patient: one error for each, whatever the number of doses"
-	case registry.FamilyOf(e.Code) == registry.FamilyFile:
-		scope = "the file"
-	case registry.FamilyOf(e.Code) == registry.FamilyMessage:
-		scope = "the message"
+	case e.Scope != "":
+		scope = "the " + string(e.Scope)
+	}
+	page := ""
+	if e.Page != "" {
+		page = "docs/runbook.md, section " + e.Page
 	}
 	s.pairs(
 		[2]string{"Code", e.Code}, [2]string{"It means", e.Meaning}, [2]string{"What to do", e.Remedy},
 		[2]string{"Who fixes it", string(e.Owner)}, [2]string{"It is about", scope}, [2]string{"Counts", counts},
-		[2]string{"Source", e.Source},
+		[2]string{"Our check", foretoldWords(e.Foretold)},
+		[2]string{"How sure", e.Confidence}, [2]string{"More", page}, [2]string{"Source", e.Source},
 	)
+}
+
+// foretoldWords say whether our check says it before the registry does.
+func foretoldWords(foretold []string) string {
+	own := slices.Contains(foretold, registry.ForetoldOwnData)
+	var rules []string
+	for _, w := range foretold {
+		if w != registry.ForetoldOwnData && w != registry.ForetoldNever {
+			rules = append(rules, w)
+		}
+	}
+	switch {
+	case len(rules) == 0 && own:
+		return "foretells it only from the practice's own data"
+	case len(rules) == 0:
+		return "does not foretell it: no file shows it, or no rule is known for it"
+	case own:
+		return "foretells it where the practice's own data are known, by " + strings.Join(rules, ", ")
+	}
+	return "foretells it by " + strings.Join(rules, ", ")
 }
 
 // classification are the flags of `errors classify`.
@@ -150,6 +173,10 @@ assign changes it).`,
 	f.StringVar(&c.entry.Remedy, "remedy", "", "what to do about it")
 	f.StringVar(&c.entry.Source, "source", "", "who says so, and when")
 	f.BoolVar(&c.entry.Harmless, "harmless", false, "a notice: it opens no error")
+	f.StringVar((*string)(&c.entry.Scope), "scope", "", "what it is about: file, message, patient or dose (default: as its family says)")
+	f.StringSliceVar(&c.entry.Foretold, "foretold", nil, "our rules that foretell it, own-data, or never")
+	f.StringVar(&c.entry.Confidence, "confidence", "", "how sure that is: high, medium or low")
+	f.StringVar(&c.entry.Page, "page", "", "section of docs/runbook.md that says more")
 	f.BoolVar(&c.entry.PerPatient, "per-patient", false, "one error for each patient, not for each dose")
 	f.StringVar(&c.to, "to", "", "file to write (default: catalogue.yaml in profile.dir)")
 	for _, flag := range []string{"owner", "meaning", "remedy"} {

@@ -344,6 +344,9 @@ func TestReportsAndErrors(t *testing.T) {
 	})
 	t.Run("codes are explained, and new ones taught", func(t *testing.T) {
 		b.run(t, "errors", "explain", "clr-100").exits(0).fits().shows("consent", "the patient: one error for each")
+		b.run(t, "errors", "explain", "imr-111").exits(0).fits().line("It is about", "the dose").
+			line("Our check", "foretells it by R-12").line("How sure", "medium").line("More", "section vaccine-and-maker")
+		b.run(t, "errors", "explain", "IEE-526").exits(0).shows("where the practice's own data are known, by O-03.agreement")
 		b.run(t, "errors", "explain", "IMR-160").exits(1).complains("starter errors classify IMR-160")
 		b.run(t, "errors", "classify", "IMR-160", "--owner", "practice", "--meaning", "The interval is too short.",
 			"--remedy", "Check the dates.", "--to", filepath.Join(b.dir, "catalogue.yaml")).exits(0).fits().shows("our own")
