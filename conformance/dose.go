@@ -163,6 +163,8 @@ func (c *checker) checkCompletion(s *segment, d *dose) {
 		}
 	} else if !actions.has(action) {
 		c.hit(ruleAction, s, 21)
+	} else if same(action, "D") {
+		c.hit(ruleDelete, s, 21)
 	}
 }
 

@@ -281,6 +281,12 @@ var (
 		Remedy: "Ask the EHR vendor to send CP, PA, RE or NA.",
 		Source: "HL70322",
 	})
+	ruleDelete = declare(Rule{
+		ID: "R-15.delete", Where: "RXA-21", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "A dose is to be deleted; the registry does so only for a dose that you sent, found by its order number (ORC-3).",
+		Remedy: "See that the same order number was sent before, and that your own organization gave the dose.",
+		Source: "Texas IEE-594, IEE-596",
+	})
 	ruleAction = declare(Rule{
 		ID: "R-15", Where: "RXA-21", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,
 		Says:   "A vaccination does not say whether it is to be added, updated or deleted.",

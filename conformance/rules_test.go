@@ -152,6 +152,7 @@ var breaches = map[string][]struct {
 	"R-13":          {{"RXA[1]-18", []edit{set("RXA-18.1", "00")}, nil}, {"RXA[2]-18", []edit{set("RXA[2]-20", "RE"), set("RXA[2]-9", ""), set("ORC[2]-3.1", "9999")}, nil}},
 	"R-14":          {{"RXA[2]-20", []edit{set("RXA[2]-20", "")}, []string{"R-08.extra"}}},
 	"R-14.code":     {{"RXA[2]-20", []edit{set("RXA[2]-20", "XX"), set("RXA[2]-9", "")}, nil}},
+	"R-15.delete":   {{"RXA[1]-21", []edit{set("RXA-21", "D")}, nil}},
 	"R-15":          {{"RXA[1]-21", []edit{set("RXA-21", "")}, nil}, {"RXA[1]-21", []edit{set("RXA-21", "X")}, nil}},
 	"R-16":          {{"RXA[1]-22", []edit{set("RXA-22", "20260301")}, nil}},
 	"X-01":          {{"RXR[1]-1", []edit{set("RXR-1.1", "ARM")}, nil}},

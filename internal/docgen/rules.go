@@ -43,6 +43,13 @@ statements of the CDC implementation guide r1.5 (HL7 2.5.1, profile Z22); "Z22
 PID-7 R" is a usage of that profile; "NIST-nn" and "CDC X.nn" are checks of the
 NIST validation suite and CDC's data quality rules; "Texas IEE-nnn" is a message
 that ImmTrac2 is known to answer with.
+
+Three things are no rules, because they are what rules come to. What becomes of a
+message (accepted, accepted with warnings, dose dropped, rejected) follows the CDC
+guide's table 3-1: an error drops the smallest thing that cannot do without the bad
+value. A test file counts towards the three to five only when it has no error. A
+historical dose may say any source of NIP001 (R-08) and is not asked for the 30 days
+(R-17) nor for the lot of a dose that somebody else gave (R-10).
 `
 
 // Rules writes docs/rules.md: every rule that the checker knows. It returns an
