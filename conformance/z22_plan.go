@@ -63,14 +63,22 @@ type node struct {
 	parts              []node
 	id                 int   // of a field, for the memory of clean values
 	byHand             facet // what a rule written by hand sees in the first repetition
-	// nothing says that the element and its parts are asked nothing; asked and
-	// needed are how many parts to look at, and how many even where absent.
-	nothing       bool
-	asked, needed int
+	nothing            bool  // the element and its parts are asked nothing
+	// whenAbsent and whenThere say that something is asked of the element where
+	// it is absent, and where it is there.
+	whenAbsent, whenThere bool
+	looks                 []look // the parts of which something is asked
 	// apart says that other fields decide whether the field may be there.
 	apart bool
 
 	missing, empty, extra, repeat, length, kind, code, system, value *Rule
+}
+
+// look is a part of an element to look at.
+type look struct {
+	part                  *node
+	at                    int // from 0
+	whenAbsent, whenThere bool
 }
 
 // segmentPlan is a segment made ready: fields by number, and those of them
@@ -383,15 +391,17 @@ func (n *node) idle() bool {
 // settle finds out which parts the walk may pass by.
 func (n *node) settle() {
 	n.nothing = n.idle()
-	n.apart = n.usage == z22.Forbidden || n.then == z22.Forbidden || n.else_ == z22.Forbidden
+	n.apart = n.usage == z22.Forbidden || n.else_ == z22.Forbidden
+	n.whenAbsent = n.missing != nil || n.empty != nil
+	for _, r := range []*Rule{n.extra, n.repeat, n.length, n.kind, n.code, n.system, n.value} {
+		n.whenThere = n.whenThere || r != nil
+	}
 	for i := range n.parts {
 		p := &n.parts[i]
 		p.settle()
+		n.whenThere = n.whenThere || !p.nothing
 		if !p.nothing {
-			n.asked = i + 1
-		}
-		if p.missing != nil || p.empty != nil {
-			n.needed = i + 1
+			n.looks = append(n.looks, look{p, i, p.whenAbsent, p.whenThere})
 		}
 	}
 }

@@ -71,3 +71,19 @@ func TestWhatMayBeEmptyIsSaidWhileTestingOnly(t *testing.T) {
 	}
 	require.Equal(t, []string{"Z-PID-5.3.empty"}, judge(t, batch(soundWith("c-1")), on).rules(), "a profile may want it all the same")
 }
+
+// Fields with the bytes that they had in the segment before are not judged
+// again; a segment that was wrong is never such a one.
+func TestWhatWasWrongOnceIsWrongEachTime(t *testing.T) {
+	long := set("ORC-10.3", strings.Repeat("Entry", 7))
+	found := judge(t, batch(
+		soundWith("c-1"), soundWith("c-2", long), soundWith("c-3", long), soundWith("c-4"), soundWith("c-5", long),
+	)).findings
+	var wrong []string
+	for _, f := range found {
+		if f.Rule == "Z-ORC-10.3.length" {
+			wrong = append(wrong, f.Place.ControlID)
+		}
+	}
+	require.Equal(t, []string{"c-2", "c-3", "c-5"}, wrong)
+}

@@ -340,22 +340,24 @@ func (c *checker) element(e *node, b []byte, level int) {
 // at level 1.
 func (c *checker) parts(e *node, p *pieces, level int) {
 	w := &c.walker
-	for i := range max(min(p.n, e.asked), e.needed) {
-		part := &e.parts[i]
-		if part.nothing {
+	for k := range e.looks {
+		l := &e.looks[k]
+		v := p.at(l.at)
+		there := !hl7.Empty(v)
+		if there && !l.whenThere || !there && !l.whenAbsent {
 			continue
 		}
 		if level == 0 {
-			w.at.comp, w.at.sub = i+1, 0
+			w.at.comp, w.at.sub = l.at+1, 0
 		} else {
-			w.at.sub = i + 1
+			w.at.sub = l.at + 1
 		}
-		v := p.at(i)
+		part := l.part
 		usage := part.usage
 		if usage == z22.Conditional {
 			usage = part.usageAmong(p, c.m.unit.Delims.Sub)
 		}
-		if hl7.Empty(v) {
+		if !there {
 			c.absent(part, usage)
 			continue
 		}

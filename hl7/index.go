@@ -177,14 +177,21 @@ func (m *unitBuilder) add(found uint64, base int) {
 		copy(grown, seps)
 		seps = grown
 	}
-	room := seps[n : n+64]
+	room := (*[64]int32)(seps[n : n+64])
 	shift := base - m.start
-	i := 0
-	for ; found != 0; i++ {
-		room[i&63] = int32(shift + bits.TrailingZeros64(found))
+	count := bits.OnesCount64(found)
+	for i := 0; i < count; i += 4 { // four at a time: what is too much is overwritten
+		four := room[i&60:][:4]
+		four[0] = int32(shift + bits.TrailingZeros64(found))
+		found &= found - 1
+		four[1] = int32(shift + bits.TrailingZeros64(found))
+		found &= found - 1
+		four[2] = int32(shift + bits.TrailingZeros64(found))
+		found &= found - 1
+		four[3] = int32(shift + bits.TrailingZeros64(found))
 		found &= found - 1
 	}
-	m.p.seps = seps[:n+i]
+	m.p.seps = seps[:n+count]
 }
 
 // line ends the line at hand at end. done says that the message is complete.
