@@ -82,7 +82,7 @@ func TestWhatWasWrongOnceIsWrongEachTime(t *testing.T) {
 	var wrong []string
 	for _, f := range found {
 		if f.Rule == "Z-ORC-10.3.length" {
-			wrong = append(wrong, f.Place.ControlID)
+			wrong = append(wrong, f.ControlID)
 		}
 	}
 	require.Equal(t, []string{"c-2", "c-3", "c-5"}, wrong)
