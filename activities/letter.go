@@ -94,7 +94,9 @@ func (w *writer) recipients() []registry.Contact {
 	case NoticeProductionVendor, NoticeHistoryQuestions, NoticeFileRefused:
 		role = registry.ContactVendor
 	case NoticeReviewReminder, NoticeEvidenceWanted, NoticeApprovalRefused, NoticeHold, NoticeReminder,
-		NoticeWatch, NoticeResolved:
+		NoticeWatch, NoticeResolved, NoticeDigestMonth:
+	case NoticeDigestWeek:
+		role = registry.ContactPractice
 	}
 	var to []registry.Contact
 	for _, c := range w.practice.Contacts {
@@ -138,6 +140,8 @@ func (w *writer) details(ctx context.Context) error {
 		return w.hold(ctx)
 	case NoticeWatch, NoticeResolved:
 		return w.incident(ctx)
+	case NoticeDigestWeek, NoticeDigestMonth:
+		return w.digest(ctx)
 	case NoticeHistoryQuestions:
 		return nil
 	}

@@ -44,6 +44,8 @@ const (
 	NoticeEvidenceWanted   = registry.LetterEvidenceWanted
 	NoticeApprovalRefused  = registry.LetterApprovalRefused
 	NoticeResolved         = registry.LetterResolved
+	NoticeDigestWeek       = registry.LetterDigestWeek
+	NoticeDigestMonth      = registry.LetterDigestMonth
 )
 
 // SendNoticeInput asks for one letter about one event.
@@ -60,6 +62,8 @@ type SendNoticeInput struct {
 	IncidentID string `json:"incident_id,omitempty"`
 	// Connection is set where the letter concerns a connection and no hold of it.
 	Connection string `json:"connection,omitempty"`
+	// Period is the day (YYYY-MM-DD) before which the time of a digest ends.
+	Period string `json:"period,omitempty"`
 	// Words are one or two sentences of ours, free of patient data.
 	Words string `json:"words,omitempty"`
 }

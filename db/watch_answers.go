@@ -55,3 +55,44 @@ func (s *Store) PracticeAnswers(ctx context.Context, f QualityFilter, oldBefore 
 	}
 	return out, err
 }
+
+// DigestErrors counts a practice's errors for a letter.
+type DigestErrors struct {
+	// Settled in the time that the letter tells of, by whatever end.
+	Settled int `db:"settled"`
+	Open    int `db:"open"`
+	// Overdue are due before the letter's date, DueSoon within the seven days
+	// after it.
+	Overdue int `db:"overdue"`
+	DueSoon int `db:"due_soon"`
+	// AtRegistry are those that only the registry can settle.
+	AtRegistry int `db:"at_registry"`
+}
+
+// DigestErrors counts what was settled between from and to (outside), and what is
+// open at date.
+func (s *Store) DigestErrors(ctx context.Context, practice string, from, to, date time.Time) (DigestErrors, error) {
+	out, err := one[DigestErrors](ctx, s.pool, `
+		select (select count(*) from errors where practice = @practice and settled_at >= @from and settled_at < @to)::int as settled,
+			count(*)::int as open, count(*) filter (where due_at < @date)::int as overdue,
+			count(*) filter (where due_at >= @date and due_at < @soon)::int as due_soon,
+			count(*) filter (where owner = 'registry')::int as at_registry
+		from open_errors where practice = @practice`,
+		pgx.NamedArgs{"practice": practice, "from": from, "to": to, "date": date, "soon": date.AddDate(0, 0, 7)})
+	return out, fault("digest", err)
+}
+
+// OpenBySite counts a practice's open errors by site.
+func (s *Store) OpenBySite(ctx context.Context, practice string) (map[string]int, error) {
+	rows, err := many[struct {
+		Site   string `db:"site"`
+		Errors int    `db:"errors"`
+	}](ctx, s.pool, `
+		select site, sum(errors)::int as errors from error_counts
+		where practice = @practice and state in `+unsettled+` group by site`, pgx.NamedArgs{"practice": practice})
+	out := map[string]int{}
+	for _, r := range rows {
+		out[r.Site] = r.Errors
+	}
+	return out, fault("errors by site", err)
+}

@@ -17,6 +17,8 @@ const (
 	LetterReminder         LetterKind = "alert-reminder"                 // our people: it still waits
 	LetterWatch            LetterKind = "alert-watch"                    // our people: a date or a count needs a look
 	LetterResolved         LetterKind = "resolved"                       // our people: an alert is over
+	LetterDigestWeek       LetterKind = "digest-week"                    // practice: the registry's answers of a week
+	LetterDigestMonth      LetterKind = "digest-month"                   // our people: the same of a month, by site
 )
 
 // LetterKinds lists every letter.
@@ -24,7 +26,7 @@ func LetterKinds() []LetterKind {
 	return []LetterKind{
 		LetterReviewRequest, LetterFirstFile, LetterProductionVendor, LetterHistoryQuestions,
 		LetterFileRefused, LetterReviewReminder, LetterEvidenceWanted, LetterApprovalRefused,
-		LetterHold, LetterReminder, LetterWatch, LetterResolved,
+		LetterHold, LetterReminder, LetterWatch, LetterResolved, LetterDigestWeek, LetterDigestMonth,
 	}
 }
 
@@ -60,10 +62,44 @@ type LetterData struct {
 	// the oldest of those files, by the names that we gave them.
 	Waiting      []LetterWaiting `json:"waiting,omitempty"`
 	WaitingFiles []string        `json:"waiting_files,omitempty"`
+	// Digest is what the registry said in a time.
+	Digest LetterDigest `json:"digest,omitzero"`
 	// HoldID and Actions say how to settle it; Commands are typed as they stand.
 	HoldID   string   `json:"hold_id,omitempty"`
 	Actions  []string `json:"actions,omitempty"`
 	Commands []string `json:"commands,omitempty"`
+}
+
+// LetterDigest tells in numbers what the registry said of the messages that were
+// delivered from one day to another, and what is open now.
+type LetterDigest struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Sent, Answered and Refused count messages delivered in that time; Rate is
+	// the share of the answered ones that was taken, Before that of the four weeks
+	// before, in words. Both are empty where too little was answered.
+	Sent     int    `json:"sent"`
+	Answered int    `json:"answered"`
+	Refused  int    `json:"refused"`
+	Rate     string `json:"rate,omitempty"`
+	Before   string `json:"before,omitempty"`
+	// Settled are errors that ended in that time, the others are open now.
+	Settled int `json:"settled"`
+	Open    int `json:"open"`
+	Overdue int `json:"overdue"`
+	DueSoon int `json:"due_soon"`
+	// Unanswered messages and errors AtRegistry wait for the registry.
+	Unanswered int          `json:"unanswered"`
+	AtRegistry int          `json:"at_registry"`
+	Sites      []LetterSite `json:"sites,omitempty"`
+}
+
+// LetterSite is one site of it.
+type LetterSite struct {
+	ID   string `json:"id"`
+	Sent int    `json:"sent"`
+	Rate string `json:"rate,omitempty"`
+	Open int    `json:"open"`
 }
 
 // LetterPractice is the practice as letters name it.
@@ -116,4 +152,6 @@ type LetterCause struct {
 	Count   int    `json:"count"`
 	Meaning string `json:"meaning,omitempty"`
 	Remedy  string `json:"remedy,omitempty"`
+	// Owner is who can put it right, where that is known.
+	Owner string `json:"owner,omitempty"`
 }

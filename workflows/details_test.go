@@ -64,3 +64,10 @@ func TestVerdictNotes(t *testing.T) {
 	}, f.notes)
 	require.Empty(t, verdictNotes(activities.CheckFileResult{Anyway: "Ana Example"}), "a file that may go goes by itself")
 }
+
+func TestOpenErrorsNote(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "open errors: 4, of which overdue: 1; most: CLR-100 (3)",
+		openErrorsNote(activities.LookResult{OpenErrors: 4, OverdueErrors: 1, TopCause: "CLR-100", TopErrors: 3}))
+	require.Equal(t, "open errors: 1, of which overdue: 0", openErrorsNote(activities.LookResult{OpenErrors: 1}))
+}

@@ -195,6 +195,18 @@ func TestWatch(t *testing.T) {
 		require.Equal(t, 1, w.calls["ReleaseFiles"], "once a week")
 	})
 
+	t.Run("a digest whose day has come is written", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(2), func() {
+				w.look.Letters = []activities.DueLetter{{Kind: activities.NoticeDigestWeek, Event: "digest/x/week/2026-03-09", Period: "2026-03-09"}}
+			})
+			at(env, days(6), env.CancelWorkflow)
+		})
+		require.Equal(t, 1, w.count(activities.NoticeDigestWeek))
+	})
+
 	t.Run("more changes than history takes at once are told all the same", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

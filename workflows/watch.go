@@ -123,6 +123,11 @@ func (w *watch) look(ctx workflow.Context) error {
 	if err := w.tellEnding(ctx, seen); err != nil {
 		return err
 	}
+	for _, l := range seen.Letters {
+		if err := w.notice(ctx, activities.SendNoticeInput{Kind: l.Kind, Event: l.Event, Period: l.Period}); err != nil {
+			return err
+		}
+	}
 	if err := w.sayWhatWasSeen(ctx, seen); err != nil {
 		return err
 	}

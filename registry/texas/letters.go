@@ -144,7 +144,12 @@ func SampleLetterData() registry.LetterData {
 		What: "the registry's server cannot be used", Words: "The login was refused twice.",
 		Waiting:      []registry.LetterWaiting{{ID: "sunrise-plano", Name: "Sunrise Pediatrics", Files: 3, Sites: []string{"plano", "allen"}}},
 		WaitingFiles: []string{"SUNR1234_PROD_20260302101500_000001.HL7"},
-		HoldID:       "h-7", Actions: []string{"retry", "drop"},
+		Digest: registry.LetterDigest{
+			From: "2026-03-02", To: "2026-03-08", Sent: 40, Answered: 30, Refused: 4,
+			Rate: "86.6 % (the registry's mark is 90 %)", Before: "97.1 %", Settled: 3, Open: 7, Overdue: 2, DueSoon: 4,
+			Unanswered: 10, AtRegistry: 1, Sites: []registry.LetterSite{{ID: "plano", Sent: 30, Rate: "95.0 %", Open: 2}, {ID: "allen", Sent: 10, Open: 5}},
+		},
+		HoldID: "h-7", Actions: []string{"retry", "drop"},
 		Commands: []string{"starter hold resolve h-7 --action retry"},
 	}
 }
