@@ -49,10 +49,12 @@ const (
 	BySite  QualityBy = "site"
 )
 
+// qualityLabels are what a file is labelled with, by when it went; empty where
+// the counter's own site is the label.
 var qualityLabels = map[QualityBy]string{
-	ByWeek:  `to_char(date_trunc('week', s.at at time zone @zone), 'YYYY-MM-DD')`,
-	ByMonth: `to_char(date_trunc('month', s.at at time zone @zone), 'YYYY-MM-DD')`,
-	BySite:  `c.site`,
+	ByWeek:  `to_char(date_trunc('week', max(d.confirmed_at) at time zone @zone), 'YYYY-MM-DD')`,
+	ByMonth: `to_char(date_trunc('month', max(d.confirmed_at) at time zone @zone), 'YYYY-MM-DD')`,
+	BySite:  `''`,
 }
 
 // QualityFilter says whose messages are counted; what is empty does not narrow.
@@ -139,18 +141,20 @@ type QualityCause struct {
 	Refused  int    `db:"refused" json:"refused"`
 }
 
-// qualitySent are the files that were delivered, with when: a file that was sent
-// again counts when it went last.
-const qualitySent = `
+// qualitySent are the files that were delivered, with their label: a file that
+// was sent again counts when it went last.
+func qualitySent(label string) string {
+	return `
 with sent as (
-	select d.file_id, max(d.confirmed_at) as at from deliveries d
+	select d.file_id, ` + label + ` as label from deliveries d
 	where d.state = 'confirmed' and d.lane = any(@lanes) and (@practice = '' or d.practice = @practice)
+	  and (@from::timestamptz is null or d.confirmed_at >= @from)
 	  and (@vendor = '' or exists (select 1 from contacts v where v.practice = d.practice and v.role = 'ehr-vendor'
 		and @vendor in (lower(v.email), split_part(lower(v.email), '@', 2), lower(v.name))))
 	group by d.file_id
-	having (@from::timestamptz is null or max(d.confirmed_at) >= @from)
-	   and (@to::timestamptz is null or max(d.confirmed_at) < @to)
+	having @to::timestamptz is null or max(d.confirmed_at) < @to
 )`
+}
 
 // Quality counts what the registry said of delivered messages, the newest week
 // or month first, or sites by name. A week without a delivery has no row. It
@@ -161,12 +165,12 @@ func (s *Store) Quality(ctx context.Context, f QualityFilter, by QualityBy) ([]Q
 	if !ok {
 		return nil, registry.Errorf(registry.Invalid, op, "there is no counting by %q", by)
 	}
-	order := " order by label desc"
+	sent, of, order := qualitySent(label), "s.label", " order by label desc"
 	if by == BySite {
-		order = " order by label"
+		of, order = "c.site", " order by label"
 	}
-	rows, err := many[Quality](ctx, s.pool, qualitySent+`
-		select `+label+` as label, sum(c.messages)::int as sent,
+	rows, err := many[Quality](ctx, s.pool, sent+`
+		select `+of+` as label, sum(c.messages)::int as sent,
 			coalesce(sum(c.messages) filter (where c.answer = 'accepted'), 0)::int as accepted,
 			coalesce(sum(c.messages) filter (where c.answer = 'accepted-with-warnings'), 0)::int as warned,
 			coalesce(sum(c.messages) filter (where c.answer = 'not-objected-to'), 0)::int as not_objected,
@@ -180,12 +184,12 @@ func (s *Store) Quality(ctx context.Context, f QualityFilter, by QualityBy) ([]Q
 		Label string `db:"label"`
 		QualityCause
 	}
-	causes, err := many[cause](ctx, s.pool, qualitySent+`
+	causes, err := many[cause](ctx, s.pool, sent+`
 		select label, code, messages, refused from (
 			select label, code, messages, refused,
 				row_number() over (partition by label order by refused desc, messages desc, code) as rank
 			from (
-				select `+label+` as label, c.code, sum(c.messages)::int as messages, sum(c.refused)::int as refused
+				select `+of+` as label, c.code, sum(c.messages)::int as messages, sum(c.refused)::int as refused
 				from sent s join cause_counts c on c.file_id = s.file_id
 				where (@site = '' or c.site = @site) and c.code <> all(@harmless::text[]) group by 1, 2
 			) counted
