@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -296,7 +295,7 @@ func (h *registryHost) nextLook(now time.Time) (until time.Time, what string) {
 			until, what = at, why
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(h.Links)) {
+	for _, name := range workflow.DeterministicKeys(h.Links) {
 		if l := h.Links[name]; l.Hold == "" && l.Next.After(now) {
 			earlier(l.Next, "try "+name+" again")
 		}
@@ -354,7 +353,7 @@ func (h *registryHost) tellWhoWaits(ctx workflow.Context) error {
 		h.notes = append(h.notes, fmt.Sprintf("inside: %s on %s", v.Workflow, v.Connection))
 	}
 	now := workflow.Now(ctx)
-	for _, name := range slices.Sorted(maps.Keys(h.Links)) {
+	for _, name := range workflow.DeterministicKeys(h.Links) {
 		if l := h.Links[name]; l.Hold == "" && l.Next.After(now) {
 			h.notes = append(h.notes, fmt.Sprintf("%s failed %d times in a row; it is tried again by itself", name, l.Faults))
 		}
@@ -370,7 +369,7 @@ func (h *registryHost) tellWhoWaits(ctx workflow.Context) error {
 func (h *registryHost) handOver() *HostState {
 	s := h.HostState
 	s.Links = map[string]HostLink{}
-	for _, name := range slices.Sorted(maps.Keys(h.Links)) {
+	for _, name := range workflow.DeterministicKeys(h.Links) {
 		if l := h.Links[name]; l.Hold == "" && len(s.Links) < linksKept {
 			s.Links[name] = l
 		}
