@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"immtrail/hl7"
@@ -165,6 +166,14 @@ func (g *Gen) nextID() string {
 		return fmt.Sprintf("G%x.%d-%07d", g.seed, g.opt.Series, g.serial)
 	}
 	return fmt.Sprintf("G%x-%07d", g.seed, g.serial)
+}
+
+// nextOrder is an order number: with the sender's code it fits the 22
+// characters of ORC-2 and ORC-3.
+func (g *Gen) nextOrder() string {
+	g.serial++
+	batch := uint32(g.seed^g.seed>>32) + uint32(g.opt.Series)*2654435761
+	return strconv.FormatUint(uint64(batch), 36) + "-" + strconv.FormatInt(int64(g.serial), 36)
 }
 
 func (g *Gen) facility() string {

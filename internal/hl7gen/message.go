@@ -138,7 +138,7 @@ func (w *writer) given(v product, facility string, day time.Time, months int) {
 	}
 	prescriber := g.opt.Prescribers[g.rnd.IntN(len(g.opt.Prescribers))]
 	w.line("ORC|RE|%[1]s^%[2]s|%[1]s^%[2]s|||||||%[3]s^Entry^Clerk^^^^^^NPI^L^^^NPI||%[3]s^Ordering^Provider^^^^^^NPI^L^^^NPI|||||%[4]s^Clinic^HL70362",
-		g.nextID(), g.opt.OrgCode, prescriber, facility)
+		g.nextOrder(), g.opt.OrgCode, prescriber, facility)
 	w.line("RXA|0|1|%s||%s^%s^CVX|%s|mL^milliliter^UCUM||00^New Record^NIP001|%s^Giving^Nurse^^^^^^NPI^L^^^NPI|^^^%s||||%s|%s|%s^%s^MVX|||CP|A",
 		date, cvx, v.name, v.amount, prescriber, facility, lot, expiry, v.mvx, v.maker)
 	if v.route == oral {
@@ -178,7 +178,7 @@ func (w *writer) record(v product, p Patient, day time.Time) {
 		}
 	}
 	w.line("ORC|RE|%[1]s^%[2]s|%[1]s^%[2]s|||||||%[3]s^Entry^Clerk^^^^^^NPI^L^^^NPI|||||||%[2]s^Clinic^HL70362",
-		g.nextID(), g.opt.OrgCode, g.opt.Prescribers[0])
+		g.nextOrder(), g.opt.OrgCode, g.opt.Prescribers[0])
 	w.line("RXA|0|1|%s||%s^%s^CVX|999|||01^Historical information - source unspecified^NIP001|||||||||||CP|A",
 		date.Format("20060102"), v.cvx, v.name)
 }
