@@ -11,7 +11,6 @@ require (
 	github.com/jackc/tern/v2 v2.3.4
 	github.com/jlaffaye/ftp v0.2.4
 	github.com/klippa-app/go-pdfium v1.20.0
-	github.com/jlaffaye/ftp v0.2.4
 	github.com/pkg/sftp v1.13.12
 	github.com/prometheus/client_golang v1.25.0
 	github.com/spf13/cobra v1.10.2
