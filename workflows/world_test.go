@@ -155,7 +155,9 @@ func (w *world) MovePhase(_ context.Context, in activities.MovePhaseInput) (acti
 }
 
 func (w *world) RecordEvidence(_ context.Context, in activities.RecordEvidenceInput) (activities.Done, error) {
+	w.mu.Lock()
 	w.acts = append(w.acts, "evidence:"+in.Approval.MessageID)
+	w.mu.Unlock()
 	return activities.Done{}, w.called("RecordEvidence")
 }
 
@@ -204,7 +206,9 @@ func (w *world) CloseHold(_ context.Context, in activities.CloseHoldInput) (acti
 }
 
 func (w *world) RecordAct(_ context.Context, in activities.RecordActInput) (activities.Done, error) {
+	w.mu.Lock()
 	w.acts = append(w.acts, in.Kind)
+	w.mu.Unlock()
 	return activities.Done{}, w.called("RecordAct")
 }
 
@@ -240,7 +244,9 @@ func (w *world) CheckFile(_ context.Context, _ activities.CheckFileInput) (activ
 }
 
 func (w *world) SettleFile(_ context.Context, in activities.SettleFileInput) (activities.Done, error) {
+	w.mu.Lock()
 	w.settled = append(w.settled, in.State)
+	w.mu.Unlock()
 	return activities.Done{}, w.called("SettleFile")
 }
 
@@ -249,7 +255,9 @@ func (w *world) ReleaseFiles(_ context.Context, _ activities.ReleaseFilesInput) 
 }
 
 func (w *world) PrepareDelivery(_ context.Context, in activities.PrepareDeliveryInput) (activities.PreparedDelivery, error) {
+	w.mu.Lock()
 	w.attempts = append(w.attempts, in.Attempt)
+	w.mu.Unlock()
 	d := w.prepared
 	d.DeliveryID = fmt.Sprintf("d-%d", in.Attempt)
 	return d, w.called("PrepareDelivery")
@@ -265,7 +273,9 @@ func (w *world) ConfirmDelivery(_ context.Context, _ activities.ConfirmDeliveryI
 
 func (w *world) DecideDelivery(_ context.Context, in activities.DecideDeliveryInput) (activities.Done, error) {
 	require.NotEmpty(w.t, in.By.Name)
+	w.mu.Lock()
 	w.decided = append(w.decided, in.Action)
+	w.mu.Unlock()
 	return activities.Done{}, w.called("DecideDelivery")
 }
 
@@ -337,7 +347,9 @@ func (w *world) ReconcileHistory(_ context.Context, _ activities.ReconcileHistor
 }
 
 func (w *world) EnsureSchedules(_ context.Context, in activities.EnsureSchedulesInput) (activities.Done, error) {
+	w.mu.Lock()
 	w.ensured = append(w.ensured, in)
+	w.mu.Unlock()
 	return activities.Done{}, w.called("EnsureSchedules")
 }
 
@@ -364,7 +376,9 @@ func (w *world) LayOutFile(_ context.Context, _ activities.LayOutFileInput) (act
 }
 
 func (w *world) EndHandUpload(_ context.Context, in activities.EndHandUploadInput) (activities.Done, error) {
+	w.mu.Lock()
 	w.uploads = append(w.uploads, in)
+	w.mu.Unlock()
 	return activities.Done{}, w.called("EndHandUpload")
 }
 
