@@ -158,7 +158,9 @@ func (w *listWriter) row(cells ...string) error {
 
 func (w *listWriter) open(practice, site string) error {
 	w.practice, w.site, w.n = practice, site, 0
-	w.book = excelize.NewFile()
+	// A long list spills while it is written: into the folder that the person
+	// named for patient data (mode 0600), never into the common temporary one.
+	w.book = excelize.NewFile(excelize.Options{TmpDir: w.dir})
 	if err := w.book.SetSheetName("Sheet1", listSheet); err != nil {
 		return couldNot("%w", err)
 	}
@@ -186,7 +188,7 @@ func (w *listWriter) close(ctx context.Context) error {
 	}
 	book := w.book
 	w.book = nil
-	defer func() { _ = book.Close() }() // held in memory only
+	defer func() { _ = book.Close() }() // removes what was spilled
 	if err := w.rows.Flush(); err != nil {
 		return couldNot("%w", err)
 	}
