@@ -48,7 +48,7 @@ message-rejected) or by its code.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.name, "name", "", "what to call the layout (default: the file's name without dates)")
+	f.StringVar(&o.name, "name", "", "what to call the layout (default: its first headers)")
 	f.StringArrayVar(&o.columns, "column", nil, "what a column is for: control_id=\"Our Ref\"; may be repeated")
 	f.StringArrayVar(&o.sections, "section", nil, "a heading and what it says: \"records loaded=accepted\", \"*=code\"")
 	f.StringArrayVar(&o.lines, "line", nil, "regular expression for lines without columns, with named groups")
@@ -101,7 +101,7 @@ func (a *app) learnReport(ctx context.Context, path string, o learnOptions) erro
 	if err != nil {
 		return couldNot("%w", err)
 	}
-	answer.Mapping = propose(answer.Sketch, layoutName(o.name, answer.File))
+	answer.Mapping = propose(answer.Sketch, layoutName(o.name, answer.Sketch))
 	asks := !o.yes && a.env.IsTerminal && a.output == outputText
 	if err := a.complete(&answer, o, asks); err != nil {
 		return err
@@ -151,18 +151,24 @@ func (a *app) throughReport(path, doing string, do func(io.Reader) error) error 
 	return do(watched)
 }
 
-// layoutName is a file's name without its extension, digits and what parts them.
-func layoutName(name, file string) string {
+// layoutName is what the person calls the layout, or its first headers: the
+// name of a report's file may be a patient's.
+func layoutName(name string, sketch dqa.Sketch) string {
 	if name != "" {
 		return name
 	}
-	words := strings.FieldsFunc(strings.TrimSuffix(file, filepath.Ext(file)), func(r rune) bool {
-		return r >= '0' && r <= '9' || r == '-' || r == '_' || r == ' ' || r == '.'
-	})
-	if len(words) == 0 {
+	var headers []string
+	for _, t := range sketch.Tables {
+		for _, c := range t.Columns {
+			if len(headers) < 3 {
+				headers = append(headers, c.Pattern)
+			}
+		}
+	}
+	if len(headers) == 0 {
 		return "learnt layout"
 	}
-	return strings.Join(words, " ")
+	return strings.Join(headers, ", ")
 }
 
 // propose makes a mapping of what was recognised.

@@ -58,24 +58,24 @@ func TestReportRead(t *testing.T) {
 
 func TestReportLearn(t *testing.T) {
 	h := newHarness(t)
-	file := h.file(t, "weekly-2026-03.txt", strangeReport)
+	file := h.file(t, "Quarrow Zebedine.txt", strangeReport)
 	t.Run("without a place to write it asks for one", func(t *testing.T) {
 		h.run(t, "report", "learn", file, "--yes").exits(2).complains("--to")
 	})
 	t.Run("what was not recognised is named by flags", func(t *testing.T) {
 		r := h.run(t, "report", "learn", file, "--to", "mappings.yaml",
 			"--column", "control_id=Our Ref", "--column", "message=Finding").exits(0).fits()
-		r.shows(`Layout "weekly"`, "our ref", "Read with it: 2 records").line("Child", "words or names", "-")
+		r.shows(`Layout "our ref, child, finding"`, "our ref", "Read with it: 2 records").line("Child", "words or names", "-")
 		written, err := os.ReadFile("mappings.yaml")
 		require.NoError(t, err)
 		require.NotContains(t, string(written), "Quarrow", "nothing of the rows is written down")
-		h.run(t, "report", "read", file, "--profile", "mappings.yaml").exits(0).shows(`layout "weekly"`).line("mtwo", "CLR-100")
+		h.run(t, "report", "read", file, "--profile", "mappings.yaml").exits(0).shows(`layout "our ref, child, finding"`).line("mtwo", "CLR-100")
 	})
 	t.Run("again replaces it", func(t *testing.T) {
 		h.run(t, "report", "learn", file, "--to", "mappings.yaml", "--column", "control_id=Our Ref", "--column", "message=Finding").exits(0)
 		written, err := os.ReadFile("mappings.yaml")
 		require.NoError(t, err)
-		require.Equal(t, 1, strings.Count(string(written), "name: weekly"))
+		require.Equal(t, 1, strings.Count(string(written), "name: our ref, child, finding"))
 	})
 	t.Run("a dry run writes nothing", func(t *testing.T) {
 		h.run(t, "report", "learn", file, "--dry-run", "--column", "control_id=Our Ref", "--line", `^(?P<message>\w+ only)$`).exits(0).shows("Nothing was written")

@@ -362,4 +362,3 @@ func TestReportsAndErrors(t *testing.T) {
 		b.run(t, "errors", "show", "e-99").exits(1).complains("starter errors list")
 	})
 }
-
