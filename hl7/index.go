@@ -152,12 +152,17 @@ func messageDelims(b []byte) (Delims, bool) {
 	if len(b) > 8 && string(b[3:9]) == `|^~\&|` {
 		return StandardDelims, true
 	}
-	b = b[:min(len(b), 16)]
-	for i, c := range b {
-		if lineEnd(c) || c == 0x1c {
-			b = b[:i]
-			break
+	head := b[:min(len(b), 16)]
+	switch i := bytes.IndexAny(head, "\r\n\x1c"); {
+	case i < 0:
+		b = head
+	case head[i] != 0x1c:
+		b = head[:i]
+	default: // framing, if the line ends with it
+		if end := bytes.IndexAny(b, "\r\n"); end >= 0 {
+			b = b[:end]
 		}
+		b = bytes.TrimRight(b, "\x1c")
 	}
 	return parseDelims(b)
 }

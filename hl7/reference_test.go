@@ -47,6 +47,9 @@ func reference(data string, lim hl7.Limits) (units []refUnit, notes hl7.Notes, l
 		line++
 		text, end, next := refLine(data, at, &notes)
 		if end-at > lim.Segment {
+			if kind, _ := refKind(text); open != nil && kind == 0 {
+				units = units[:len(units)-1] // the message is not whole
+			}
 			return units, notes, broken("segment", at, line)
 		}
 		if strings.Trim(text, "\x0b\x1c") == "" {
