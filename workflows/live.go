@@ -1,0 +1,78 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+)
+
+// production is live: the vendor is told, the schedule changes its lane by
+// itself, the historical load begins beside, and the registry is told of the
+// first file.
+func (o *onboarding) production(ctx workflow.Context) error {
+	if err := o.notice(ctx, activities.SendNoticeInput{
+		Kind: activities.NoticeProductionVendor, Event: "production/" + o.practice,
+	}); err != nil {
+		return err
+	}
+	if err := o.schedule(ctx); err != nil {
+		return err
+	}
+	if err := o.startHistory(ctx); err != nil {
+		return err
+	}
+	for n := 0; !o.FirstTold || !o.evidenceThere(); n++ {
+		if o.FirstFile && !o.FirstTold {
+			if err := o.notice(ctx, activities.SendNoticeInput{
+				Kind: activities.NoticeFirstFile, Event: "first-file/" + o.practice,
+			}); err != nil {
+				return err
+			}
+			o.FirstTold = true
+			continue
+		}
+		if err := o.waitForLoose(ctx); err != nil {
+			return err
+		}
+	}
+	return o.say(ctx, activities.Progress{
+		Stage: "production: live", Next: "daily submission runs by itself", Whose: "nobody",
+		Move: "starter status " + o.practice, Ended: true,
+	})
+}
+
+// waitForLoose waits for the first production file or for the evidence of the
+// approval, and asks for the latter while it is missing.
+func (o *onboarding) waitForLoose(ctx workflow.Context) error {
+	line := activities.Progress{
+		Stage: "production: no file sent yet", Next: "the first production file from the EHR", Whose: "EHR vendor",
+		Move: fmt.Sprintf("starter submit %s FILE --production", o.practice),
+	}
+	if o.FirstTold {
+		line = activities.Progress{
+			Stage: "production: live, the Production email is not on file", Next: "give the email's Message-ID or the email itself",
+			Whose: "you", Move: fmt.Sprintf("starter production approve %s --email FILE.eml", o.practice), Attention: true,
+		}
+	}
+	if err := o.say(ctx, line); err != nil {
+		return err
+	}
+	seen := o.evidenceThere()
+	due := o.now(ctx).AddDate(0, 0, gap(o.policy.EvidenceReminders, o.Asked))
+	came, err := o.waitUntil(ctx, due, "ask for the Production email", func() bool {
+		return o.FirstFile && !o.FirstTold || o.evidenceThere() != seen
+	})
+	if err != nil || !came || o.evidenceThere() {
+		return err
+	}
+	o.Asked++
+	return o.notice(ctx, activities.SendNoticeInput{
+		Kind: activities.NoticeEvidenceWanted, Event: fmt.Sprintf("evidence/%s/%d", o.practice, o.Asked),
+	})
+}
+
+func (o *onboarding) evidenceThere() bool {
+	return o.Approval == nil || o.Approval.MessageID != "" || o.Approval.EvidenceID != ""
+}

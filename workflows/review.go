@@ -1,0 +1,112 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// inReview waits for the registry's decision, for as long as it takes.
+func (o *onboarding) inReview(ctx workflow.Context) error {
+	o.notes = []string{
+		"In the Web UI: Send a Signal, name `" + SignalProductionApproved.Name + "`, with `" +
+			fmt.Sprintf(`{"practice": %q, "approved_by": "NAME", "email_date": "YYYY-MM-DD"}`, o.practice) + "`",
+	}
+	if o.ReviewAsked.IsZero() {
+		o.ReviewAsked = o.now(ctx)
+	}
+	asked := o.ReviewAsked
+	for n := 0; o.Approval == nil && o.revision == nil; n++ {
+		if err := o.say(ctx, activities.Progress{
+			Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: asked,
+			Move: fmt.Sprintf("starter production approve %s (when the email is there), or call %s", o.practice, o.facts.Call),
+		}); err != nil {
+			return err
+		}
+		due := o.facts.Business.After(asked, reminderDay(o.policy.ReviewReminders, n))
+		came, err := o.waitUntil(ctx, due, "remind of the review", func() bool { return o.Approval != nil || o.revision != nil })
+		if err != nil {
+			return err
+		}
+		if came {
+			if err := o.notice(ctx, activities.SendNoticeInput{
+				Kind: activities.NoticeReviewReminder, Event: fmt.Sprintf("review-reminder/%s/%d/%d", o.practice, o.Round, n),
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	o.notes = nil
+	if o.Approval == nil {
+		revision := *o.revision
+		o.revision = nil
+		return o.move(ctx, registry.EventChangesNeeded, revision, nil)
+	}
+	return o.move(ctx, registry.EventApproved, Act{By: o.ApprovedVia}, o.Approval)
+}
+
+// reminderDay is the day of the n-th reminder; after the last one its distance
+// repeats, since silence is never a decision.
+func reminderDay(days []int, n int) int {
+	if len(days) == 0 {
+		return 7 * (n + 1)
+	}
+	if n < len(days) {
+		return days[n]
+	}
+	last := days[len(days)-1]
+	return last + last*(n-len(days)+1)
+}
+
+func (o *onboarding) checkReview(a Act) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	switch {
+	case o.phase == registry.PhaseInReview || o.phase == registry.PhaseProduction:
+		return nil // asked before: the same answer again
+	case o.phase != registry.PhaseTesting:
+		return fmt.Errorf("a review can be requested from testing; the practice is %s", o.phase.Words())
+	case !o.gate.Open:
+		return fmt.Errorf("%d of %d error-free test files are answered by the registry so far; `starter status %s` lists them",
+			o.gate.Counted, o.policy.TestFilesMin, o.practice)
+	}
+	return nil
+}
+
+func (o *onboarding) requestReview(ctx workflow.Context, a Act) (Answer, error) {
+	if o.phase != registry.PhaseTesting {
+		return Answer{Words: "the review was requested before", Phase: o.phase, Again: true}, nil
+	}
+	o.review = &a
+	moved, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return o.phase != registry.PhaseTesting })
+	if err != nil {
+		return Answer{}, err
+	}
+	if !moved {
+		return Answer{Words: "taken; the request is being recorded", Phase: o.phase}, nil
+	}
+	return Answer{Words: "the registry is asked for its review", Phase: o.phase}, nil
+}
+
+func (o *onboarding) checkRevision(a Act) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	if a.Reason == "" {
+		return errors.New("what did the registry ask for? give its words as the reason")
+	}
+	if o.phase != registry.PhaseInReview {
+		return fmt.Errorf("the registry can ask for changes during its review; the practice is %s", o.phase.Words())
+	}
+	return nil
+}
+
+func (o *onboarding) recordRevision(_ workflow.Context, a Act) (Answer, error) {
+	o.revision = &a
+	return Answer{Words: "back to testing; the count of test files starts anew", Phase: registry.PhaseTesting}, nil
+}
