@@ -223,7 +223,7 @@ func (c *fileChecker) mergeMessage(b *batch, r *unitResult, n int, hits []hit, d
 	}
 	if c.in.OnMessage != nil {
 		f := &b.facts[n-1]
-		f.Ordinal = c.summary.Messages
+		f.Ordinal, f.Line = c.summary.Messages, c.lines+r.line
 		f.Errors, f.Warnings, f.Outcome, f.Held = r.errors, r.warnings, outcomes[r.outcome], r.held
 		c.in.OnMessage(*f)
 	}

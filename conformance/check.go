@@ -147,6 +147,7 @@ type checker struct {
 	*given
 	parse  *hl7.Parser
 	m      message // the message at hand
+	usual  bool    // it has the usual delimiters: only then may equal bytes be taken for equal values
 	b      *batch
 	lines  lineMemo
 	walker walker

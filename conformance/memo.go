@@ -39,7 +39,7 @@ type lineFacts struct {
 // other delimiters than the usual.
 func (c *checker) recall(s *hl7.Segment) (known, room *cleanLine) {
 	b := s.Bytes()
-	if len(b) > memoLength || !s.Plain() || c.m.unit.Delims != hl7.StandardDelims {
+	if len(b) > memoLength || !s.Plain() || !c.usual {
 		return nil, nil
 	}
 	room = &c.lines[maphash.Bytes(c.key, b)%memoLines]

@@ -158,6 +158,7 @@ var (
 
 // message judges one message.
 func (c *checker) message(u *hl7.Unit) {
+	c.usual = u.Delims == hl7.StandardDelims
 	c.group(u)
 	m := &c.m
 	c.bytesOf(u)

@@ -191,13 +191,13 @@ func (c *checker) walk(s *segment) {
 			continue
 		}
 		f := p.fields[n-1]
-		if f == nil || !f.apart && string(b) == string(last.field(i)) {
+		if f == nil || !f.apart && c.usual && string(b) == string(last.field(i)) {
 			continue
 		}
 		fresh++
 		c.field(p, s, n, b)
 	}
-	if fresh > fewFresh && c.walker.told == before {
+	if fresh > fewFresh && c.usual && c.walker.told == before {
 		last.keep(s)
 	}
 	// IN2 has more fields than Separators shows.
@@ -263,7 +263,10 @@ func meets(t *z22.Term, v []byte) bool {
 func (c *checker) value(f *node, s *segment, n int, b []byte) {
 	w := &c.walker
 	m := &w.clean[f.id]
-	row := m.row(b)
+	row := -1
+	if c.usual {
+		row = m.row(b)
+	}
 	if row >= 0 && m.has(row, b) {
 		return
 	}
