@@ -138,6 +138,9 @@ type ownReader struct {
 	failed *atomic.Bool
 }
 
+// Unwrap lets the file store's own digest be found ([transfer.Digester]).
+func (r *ownReader) Unwrap() io.Reader { return r.ReadCloser }
+
 // Read reads from the file store.
 func (r *ownReader) Read(b []byte) (int, error) {
 	n, err := r.ReadCloser.Read(b)

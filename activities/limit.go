@@ -57,6 +57,9 @@ func (r *pacedReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// Unwrap lets the file store's own digest be found ([transfer.Digester]).
+func (r *pacedReader) Unwrap() io.Reader { return r.ReadCloser }
+
 // writer paces what is written to w.
 func (p *paced) writer(w io.Writer) io.Writer {
 	if p == nil {

@@ -170,6 +170,9 @@ const (
 	ConfirmedByStat     Confirmation = "stat"
 	ConfirmedByListing  Confirmation = "listing"
 	ConfirmedByReadBack Confirmation = "read-back"
+	// ConfirmedRenamed: listed under another name that the server made of ours,
+	// as registries do that mark what they have taken.
+	ConfirmedRenamed Confirmation = "listed-renamed"
 	// ConfirmedSwept: our rename was acknowledged and the name is gone since;
 	// the registry picked the file up.
 	ConfirmedSwept Confirmation = "swept"
@@ -188,6 +191,8 @@ func (c Confirmation) Words() string {
 		return "listed at the registry with the right size"
 	case ConfirmedByReadBack:
 		return "read back from the registry, same digest"
+	case ConfirmedRenamed:
+		return "at the registry, under a name that its server gave it"
 	case ConfirmedSwept:
 		return "picked up by the registry"
 	case ConfirmedByPerson:

@@ -2,8 +2,6 @@ package transfer
 
 import (
 	"context"
-	"errors"
-	"os"
 	"strings"
 	"time"
 
@@ -49,13 +47,14 @@ func Confirm(ctx context.Context, r Remote, want Expected) (registry.Confirmatio
 }
 
 // Prove says how a delivery is seen on r, which must be another session than
-// the one that uploaded. It changes nothing and may be repeated.
+// the one that uploaded. It changes nothing and may be repeated. What was seen
+// is judged as in an upload ([Judge]).
 //
 //	the record       lies there                        how
 //	acknowledged     our name, right size              stat (listing, where nobody may stat; read-back, if asked for)
-//	acknowledged     our name in another, right size   listing: renamed by the server (read-back, where it can be read)
+//	acknowledged     our name in another, right size   listed-renamed: by the server (with its digest, where it can be read)
 //	acknowledged     nothing                           swept
-//	otherwise        right size and digest             read-back, under our name or another that holds it
+//	otherwise        right size and digest             read-back under our name, listed-renamed under another that holds it
 //	otherwise        nothing that can be proven        DeliveryUnknown
 //	any              something else under our name     Conflict
 //
@@ -63,21 +62,40 @@ func Confirm(ctx context.Context, r Remote, want Expected) (registry.Confirmatio
 func Prove(ctx context.Context, r Remote, want Expected) (Evidence, error) {
 	at := r.Capabilities()
 	e := Evidence{Server: at.Server, HostKey: at.HostKey}
+	s := Sight{Tried: true, Acknowledged: want.Acknowledged, Expected: want.Acknowledged}
 	seen, how, err := find(ctx, r, want)
 	if err != nil {
 		return Evidence{}, err
 	}
-	e.How, e.Size, e.ModTime = how, seen.Size, seen.ModTime
-	switch {
-	case !seen.Exists:
-		return gone(ctx, r, want, e)
-	case !seen.Regular || seen.Size != want.Size:
-		return Evidence{}, registry.Errorf(registry.Conflict, opConfirm,
-			"%s/%s lies at the registry with %d bytes instead of %d", want.Folder, want.Name, seen.Size, want.Size)
-	case want.Acknowledged && !want.ReadBack:
-		return e, nil
+	if seen.Exists {
+		e.How, e.Size, e.ModTime = how, seen.Size, seen.ModTime
+		err = e.under(ctx, r, want, seen, &s)
+	} else {
+		err = e.elsewhere(ctx, r, want, &s)
 	}
-	return readBack(ctx, r, want, e)
+	if err != nil {
+		return Evidence{}, err
+	}
+	switch Judge(s) {
+	case OutcomeDelivered:
+		return e, nil
+	case OutcomeRenamed:
+		e.How = registry.ConfirmedRenamed
+		return e, nil
+	case OutcomeSwept:
+		e.How = registry.ConfirmedSwept
+		return e, nil
+	case OutcomeConflict:
+		return Evidence{}, registry.Errorf(registry.Conflict, opConfirm,
+			"%s/%s lies at the registry with %d bytes (ours has %d) and is a different file", want.Folder, want.Name, seen.Size, want.Size)
+	case OutcomeUnknown, OutcomeNotDone:
+	}
+	why := "is not at the registry"
+	if s.Final == MatchSize {
+		why = "cannot be read back"
+	}
+	return Evidence{}, registry.Errorf(registry.DeliveryUnknown, opConfirm,
+		"%s/%s %s, and its last step was never acknowledged", want.Folder, want.Name, why)
 }
 
 const opConfirm = "confirm"
@@ -100,63 +118,75 @@ func find(ctx context.Context, r Remote, want Expected) (Seen, registry.Confirma
 	return Seen{}, registry.ConfirmedByListing, nil
 }
 
-// gone is a name under which nothing lies (any more).
-func gone(ctx context.Context, r Remote, want Expected, e Evidence) (Evidence, error) {
-	other, ok := renamed(ctx, r, want)
-	if ok {
-		e.How, e.RenamedTo, e.Size, e.ModTime = registry.ConfirmedByListing, other.Name, other.Size, other.ModTime
-		if proven, err := readBack(ctx, r, Expected{
-			Folder: want.Folder, Name: other.Name, SHA256: want.SHA256, Acknowledged: want.Acknowledged,
-		}, e); err == nil {
-			return proven, nil
-		}
-		e.RenamedTo, e.Size, e.ModTime = "", 0, time.Time{} // somebody else's after all
+// under compares what lies under our name. A file that may not be read, or is
+// picked up while it is read, stays seen by its size.
+func (e *Evidence) under(ctx context.Context, r Remote, want Expected, seen Seen, s *Sight) error {
+	if !seen.Regular || seen.Size != want.Size {
+		s.Final = MatchOther
+		return nil
 	}
-	if want.Acknowledged {
-		e.How = registry.ConfirmedSwept
-		return e, nil
+	s.Final = MatchSize
+	if want.Acknowledged && !want.ReadBack {
+		return nil
 	}
-	return Evidence{}, registry.Errorf(registry.DeliveryUnknown, opConfirm,
-		"%s/%s is not at the registry, and its last step was never acknowledged", want.Folder, want.Name)
+	match, err := e.readBack(ctx, r, want.Folder, want.Name, want.SHA256)
+	if match == MatchDigest {
+		e.How = registry.ConfirmedByReadBack
+	}
+	s.Final = match
+	return err
 }
 
-// renamed looks for our file under a name that the server made from ours. Our
-// names are never used twice, so nobody else's holds one. A folder that cannot
-// be listed has no answer.
-func renamed(ctx context.Context, r Remote, want Expected) (Entry, bool) {
+// elsewhere looks for our file under a name that the server made of ours.
+func (e *Evidence) elsewhere(ctx context.Context, r Remote, want Expected, s *Sight) error {
+	for _, other := range likeOurs(ctx, r, want) {
+		match, err := e.readBack(ctx, r, want.Folder, other.Name, want.SHA256)
+		if err != nil {
+			return err
+		}
+		if match == MatchDigest || (match == MatchSize && want.Acknowledged) {
+			s.Other, e.RenamedTo, e.Size, e.ModTime = match, other.Name, other.Size, other.ModTime
+			return nil
+		}
+	}
+	return nil
+}
+
+// readBack compares digests.
+func (e *Evidence) readBack(ctx context.Context, r Remote, folder, name, digest string) (Match, error) {
+	got, err := r.ReadBack(ctx, folder, name)
+	switch {
+	case err != nil && (CannotRead(err) || registry.KindOf(err) == registry.Refused):
+		return MatchSize, nil
+	case err != nil:
+		return MatchOther, err
+	case got.SHA256 != digest:
+		return MatchOther, nil
+	}
+	e.SHA256 = got.SHA256
+	return MatchDigest, nil
+}
+
+// lister lists a folder.
+type lister interface {
+	List(ctx context.Context, folder string) (Listing, error)
+}
+
+// likeOurs are files of our size under names that hold ours. Our names are never
+// used twice, so nobody else's holds one. A folder that cannot be listed has no
+// answer.
+func likeOurs(ctx context.Context, r lister, want Expected) []Entry {
 	list, err := r.List(ctx, want.Folder)
 	if err != nil {
-		return Entry{}, false
+		return nil
 	}
 	stem, _, _ := strings.Cut(want.Name, ".")
+	var like []Entry
 	for _, e := range list.Entries {
-		if e.Size == want.Size && e.Name != want.Name+PartSuffix &&
+		if e.Size == want.Size && e.Name != want.Name && e.Name != want.Name+PartSuffix &&
 			strings.Contains(strings.ToLower(e.Name), strings.ToLower(stem)) {
-			return e, true
+			like = append(like, e)
 		}
 	}
-	return Entry{}, false
-}
-
-// readBack compares digests. Where the last step was acknowledged a file that
-// may not be read stays confirmed by what was seen, and so does one that is
-// picked up while it is read.
-func readBack(ctx context.Context, r Remote, want Expected, e Evidence) (Evidence, error) {
-	got, err := r.ReadBack(ctx, want.Folder, want.Name)
-	cannot := err != nil && (errors.Is(err, os.ErrPermission) ||
-		registry.KindOf(err) == registry.Refused || registry.KindOf(err) == registry.Missing)
-	switch {
-	case cannot && want.Acknowledged:
-		return e, nil
-	case cannot:
-		return Evidence{}, registry.Errorf(registry.DeliveryUnknown, opConfirm,
-			"%s/%s cannot be read back, and its last step was never acknowledged: %w", want.Folder, want.Name, err)
-	case err != nil:
-		return Evidence{}, err
-	case got.SHA256 != want.SHA256:
-		return Evidence{}, registry.Errorf(registry.Conflict, opConfirm,
-			"%s/%s has our size and another digest", want.Folder, want.Name)
-	}
-	e.How, e.SHA256 = registry.ConfirmedByReadBack, got.SHA256
-	return e, nil
+	return like
 }

@@ -76,6 +76,16 @@ func (r *reader) end(err error) error {
 	return io.EOF
 }
 
+// SHA256 in hex of everything that was read, once the reader ended with io.EOF;
+// empty before. It is the one that the stored file was held against, so that
+// whoever sends the bytes on need not digest them a second time.
+func (r *reader) SHA256() string {
+	if !errors.Is(r.err, io.EOF) {
+		return ""
+	}
+	return r.want
+}
+
 // Close implements [io.Closer].
 func (r *reader) Close() error {
 	if err := r.sealed.Close(); err != nil {

@@ -278,6 +278,22 @@ func TestOpenObject(t *testing.T) {
 		require.Equal(t, registry.Corrupt, kind(t, err))
 		require.ErrorContains(t, err, "another digest")
 	})
+	t.Run("a reader tells the digest that it proved, at its end and not before", func(t *testing.T) {
+		b := setup(t)
+		data := noise(100_000)
+		o, err := b.v.Put(t.Context(), bytes.NewReader(data))
+		require.NoError(t, err)
+		r, err := b.v.Open(t.Context(), o.Key)
+		require.NoError(t, err)
+		defer r.Close()
+		said := r.(interface{ SHA256() string }).SHA256
+		_, err = io.CopyN(io.Discard, r, 99_999)
+		require.NoError(t, err)
+		require.Empty(t, said())
+		_, err = io.Copy(io.Discard, r)
+		require.NoError(t, err)
+		require.Equal(t, o.SHA256, said())
+	})
 	t.Run("an object that is not there is missing", func(t *testing.T) {
 		b := setup(t)
 		_, err := b.get(t, "sha256/ab/"+strings.Repeat("0", 62))

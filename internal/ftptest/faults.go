@@ -46,6 +46,9 @@ type Faults struct {
 	CutBeforeRename, LoseRenameReply bool
 	// SweepAfterRename takes a file away before the rename is answered.
 	SweepAfterRename bool
+	// RenamedTo gives a renamed file another name before the rename is answered,
+	// as a registry that marks what it has taken: "%s.done".
+	RenamedTo string
 
 	// NoEndMark ends data connections without TLS's close_notify.
 	NoEndMark bool

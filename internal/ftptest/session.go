@@ -230,6 +230,10 @@ func (p *session) rename(arg string) error {
 		p.s.struck()
 		_ = p.s.root.Remove(to)
 	}
+	if f.RenamedTo != "" {
+		p.s.struck()
+		_ = p.s.root.Rename(to, path.Join(path.Dir(to), fmt.Sprintf(f.RenamedTo, path.Base(to))))
+	}
 	if f.LoseRenameReply {
 		p.s.struck()
 		return errEnd

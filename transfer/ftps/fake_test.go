@@ -50,6 +50,9 @@ func startFake(t *testing.T, change ...func(*ftptest.Options)) *fake {
 	return &fake{Server: srv, Fixture: remotetest.Fixture{
 		Dialer: ftps.Dialer{}, Connection: c, WrongLogin: wrong,
 		Folder: "prod/in", Disk: disk, OtherKey: otherPin(t),
+		LastStep: func(l remotetest.LastStep) {
+			srv.SetFaults(ftptest.Faults{LoseRenameReply: l.LoseAnswer, SweepAfterRename: l.Sweep, RenamedTo: l.RenamedTo})
+		},
 	}}
 }
 

@@ -232,34 +232,20 @@ func (s *session) Download(ctx context.Context, folder, name string, w io.Writer
 }
 
 func (s *session) download(ctx context.Context, p string, w io.Writer) (transfer.Downloaded, error) {
-	before, err := s.look(ctx, p)
-	if err != nil {
-		return transfer.Downloaded{}, err
-	}
-	if !before.Exists || !before.Regular {
-		return transfer.Downloaded{}, registry.Errorf(registry.Missing, opDownload, "%s: no such file", p)
-	}
-	var got transfer.Downloaded
-	err = s.step(ctx, func() (err error) {
-		got, err = s.copyOut(p, before.Size, w)
-		return err
-	})
-	if err != nil {
+	return transfer.Whole(ctx, p, s.look, func(ctx context.Context, size int64) (got transfer.Downloaded, err error) {
+		err = s.step(ctx, func() (err error) {
+			got, err = s.copyOut(p, size, w)
+			return err
+		})
+		if err == nil {
+			return got, nil
+		}
 		kind := kindOf(err)
 		if errors.Is(quoted(err), os.ErrNotExist) {
 			kind = registry.Missing
 		}
-		return transfer.Downloaded{}, fail(opDownload, kind, fmt.Sprintf("%s at byte %d", p, got.Size), err)
-	}
-	after, err := s.look(ctx, p)
-	if err != nil {
-		return transfer.Downloaded{}, err
-	}
-	if after.Size != before.Size || !after.ModTime.Equal(before.ModTime) || !after.Exists || got.Size != before.Size {
-		return transfer.Downloaded{}, registry.Errorf(registry.Corrupt, opDownload,
-			"%s: %d bytes came, the server said %d before and %d after; it may still be written", p, got.Size, before.Size, after.Size)
-	}
-	return got, nil
+		return got, fail(opDownload, kind, fmt.Sprintf("%s at byte %d", p, got.Size), err)
+	})
 }
 
 // copyOut reads to the end of the data connection, and no further than the

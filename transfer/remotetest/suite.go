@@ -30,6 +30,18 @@ type Fixture struct {
 	// LinksShowAsFiles says that the server shows a link that is asked for by
 	// name as a file (ProFTPD does, by MLST and by SFTP).
 	LinksShowAsFiles bool
+	// LastStep, where a server does so on demand, has it do something to a file
+	// right after its rename, and lose the answer or not.
+	LastStep func(LastStep)
+}
+
+// LastStep is what a server does to a file right after its rename.
+type LastStep struct {
+	// LoseAnswer ends the session instead of answering.
+	LoseAnswer bool
+	// Sweep takes the file away; RenamedTo gives it another name ("%s.done").
+	Sweep     bool
+	RenamedTo string
 }
 
 // Run runs the suite. setup makes a fresh fixture for each test.
@@ -50,6 +62,11 @@ func Run(t *testing.T, setup func(t *testing.T) Fixture) {
 	}
 	plain := func(t *testing.T) *trial { t.Helper(); return &trial{Fixture: setup(t)} }
 	t.Run("upload by rename", func(t *testing.T) { byRename(t, plain) })
+	t.Run("last step", func(t *testing.T) {
+		lastSteps(t, plain)
+		proofs(t, plain)
+		proofsOfRenamed(t, plain)
+	})
 	t.Run("look", func(t *testing.T) {
 		looks(t, plain)
 		downloads(t, plain)

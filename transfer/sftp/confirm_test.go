@@ -89,12 +89,12 @@ func TestConfirm(t *testing.T) {
 			e, err := transfer.Prove(t.Context(), f.dial(t), want)
 			require.NoError(t, err)
 			require.Equal(t, "done_"+name+".txt", e.RenamedTo)
-			require.Equal(t, registry.ConfirmedByReadBack, e.How)
+			require.Equal(t, registry.ConfirmedRenamed, e.How)
 			require.Equal(t, want.SHA256, e.SHA256)
 		}
 		f.SetFaults(sftptest.Faults{DenyRead: true})
 		want.Acknowledged = true
-		require.Equal(t, registry.ConfirmedByListing, f.confirmed(t, want), "a write-only folder that may be listed")
+		require.Equal(t, registry.ConfirmedRenamed, f.confirmed(t, want), "a write-only folder that may be listed")
 		want.Acknowledged = false
 		require.Equal(t, registry.DeliveryUnknown, f.unconfirmed(t, want))
 	})

@@ -51,6 +51,11 @@ func startFake(t *testing.T, hostKeys ...ssh.Signer) *fake {
 	return &fake{Server: srv, Fixture: remotetest.Fixture{
 		Dialer: sftp.Dialer{}, Connection: c, WrongLogin: wrong,
 		Folder: "prod/in", Disk: disk, OtherKey: hostKeyLine(t),
+		LastStep: func(l remotetest.LastStep) {
+			faults := srv.Faults()
+			faults.LoseRenameReply, faults.SweepAfterRename, faults.RenamedTo = l.LoseAnswer, l.Sweep, l.RenamedTo
+			srv.SetFaults(faults)
+		},
 	}}
 }
 

@@ -137,7 +137,8 @@ func (s *session) startSFTP() error {
 	go func() { _, _ = io.Copy(io.Discard, said) }() // unread it would stop the channel; ends with it
 	// No concurrency that the library decides on: how much is on its way is our
 	// affair (manner), and a short answer must not look like an end.
-	s.sftp, err = sftp.NewClientPipe(&answers{Reader: out, s: s}, in,
+	s.requests = newRequests(in)
+	s.sftp, err = sftp.NewClientPipe(&answers{Reader: out, s: s}, s.requests,
 		sftp.MaxPacketUnchecked(s.packet), sftp.UseConcurrentWrites(false), sftp.UseConcurrentReads(false))
 	return err
 }

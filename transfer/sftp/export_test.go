@@ -1,6 +1,10 @@
 package sftp
 
-import "immtrail/transfer"
+import (
+	"io"
+
+	"immtrail/transfer"
+)
 
 // WritesInOrder tells whether the server was recognised as one that does.
 func WritesInOrder(r transfer.Remote) bool { return r.(*session).writesInOrder() }
@@ -19,4 +23,10 @@ func Replies(stream []byte, piece int) (writes int64, names, climbing int) {
 		stream = stream[n:]
 	}
 	return a.writes(), w.seen, len(w.climbing)
+}
+
+// Requests joins what is written; together is what leaves at once.
+func Requests(w io.WriteCloser) (out io.Writer, together func(asks ...func())) {
+	r := newRequests(w)
+	return r, r.together
 }

@@ -104,26 +104,9 @@ func (s *session) Download(ctx context.Context, folder, name string, w io.Writer
 }
 
 func (s *session) download(ctx context.Context, p string, w io.Writer) (transfer.Downloaded, error) {
-	before, err := s.look(ctx, p)
-	if err != nil {
-		return transfer.Downloaded{}, err
-	}
-	if !before.Exists || !before.Regular {
-		return transfer.Downloaded{}, registry.Errorf(registry.Missing, opDownload, "%s: no such file", p)
-	}
-	got, err := s.copyOut(ctx, p, before.Size, w)
-	if err != nil {
-		return transfer.Downloaded{}, err
-	}
-	after, err := s.look(ctx, p)
-	if err != nil {
-		return transfer.Downloaded{}, err
-	}
-	if after.Size != before.Size || !after.ModTime.Equal(before.ModTime) || !after.Exists || got.Size != before.Size {
-		return transfer.Downloaded{}, registry.Errorf(registry.Corrupt, opDownload,
-			"%s: %d bytes came, the server said %d before and %d after; it may still be written", p, got.Size, before.Size, after.Size)
-	}
-	return got, nil
+	return transfer.Whole(ctx, p, s.look, func(ctx context.Context, size int64) (transfer.Downloaded, error) {
+		return s.copyOut(ctx, p, size, w)
+	})
 }
 
 // copyOut reads to the end of the file, which only the server's EOF is: an

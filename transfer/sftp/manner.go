@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// smallPacket is the payload of one request that every server takes.
-	smallPacket = 32 << 10
+	// smallPacket is the payload in bytes of one request that every server takes,
+	// such that a write fills one packet of SSH.
+	smallPacket = sshPacket - requestHead
 	// largePacket is the most that OpenSSH takes (256 KiB a message with its
 	// header). Some servers corrupt what is larger than smallPacket, so it is
 	// for hosts that passed a probe with read-back.
@@ -20,7 +21,7 @@ const (
 	// their way in one channel, so that more would bring nothing. With what is
 	// read while the loss of a connection comes to light it stays below 4 MiB,
 	// which is what a resumed upload sends again.
-	parallelAhead = 10
+	parallelAhead = 8
 )
 
 // manner is how the bytes of a file travel.

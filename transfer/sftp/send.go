@@ -1,14 +1,13 @@
 package sftp
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/pkg/sftp"
 
-	"immtrail/registry"
 	"immtrail/transfer"
 )
 
@@ -16,8 +15,8 @@ import (
 // acknowledged to us, never what it says that it has, since a server that
 // writes in parallel may have died with a hole before that end.
 func (u *upload) resumeFrom(part transfer.Seen) int64 {
-	from := u.req.Acknowledged
-	if !u.s.manner().resume || from <= 0 || from >= u.req.Size || !part.Regular || part.Size < from {
+	from := u.Req.Acknowledged
+	if !u.s.manner().resume || from <= 0 || from >= u.Req.Size || !part.Regular || part.Size < from {
 		return 0
 	}
 	return from
@@ -26,16 +25,15 @@ func (u *upload) resumeFrom(part transfer.Seen) int64 {
 // send streams the source from byte from on and proves that it is what was to
 // be sent.
 func (u *upload) send(ctx context.Context, f *sftp.File, from int64) error {
-	src, err := u.req.Source()
+	b, err := transfer.OpenBody(u.Req, u.Final)
 	if err != nil {
-		return fail(opUpload, registry.KindOf(err), "opening our file", err)
+		return err
 	}
-	defer func() { _ = src.Close() }() // only read from
-	b := newBody(src, u.req.Size)
-	if _, err := io.CopyN(io.Discard, b, from); err != nil {
-		return u.sourceFailed(b, err)
+	defer func() { _ = b.Close() }() // only read from
+	if err := b.Skip(from); err != nil {
+		return err
 	}
-	if ahead := u.s.manner().ahead; ahead > 1 && u.req.Size-from > int64(u.s.packet) {
+	if ahead := u.s.manner().ahead; ahead > 1 && u.Req.Size-from > int64(u.s.packet) {
 		err = u.sendAhead(ctx, f, b, from, ahead)
 	} else {
 		err = u.sendOneByOne(ctx, f, b, from)
@@ -43,54 +41,33 @@ func (u *upload) send(ctx context.Context, f *sftp.File, from int64) error {
 	if err != nil {
 		return err
 	}
-	sum := b.sum()
-	switch {
-	case b.read != u.req.Size:
-		return u.wrongSource("it has %d bytes instead of %d", b.read, u.req.Size)
-	case u.digest != "" && u.digest != sum:
-		return u.wrongSource("its digest is not the one that was checked")
-	}
-	u.digest = sum
-	return nil
-}
-
-// sourceFailed is the error of our own file, with its kind.
-func (u *upload) sourceFailed(b *body, err error) error {
-	switch {
-	case errors.Is(b.err, errTooLong):
-		return u.wrongSource("it is longer than %d bytes", u.req.Size)
-	case b.err == nil && errors.Is(err, io.EOF):
-		return u.wrongSource("it has %d bytes instead of %d", b.read, u.req.Size)
-	}
-	return fail(opUpload, registry.KindOf(err), "reading our file", err)
+	u.SHA256, err = b.Whole(u.SHA256)
+	return err
 }
 
 // acknowledged tells the caller, never twice the same and never less.
 func (u *upload) acknowledged(n int64) {
-	if n = min(n, u.req.Size); u.req.Progress != nil && n > u.told {
+	if n = min(n, u.Req.Size); u.Req.Progress != nil && n > u.told {
 		u.told = n
-		u.req.Progress(n)
+		u.Req.Progress(n)
 	}
 }
 
 // sendOneByOne has one write on its way: what lies at the server never has a
 // hole, however it writes.
-func (u *upload) sendOneByOne(ctx context.Context, f *sftp.File, b *body, from int64) error {
-	if _, err := f.Seek(from, io.SeekStart); err != nil {
-		return u.failed(ctx, "seek", err)
-	}
-	buf := make([]byte, min(int64(u.s.packet), u.req.Size-from+1))
+func (u *upload) sendOneByOne(ctx context.Context, f *sftp.File, b *transfer.Body, from int64) error {
+	buf := make([]byte, min(int64(u.s.packet), u.Req.Size-from+1))
 	sent := from
 	for end := false; !end; {
 		n, err := io.ReadFull(b, buf)
 		end = err != nil
-		switch {
-		case b.err != nil:
-			return u.sourceFailed(b, b.err)
+		switch failed := b.Failed(); {
+		case failed != nil:
+			return failed
 		case n == 0:
 			continue
 		}
-		if err := u.s.ask(ctx, func() error { _, err := f.Write(buf[:n]); return err }); err != nil {
+		if err := u.s.ask(ctx, func() error { _, err := f.WriteAt(buf[:n], sent); return err }); err != nil {
 			return u.failed(ctx, fmt.Sprintf("write after %d bytes", sent), err)
 		}
 		sent += int64(n)
@@ -101,20 +78,20 @@ func (u *upload) sendOneByOne(ctx context.Context, f *sftp.File, b *body, from i
 
 // sendAhead has several writes on their way, sent in the order of the file by
 // one goroutine of the library.
-func (u *upload) sendAhead(ctx context.Context, f *sftp.File, b *body, from int64, ahead int) error {
+func (u *upload) sendAhead(ctx context.Context, f *sftp.File, b *transfer.Body, from int64, ahead int) error {
 	if _, err := f.Seek(from, io.SeekStart); err != nil {
 		return u.failed(ctx, "seek", err)
 	}
 	u.s.acks.begin()
 	defer u.s.acks.end()
-	b.onRead = func() { u.acknowledged(from + u.s.acks.writes()*int64(u.s.packet)) }
+	b.OnRead = func() { u.acknowledged(from + u.s.acks.writes()*int64(u.s.packet)) }
 	err := u.s.flow(ctx, func() error {
 		_, err := f.ReadFromWithConcurrency(b, ahead)
 		return err
 	})
-	b.onRead = nil
-	if b.err != nil {
-		return u.sourceFailed(b, b.err)
+	b.OnRead = nil
+	if failed := b.Failed(); failed != nil {
+		return failed
 	}
 	acked, seekErr := f.Seek(0, io.SeekCurrent) // asks nobody
 	if seekErr == nil {
@@ -126,18 +103,21 @@ func (u *upload) sendAhead(ctx context.Context, f *sftp.File, b *body, from int6
 	return nil
 }
 
-// provePart reads a resumed file back before it is renamed: the bytes before
-// the place where it went on were acknowledged to an attempt that nobody can
-// ask any more, by a server that may have been restarted since.
-func (u *upload) provePart(ctx context.Context) error {
-	got, err := u.s.download(ctx, u.part, io.Discard)
-	switch {
-	case err != nil && cannotRead(err):
-		return registry.Errorf(registry.Corrupt, opUpload, "%s was resumed and cannot be read back; it is begun again", u.part)
-	case err != nil:
-		return err
-	case got.SHA256 != u.digest:
-		return registry.Errorf(registry.Corrupt, opUpload, "%s was resumed and has another digest at the server; it is begun again", u.part)
+// sendAndLook writes the temporary file, has the server put the bytes on its
+// disk and say how many it has, and what lies under the final name. Small files
+// live on round trips, so what may be asked at once is.
+func (u *upload) sendAndLook(ctx context.Context, f *sftp.File, from int64) (found transfer.Found, err error) {
+	if err := u.send(ctx, f, from); err != nil {
+		return found, err
 	}
-	return nil
+	var partErr, finalErr error
+	u.s.requests.together(
+		func() { err = u.flush(ctx, f) },
+		func() { found.Part, partErr = u.s.look(ctx, u.Part) },
+		func() { found.Final, finalErr = u.s.look(ctx, u.Final) },
+	)
+	if err := cmp.Or(err, partErr, finalErr); err != nil {
+		return found, err
+	}
+	return found, u.Written(u.Part, found.Part)
 }

@@ -54,6 +54,8 @@ type session struct {
 	hostKey ssh.PublicKey
 	// packet is the payload in bytes of one read or write.
 	packet int
+	// requests is our side of the transfer.
+	requests *requests
 	// pulse, while set, is called whenever the server answers something.
 	pulse atomic.Pointer[func()]
 	// acks counts what the server has acknowledged.

@@ -3,10 +3,7 @@ package sftp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"path"
-	"sync"
 
 	"github.com/pkg/sftp"
 
@@ -14,52 +11,36 @@ import (
 	"immtrail/transfer"
 )
 
-// upload is one call of Upload on its way.
+// upload is one call of Upload on its way: how bytes travel by SFTP. What lies
+// at the server is judged by the attempt.
 type upload struct {
-	s           *session
-	req         transfer.UploadRequest
-	final, part string
-	// digest of the source in hex: given, or known once it has been read.
-	digest string
+	*transfer.Attempt
+	s *session
 	// told is how many acknowledged bytes the caller has heard of.
 	told int64
 }
 
 // Upload implements [transfer.Remote].
 func (s *session) Upload(ctx context.Context, req transfer.UploadRequest) (transfer.Uploaded, error) {
-	final, err := transfer.Join(req.Folder, req.Name)
+	a, err := transfer.NewAttempt(hands{s}, &s.c, req)
 	if err != nil {
 		return transfer.Uploaded{}, err
 	}
-	if req.Size < 0 || req.Source == nil {
-		return transfer.Uploaded{}, registry.Errorf(registry.Invalid, opUpload, "%s: a size and a source are needed", final)
-	}
-	u := &upload{s: s, req: req, final: final, part: final + transfer.PartSuffix, digest: req.SHA256}
+	u := &upload{Attempt: a, s: s}
 	if u.quick() {
-		done, already, err := u.tryQuick(ctx)
-		if done || err != nil {
-			return u.uploaded(err == nil, already), err
+		if done, already, err := u.tryQuick(ctx); done || err != nil {
+			return u.Uploaded(already, err)
 		}
 	}
-	found, err := u.look(ctx, s)
-	if err != nil {
-		return transfer.Uploaded{}, err
+	found, done, err := u.Begin(ctx)
+	if done || err != nil {
+		return u.Uploaded(done, err)
 	}
-	switch {
-	case found.final.Exists:
-		done, err := u.alreadyThere(ctx, found)
-		if done || err != nil {
-			return u.uploaded(done, true), err
-		}
-	case req.MayBeThere && !found.part.Exists:
-		return transfer.Uploaded{}, u.unknown("an earlier attempt reached its last step")
+	if u.Direct {
+		return u.Uploaded(false, u.direct(ctx, found.Final.Exists))
 	}
-	if s.c.Direct() {
-		err = u.direct(ctx, found.final.Exists)
-		return u.uploaded(err == nil, false), err
-	}
-	already, err := u.viaPart(ctx, found.part)
-	return u.uploaded(err == nil, already), err
+	already, err := u.viaPart(ctx, found.Part)
+	return u.Uploaded(already, err)
 }
 
 // quickSize in bytes is up to where sending costs no more than looking first.
@@ -68,14 +49,14 @@ const quickSize = 256 << 10
 // quick reports whether the file may be sent before anybody looked: it is
 // small, and no attempt of ours came so far that it may be there.
 func (u *upload) quick() bool {
-	return u.req.Size <= quickSize && !u.req.MayBeThere && u.req.Acknowledged == 0 && !u.s.c.Direct()
+	return u.Req.Size <= quickSize && !u.Req.MayBeThere && u.Req.Acknowledged == 0 && !u.Direct
 }
 
 // tryQuick sends the file under a temporary name that must be free. Where it is
 // not, or nobody can tell why it cannot be made, nothing was done and the
 // careful way finds out.
 func (u *upload) tryQuick(ctx context.Context) (done, already bool, err error) {
-	f, err := u.s.open(ctx, u.part, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	f, err := u.s.open(ctx, u.Part, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	switch {
 	case err != nil && answered(err):
 		return false, false, nil
@@ -84,16 +65,6 @@ func (u *upload) tryQuick(ctx context.Context) (done, already bool, err error) {
 	}
 	already, err = u.fill(ctx, f, 0)
 	return true, already, err
-}
-
-func (u *upload) uploaded(ok, already bool) transfer.Uploaded {
-	if !ok {
-		return transfer.Uploaded{}
-	}
-	return transfer.Uploaded{
-		Bytes: u.req.Size, SHA256: u.digest,
-		Renamed: !already && !u.s.c.Direct(), AlreadyThere: already,
-	}
 }
 
 // viaPart is the usual way: write to a name that the registry does not take,
@@ -107,53 +78,48 @@ func (u *upload) viaPart(ctx context.Context, part transfer.Seen) (already bool,
 		// because some servers let nobody write over a file (ProFTPD), and a session
 		// of that attempt may still write to it.
 		if part.Exists {
-			_ = u.s.remove(ctx, u.part) // where this is forbidden, writing over it may not be
+			_ = u.s.remove(ctx, u.Part) // where this is forbidden, writing over it may not be
 		}
 		flags |= os.O_CREATE | os.O_TRUNC
 	}
-	f, err := u.s.open(ctx, u.part, flags)
+	f, err := u.s.open(ctx, u.Part, flags)
 	if err != nil && answered(err) && from > 0 { // nor go on with one
 		from = 0
-		_ = u.s.remove(ctx, u.part) // as above
-		f, err = u.s.open(ctx, u.part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+		_ = u.s.remove(ctx, u.Part) // as above
+		f, err = u.s.open(ctx, u.Part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	}
 	if err != nil {
 		return false, u.failed(ctx, "open", err)
 	}
-	if from == 0 && u.req.Acknowledged > 0 && u.req.Progress != nil {
-		u.req.Progress(0) // what was acknowledged before is gone
+	if from == 0 && u.Req.Acknowledged > 0 && u.Req.Progress != nil {
+		u.Req.Progress(0) // what was acknowledged before is gone
 	}
 	return u.fill(ctx, f, from)
 }
 
 // fill writes the temporary file from byte from on, proves it and renames it.
 func (u *upload) fill(ctx context.Context, f *sftp.File, from int64) (already bool, err error) {
-	var final transfer.Seen
-	err = u.send(ctx, f, from)
-	if err == nil {
-		final, err = u.settleBytes(ctx, f)
-	}
+	found, err := u.sendAndLook(ctx, f, from)
 	if cerr := u.s.ask(ctx, f.Close); err == nil && cerr != nil {
 		err = u.failed(ctx, "close", cerr)
 	}
 	if err == nil && from > 0 {
 		err = u.provePart(ctx)
 	}
-	if err == nil && u.req.BeforePublish != nil {
-		if err = u.announce(ctx); err == nil {
-			final, err = u.s.look(ctx, u.final) // once more: recording takes its time
+	if err == nil && u.Req.BeforePublish != nil {
+		if err = u.Announce(ctx); err == nil {
+			found.Final, err = u.s.look(ctx, u.Final) // once more: recording takes its time
 		}
 	}
 	if err == nil {
-		already, err = u.stillFree(ctx, final)
+		already, err = u.StillFree(ctx, found.Final)
 	}
 	if err != nil || already {
-		_ = u.s.remove(ctx, u.part) // a rest under a temporary name does no harm
+		_ = u.s.remove(ctx, u.Part) // a rest under a temporary name does no harm
 		return already, err
 	}
-	err = u.s.ask(ctx, func() error { return u.s.rename(u.part, u.final) })
-	if err != nil {
-		return false, u.settle(ctx, err)
+	if err = u.s.ask(ctx, func() error { return u.s.rename(u.Part, u.Final) }); err != nil {
+		return false, u.Settle(ctx, err)
 	}
 	return false, nil
 }
@@ -171,10 +137,10 @@ func (s *session) rename(from, to string) error {
 // there from an attempt that broke off; it is begun again.
 func (u *upload) direct(ctx context.Context, again bool) error {
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if again && u.s.remove(ctx, u.final) != nil {
+	if again && u.s.remove(ctx, u.Final) != nil {
 		flags = os.O_WRONLY | os.O_TRUNC // as in viaPart
 	}
-	f, err := u.s.open(ctx, u.final, flags)
+	f, err := u.s.open(ctx, u.Final, flags)
 	if err != nil {
 		return u.failed(ctx, "open", err)
 	}
@@ -183,44 +149,21 @@ func (u *upload) direct(ctx context.Context, again bool) error {
 		err = u.flush(ctx, f)
 	}
 	if err == nil {
-		err = u.announce(ctx)
+		err = u.Announce(ctx)
 	}
 	if err != nil {
 		_ = u.s.ask(ctx, f.Close)
-		_ = u.s.remove(ctx, u.final) // ours, and not whole; a repeat recognises what stays
+		_ = u.s.remove(ctx, u.Final) // ours, and not whole; a repeat recognises what stays
 		return err
 	}
 	if err := u.s.ask(ctx, f.Close); err != nil {
-		return u.settle(ctx, err)
+		return u.Settle(ctx, err)
 	}
-	seen, err := u.s.look(ctx, u.final)
-	if err == nil && seen.Exists && seen.Size != u.req.Size {
-		return u.wrongSize(u.final, seen.Size)
+	seen, err := u.s.look(ctx, u.Final)
+	if err == nil && seen.Exists && seen.Size != u.Req.Size {
+		return u.WrongSize(u.Final, seen.Size)
 	}
 	return nil // closed and acknowledged: gone since means picked up
-}
-
-// settleBytes has the server put the bytes on its disk and say how many it has,
-// and what lies under the final name, all at once: small files live on round
-// trips.
-func (u *upload) settleBytes(ctx context.Context, f *sftp.File) (final transfer.Seen, err error) {
-	var found names
-	var lookErr error
-	var wg sync.WaitGroup
-	wg.Go(func() { found, lookErr = u.look(ctx, u.s) })
-	err = u.flush(ctx, f)
-	wg.Wait()
-	switch {
-	case err != nil:
-		return found.final, err
-	case lookErr != nil:
-		return found.final, lookErr
-	case !found.part.Exists:
-		return found.final, registry.Errorf(registry.Corrupt, opUpload, "%s is gone before it was renamed", u.part)
-	case found.part.Size != u.req.Size:
-		return found.final, u.wrongSize(u.part, found.part.Size)
-	}
-	return found.final, nil
 }
 
 // flush asks the server to put the bytes on its disk, where it can.
@@ -234,40 +177,20 @@ func (u *upload) flush(ctx context.Context, f *sftp.File) error {
 	return nil
 }
 
-func (u *upload) wrongSize(p string, size int64) error {
-	return registry.Errorf(registry.Corrupt, opUpload, "%s: the server has %d bytes of %d", p, size, u.req.Size)
-}
-
-func (u *upload) wrongSource(format string, args ...any) error {
-	return registry.Errorf(registry.Corrupt, opUpload, "%s: our file changed since it was checked: %s", u.final, fmt.Sprintf(format, args...))
-}
-
-// announce tells the caller that the file is about to appear.
-func (u *upload) announce(ctx context.Context) error {
-	if u.req.BeforePublish == nil {
-		return nil
-	}
-	if err := u.req.BeforePublish(ctx); err != nil {
-		return fail(opUpload, registry.KindOf(err), "recording that the file is about to be renamed", err)
+// provePart reads a resumed file back before it is renamed: the bytes before
+// the place where it went on were acknowledged to an attempt that nobody can
+// ask any more, by a server that may have been restarted since.
+func (u *upload) provePart(ctx context.Context) error {
+	got, err := u.Hands.Digest(ctx, u.Part)
+	switch {
+	case err != nil && transfer.CannotRead(err):
+		return registry.Errorf(registry.Corrupt, opUpload, "%s was resumed and cannot be read back; it is begun again", u.Part)
+	case err != nil:
+		return err
+	case got.SHA256 != u.SHA256:
+		return registry.Errorf(registry.Corrupt, opUpload, "%s was resumed and has another digest at the server; it is begun again", u.Part)
 	}
 	return nil
-}
-
-// stillFree judges what lies under the final name right before the rename. It
-// is never replaced; when it is our file byte for byte, an earlier attempt had
-// delivered it.
-func (u *upload) stillFree(ctx context.Context, final transfer.Seen) (already bool, err error) {
-	if !final.Exists {
-		return false, nil
-	}
-	v, err := u.compare(ctx, u.s, final)
-	switch {
-	case err != nil:
-		return false, err
-	case v == same:
-		return true, nil
-	}
-	return false, u.conflict(v)
 }
 
 // open is OpenFile with a bound.
@@ -282,6 +205,5 @@ func (s *session) open(ctx context.Context, p string, flags int) (*sftp.File, er
 
 // failed gives an error of a step its kind and its words.
 func (u *upload) failed(ctx context.Context, step string, err error) error {
-	err = u.s.whyFailure(ctx, path.Dir(u.final), err)
-	return fail(opUpload, kindOf(err), u.final+": "+step, err)
+	return u.Hands.Worded(ctx, u.Final, step, err)
 }
