@@ -58,7 +58,7 @@ func TestProofOfDelivery(t *testing.T) {
 		b.server.SetFaults(sftptest.Faults{RenamedTo: "%s.taken"})
 		must(t, b.deliveries.UploadFile, b.uploadInput(p))
 		receipt := must(t, b.deliveries.ConfirmDelivery, b.confirmInput(p))
-		require.Equal(t, registry.ConfirmedByReadBack, receipt.How)
+		require.Equal(t, registry.ConfirmedRenamed, receipt.How)
 		require.Equal(t, p.RemoteName+".taken", b.evidence(t, p.DeliveryID).RenamedTo)
 	})
 
