@@ -211,7 +211,7 @@ func (a *Attempt) Settle(ctx context.Context, cause error) error {
 		if err != nil {
 			return a.unclear(ctx, errors.Join(cause, err))
 		}
-		defer func() { _ = fresh.Close() }() //nolint:contextcheck // only looked with it; left properly even when time is up
+		defer func() { _ = fresh.Close() }() // only looked with it; left properly even when time is up
 		h = fresh
 	}
 	found, err := a.look(ctx, h)
