@@ -10,6 +10,7 @@ import (
 
 	"immtrail/conformance"
 	"immtrail/conformance/codes"
+	"immtrail/internal/cells"
 	"immtrail/registry"
 )
 
@@ -188,11 +189,4 @@ func remedyFor(is, path string) string {
 }
 
 // visible replaces what a terminal would obey or not show.
-func visible(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-}
+func visible(text string) string { return cells.Visible(text) }

@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"io"
 	"strconv"
-	"strings"
 
 	"immtrail/conformance"
+	"immtrail/internal/cells"
 	"immtrail/registry"
 )
 
@@ -166,12 +166,5 @@ func (r *csvReport) end(*total) error {
 	return r.w.Error()
 }
 
-// plain keeps a cell from being taken for a formula by a spreadsheet, also
-// behind blanks, and from breaking its line.
-func plain(cell string) string {
-	cell = visible(cell)
-	if head := strings.TrimLeft(cell, " \u00a0\u3000"); head != "" && strings.ContainsRune("=+-@\uff1d\uff0b\uff0d\uff20", []rune(head)[0]) {
-		return "'" + cell
-	}
-	return cell
-}
+// plain keeps a cell from being taken for a formula.
+func plain(cell string) string { return cells.Plain(cell) }

@@ -12,7 +12,7 @@ func (a *app) groups() []group {
 		}},
 		{"journey", "A practice's way to production:", []*cobra.Command{
 			a.practiceCommand(), a.onboardCommand(), a.reviewCommand(), a.productionCommand(),
-			a.historyCommand(), a.submissionCommand(),
+			a.historyCommand(), a.submissionCommand(), a.evidenceCommand(),
 		}},
 		{"registry", "The registry:", []*cobra.Command{
 			a.connectionCommand(), a.deliveryCommand(), a.reportCommand(), a.profileCommand(), a.codesCommand(),

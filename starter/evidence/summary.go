@@ -1,0 +1,110 @@
+package evidence
+
+import (
+	_ "embed"
+	"io"
+	"strings"
+	"text/template"
+	"time"
+
+	"immtrail/db"
+	"immtrail/registry"
+)
+
+//go:embed summary.md.tmpl
+var summaryText string
+
+var summaryTemplate = template.Must(template.New("summary").Funcs(template.FuncMap{
+	"cell": func(text string) string { // what is typed by people must not break the table
+		return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ").Replace(text)
+	},
+}).Parse(summaryText))
+
+// summary is all that the template sees.
+type summary struct {
+	Practice   registry.Practice
+	Registry   string
+	From, To   string
+	Made, By   string
+	Approval   *registry.Approval
+	Stages     []stage
+	TestFiles  []testFile
+	Months     monthly
+	First      *testFile
+	Errors     []db.EvidenceErrors
+	Letters    int
+	Files      int
+	Reports    int
+	Unsent     int
+	Historical struct{ Files, Messages int }
+}
+
+type stage struct{ Day, What, By, Reason, Known string }
+
+type testFile struct {
+	Day, File, Name string
+	Messages        int
+	Check, Answer   string
+}
+
+func (p Pack) summarise(w io.Writer, of Practice, zone *time.Location) error {
+	day := func(at time.Time) string {
+		if at.IsZero() {
+			return ""
+		}
+		return at.In(zone).Format(time.DateOnly)
+	}
+	s := summary{
+		Practice: of.Practice, Registry: of.RegistryName, From: day(of.From), Made: stamp(p.Made, zone), By: p.By,
+		To: day(of.To.Add(-time.Nanosecond)), Approval: of.Known.Approval, Months: months(of.Known.Files, zone),
+		Errors: of.Known.Errors, Letters: len(of.Known.Notices), Files: len(of.Known.Files), Reports: len(of.Known.Reports),
+	}
+	for _, e := range of.Known.Moves {
+		if e.Kind == "phase" || e.Kind == "history" || e.Kind == "submission" || e.Kind == "practice-added" {
+			what := strings.ReplaceAll(strings.ReplaceAll(e.Kind, "-", " ")+": "+e.To, "_", " ")
+			s.Stages = append(s.Stages, stage{day(e.At), what, e.By.Name, e.Reason, witnessed(e)})
+		}
+	}
+	for _, f := range of.Known.Files {
+		s.file(f, day)
+	}
+	return summaryTemplate.Execute(w, s)
+}
+
+func (s *summary) file(f db.EvidenceFile, day func(time.Time) string) {
+	seen := f.ConfirmedAt != nil
+	if !seen {
+		s.Unsent++
+	}
+	switch {
+	case f.Lane == registry.LaneTest:
+		s.TestFiles = append(s.TestFiles, rowOf(f, day))
+	case !seen:
+	case f.Lane == registry.LaneHistorical:
+		s.Historical.Files++
+		s.Historical.Messages += f.Messages - f.Held
+	case s.First == nil || day(*f.ConfirmedAt) < s.First.Day:
+		first := rowOf(f, day)
+		s.First = &first
+	}
+}
+
+func rowOf(f db.EvidenceFile, day func(time.Time) string) testFile {
+	row := testFile{Day: day(f.StagedAt), File: f.ID, Name: f.RemoteName, Messages: f.Messages, Check: "no errors", Answer: "not answered"}
+	if f.ConfirmedAt != nil {
+		row.Day = day(*f.ConfirmedAt)
+	}
+	if f.Errors > 0 {
+		row.Check = "errors"
+	}
+	answered := f.Accepted + f.Warned + f.NotObjected + f.Refused
+	switch {
+	case f.RemoteName == "":
+		row.Answer = "not sent"
+	case f.Refused > 0:
+		row.Answer = "errors"
+	case answered > 0:
+		row.Answer = "no errors"
+	}
+	return row
+}
