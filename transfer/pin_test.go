@@ -1,6 +1,7 @@
 package transfer_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,23 @@ func TestPin(t *testing.T) {
 			require.Error(t, err, bad)
 		}
 	})
+}
+
+func TestFingerprintsThatPeopleType(t *testing.T) {
+	hexa := strings.Repeat("ab", 32)
+	cert := transfer.PinCertificate + hexa
+	for _, typed := range []string{cert, hexa, strings.ToUpper(hexa), strings.TrimSuffix(strings.Repeat("AB:", 32), ":"), " " + cert + "\n"} {
+		require.True(t, transfer.SameFingerprint(cert, typed), typed)
+	}
+	for _, typed := range []string{"", "ab", strings.Repeat("ab", 31) + "ac", transfer.PinKey + hexa, "SHA256:" + hexa} {
+		require.False(t, transfer.SameFingerprint(cert, typed), typed)
+	}
+	require.False(t, transfer.SameFingerprint("SHA256:x", "sha256:x"), "keys of SSH are base64")
+}
+
+func TestEndsOfAServer(t *testing.T) {
+	require.Empty(t, transfer.Capabilities{}.Ends())
+	require.Equal(t, []transfer.End{{What: "certificate", At: today}}, transfer.Capabilities{Expires: today}.Ends())
 }
 
 func TestRotate(t *testing.T) {

@@ -33,6 +33,31 @@ func CertificatePin(cert *x509.Certificate) string {
 	return PinCertificate + hex.EncodeToString(sum[:])
 }
 
+// IsTLS reports whether the pin is one of TLS.
+func (p Pin) IsTLS() bool {
+	_, _, ok := tlsDigest(p.Line)
+	return ok
+}
+
+// SameFingerprint compares a fingerprint with one that a person typed or was
+// read out: for certificates colons, capitals and a missing "cert-sha256:" do
+// not matter, as certificate tools write them so.
+func SameFingerprint(print, typed string) bool {
+	typed = strings.TrimSpace(typed)
+	if print == typed {
+		return true
+	}
+	form, digest, ok := tlsDigest(print)
+	if !ok {
+		return false
+	}
+	if !strings.Contains(strings.ToLower(typed), "-sha256:") {
+		typed = PinCertificate + typed
+	}
+	typedForm, typedDigest, ok := tlsDigest(typed)
+	return ok && form == typedForm && bytes.Equal(digest, typedDigest)
+}
+
 // Proves reports whether the certificate is the pinned one, or has the pinned
 // key. A pin of SSH is proven by none.
 func (p Pin) Proves(cert *x509.Certificate) bool {

@@ -174,6 +174,26 @@ type Capabilities struct {
 	Expires time.Time
 }
 
+// End is something of the server's own that a connection stops working with.
+type End struct {
+	// What is "certificate" or "host-key".
+	What string
+	// At is its last moment, by the server's word.
+	At time.Time
+}
+
+// Ends are the ends that the server itself told of, for a calendar of
+// credentials: that of its TLS certificate. Keys of SSH have none, and host
+// certificates of SSH are not asked for, since a pin is that of a key. A
+// certificate whose key is pinned ends as well, though a renewal with the same
+// key needs nobody.
+func (c Capabilities) Ends() []End {
+	if c.Expires.IsZero() {
+		return nil
+	}
+	return []End{{What: "certificate", At: c.Expires}}
+}
+
 // ByProtocol is a [Dialer] that hands each connection to the driver of its
 // protocol.
 type ByProtocol map[string]Dialer

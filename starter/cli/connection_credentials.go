@@ -16,6 +16,8 @@ import (
 	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/transfer"
+	"immtrail/transfer/byhand"
+	"immtrail/transfer/ftps"
 	"immtrail/transfer/sftp"
 )
 
@@ -258,13 +260,18 @@ you; it stands in the audit with your own name.
 
 The key is asked of the server. Where the server still shows its old key, give
 the announced one with --key "ssh-ed25519 AAAA..."; the old key is then accepted
-beside it until --old-until (default: 30 days from now).`,
-		Example: "  starter connection host-key accept dshs --fingerprint SHA256:u0fk... --by \"Jo Doe, DSHS\"",
+beside it until --old-until (default: 30 days from now).
+
+With FTPS it is the server's certificate: cert-sha256:… (this one certificate; the
+bare hex that certificate tools print will do) or spki-sha256:… (its key, which
+outlives a renewal with the same key). An announced one goes into --key likewise.`,
+		Example: `  starter connection host-key accept dshs --fingerprint SHA256:u0fk... --by "Jo Doe, DSHS"
+  starter connection host-key accept dshs --fingerprint spki-sha256:47DE... --by "Jo Doe, DSHS"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.acceptHostKey(cmd.Context(), args[0], in)
 		},
 	}
-	cmd.Flags().StringVar(&in.fingerprint, "fingerprint", "", "SHA256:… as the registry told you")
+	cmd.Flags().StringVar(&in.fingerprint, "fingerprint", "", "SHA256:…, cert-sha256:… or spki-sha256:… as the registry told you")
 	cmd.Flags().StringVar(&in.by, "by", "", "who at the registry told you")
 	cmd.Flags().StringVar(&in.key, "key", "", "the announced key, where the server does not show it yet")
 	cmd.Flags().StringVar(&in.oldUntil, "old-until", "", "the last day of the old key, YYYY-MM-DD; today ends it at once")
@@ -289,8 +296,8 @@ func (a *app) acceptHostKey(ctx context.Context, name string, in acceptance) err
 	if err != nil {
 		return err
 	}
-	if c.Protocol != sftp.Protocol {
-		return refused("%s goes by %s, which has no host key", name, c.Protocol)
+	if c.Protocol == byhand.Protocol {
+		return refused("%s goes by hand: there is no server with a key", name)
 	}
 	pin, err := a.announcedKey(ctx, c, in)
 	if err != nil {
@@ -325,26 +332,54 @@ func (a *app) acceptHostKey(ctx context.Context, name string, in acceptance) err
 // announcedKey is the key with the fingerprint: the given one, or the one that
 // the server shows.
 func (a *app) announcedKey(ctx context.Context, c db.Connection, in acceptance) (transfer.Pin, error) {
-	line := in.key
-	if line == "" {
+	offered := []string{in.key}
+	if in.key == "" {
 		loaded, err := a.loadProfile("")
 		if err != nil {
 			return transfer.Pin{}, err
 		}
-		addr := net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
-		shown, err := sftp.ScanHostKey(ctx, addr, loaded.Profile.Transfer.DialTimeout)
-		if err != nil {
-			return transfer.Pin{}, couldNot("%s: %s (%w)", addr, scanFailed, err)
+		if offered, err = offers(ctx, c, &loaded.Profile); err != nil {
+			return transfer.Pin{}, err
 		}
-		line = shown.Line
 	}
-	pin, err := transfer.ParsePin(line)
+	var prints []string
+	for _, line := range offered {
+		pin, err := transfer.ParsePin(line)
+		if err != nil {
+			return pin, refused("--key: %v", err)
+		}
+		if pin.IsTLS() != (c.Protocol == ftps.Protocol) {
+			return pin, refused("--key: %s goes by %s, and this is not a key of it", c.Name, c.Protocol)
+		}
+		print := pin.Fingerprint()
+		if _, bare, ok := strings.Cut(print, " "); ok {
+			print = bare
+		}
+		if transfer.SameFingerprint(print, in.fingerprint) {
+			return pin, nil
+		}
+		prints = append(prints, print)
+	}
+	return transfer.Pin{}, refused("the key is %s, and you were told %s. Do not go on before the registry has explained it",
+		strings.Join(prints, " or "), in.fingerprint)
+}
+
+// offers are the pins of what a server shows: its host key, or its certificate
+// and that one's key.
+func offers(ctx context.Context, c db.Connection, profile *registry.Profile) ([]string, error) {
+	addr := net.JoinHostPort(c.Host, strconv.Itoa(c.Port))
+	if c.Protocol == ftps.Protocol {
+		shown, err := ftps.ScanCertificate(ctx, transfer.Connection{
+			Name: c.Name, Protocol: c.Protocol, Host: c.Host, Port: c.Port, Settings: profile.Transfer,
+		})
+		if err != nil {
+			return nil, couldNot("%s: %s (%w)", addr, scanFailed, err)
+		}
+		return []string{shown.Fingerprint, shown.KeyPin}, nil
+	}
+	shown, err := sftp.ScanHostKey(ctx, addr, profile.Transfer.DialTimeout)
 	if err != nil {
-		return pin, refused("--key: %v", err)
+		return nil, couldNot("%s: %s (%w)", addr, scanFailed, err)
 	}
-	_, print, _ := strings.Cut(pin.Fingerprint(), " ")
-	if print != in.fingerprint {
-		return pin, refused("the key is %s, and you were told %s. Do not go on before the registry has explained it", print, in.fingerprint)
-	}
-	return pin, nil
+	return []string{shown.Line}, nil
 }

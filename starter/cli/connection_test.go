@@ -12,8 +12,10 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"immtrail/db"
+	"immtrail/internal/ftptest"
 	"immtrail/internal/sftptest"
 	"immtrail/registry"
+	"immtrail/transfer"
 )
 
 // sshServer is a registry's server with the folders of the profile.
@@ -108,6 +110,45 @@ func TestConnectionHostKey(t *testing.T) {
 			"--by", "Jo Doe, DSHS", "--key", line).exits(0)
 		b.run(t, "connection", "test", "dshs").exits(0) // the key of today still holds
 	})
+}
+
+// A server that changes its certificate is accepted by the same command.
+func TestConnectionCertificate(t *testing.T) {
+	b := newBench(t)
+	root := t.TempDir()
+	for _, dir := range []string{"inbound/test", "inbound/production", "inbound/historical", "reports"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	server, err := ftptest.Start(ftptest.Options{User: "BURL6343", Password: "s3cret", Root: root})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = server.Close() })
+	old, err := ftptest.NewCertificate()
+	require.NoError(t, err)
+	b.keys["FTPS_PASSWORD"] = "s3cret"
+	require.NoError(t, b.open(t).SaveConnection(t.Context(), db.Connection{
+		Name: "dshs", Protocol: "ftps", Host: "127.0.0.1", Port: server.Port(), Username: "BURL6343",
+		SecretRef: "env:FTPS_PASSWORD", HostKeys: []string{old.KeyPin},
+	}, b.act("known/"+old.KeyPin)))
+	accept := func(print string, more ...string) result {
+		args := []string{"connection", "host-key", "accept", "dshs", "--fingerprint", print, "--by", "Jo Doe, DSHS"}
+		return b.run(t, append(args, more...)...)
+	}
+	// The fake's data ports are not the registry's, so that its folders cannot be listed.
+	known := func() { b.run(t, "connection", "test", "dshs").shows("certificate is known ("+server.Certificate.Fingerprint) }
+	r := b.run(t, "connection", "test", "dshs").exits(1)
+	require.NotContains(t, r.stdout, "is known")
+	accept("cert-sha256:00").exits(1).complains(server.Certificate.Fingerprint, server.Certificate.KeyPin, "explained")
+	accept(old.Fingerprint, "--key", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOzLuxNLvZ8qU6m9xNtC0cC5tqU1kq8pQ3q3m8l1mF9Y").
+		exits(1).complains("not a key of it")
+	bare := strings.ToUpper(strings.TrimPrefix(server.Certificate.Fingerprint, transfer.PinCertificate))
+	accept(bare, "--old-until", "2026-04-15").exits(0).fits().shows(server.Certificate.Fingerprint, "Until 2026-04-15 the old key "+old.KeyPin)
+	known()
+	require.Len(t, b.events(t, "host-key-accepted"), 1)
+
+	next, err := ftptest.NewCertificate()
+	require.NoError(t, err)
+	accept(next.KeyPin, "--key", next.KeyPin).exits(0).shows(next.KeyPin)
+	known() // the certificate of today still holds
 }
 
 func TestConnectionExpires(t *testing.T) {

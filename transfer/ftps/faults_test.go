@@ -439,3 +439,38 @@ func TestSilentServer(t *testing.T) {
 		require.Equal(t, registry.Transient, remotetest.Kind(t, err))
 	})
 }
+
+// A pinned server that changes its certificate: both are accepted in the window,
+// the old one not after it, and not where nobody knows the time.
+func TestRotatedCertificate(t *testing.T) {
+	day := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	f := startFake(t)
+	next, err := ftptest.NewCertificate()
+	require.NoError(t, err)
+	for _, pins := range [][2]string{
+		{f.Certificate.Fingerprint, next.Fingerprint}, {f.Certificate.KeyPin, next.KeyPin}, {f.Certificate.Fingerprint, next.KeyPin},
+	} {
+		f.SetFaults(ftptest.Faults{})
+		f.Connection.At = day
+		f.Connection.HostKeys, err = transfer.Rotate([]string{pins[0]}, pins[1], day, day.AddDate(0, 0, 14))
+		require.NoError(t, err)
+		dial := func() error {
+			r, err := f.Dialer.Dial(t.Context(), f.Connection)
+			if err == nil {
+				err = r.Close()
+			}
+			return err
+		}
+		require.NoError(t, dial(), "the old certificate is accepted in the window")
+		f.SetFaults(ftptest.Faults{Certificate: &next.TLS})
+		require.NoError(t, dial(), "so is the new one")
+		f.Connection.At = day.AddDate(0, 0, 14)
+		require.NoError(t, dial(), "and after it")
+		f.SetFaults(ftptest.Faults{})
+		logins := f.Logins()
+		require.Equal(t, registry.HostKeyChanged, remotetest.Kind(t, dial()), "the old one is not")
+		f.Connection.At = time.Time{}
+		require.Equal(t, registry.HostKeyChanged, remotetest.Kind(t, dial()))
+		require.Equal(t, logins, f.Logins(), "no login was sent")
+	}
+}

@@ -29,8 +29,8 @@ func delayed(p *peer, o options) error {
 		marked := j
 		marked.Marked = true
 		fmt.Printf("\n%d MiB with %v of added round trip; best of %d\n", o.delayedMiB, rtt, o.rounds)
-		err = compare(o.rounds, size, []run{
-			{"sftp put", 1, func() (took, error) { return p.theirs(d.port, source, digest) }},
+		err = p.compare(o.rounds, size, []run{
+			{"sftp put", 1, func() (took, error) { return p.theirs(d.port, source, digest, "") }},
 			{"immtrail, default mode", 0, func() (took, error) { return ours(j) }},
 			{"immtrail, marked host", 1 / 0.9, func() (took, error) { return ours(marked) }},
 		})

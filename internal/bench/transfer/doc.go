@@ -6,6 +6,8 @@
 //
 //	go run ./internal/bench/transfer
 //	go run ./internal/bench/transfer -only large,small -size 256 -rounds 3
+//	go run ./internal/bench/transfer -kills 200
+//	go run ./internal/bench/transfer -delay
 //
 // It starts its own sshd (Debian: openssh-server) with a key, a port and a
 // configuration of its own; files go below -dir, best on a memory disk. Each

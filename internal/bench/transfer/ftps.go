@@ -43,7 +43,7 @@ func overFTPS(p *peer, o options) error {
 		Source: source, Size: size, SHA256: digest, Folder: "in", Disk: filepath.Join(home, "in"), Name: "ours.hl7",
 	}
 	fmt.Printf("\n%d MiB to ProFTPD (mod_tls, implicit TLS 1.3) on loopback, AES-256-GCM, digest in the same pass; best of %d\n", o.sizeMiB, o.rounds)
-	return compare(o.rounds, size, []run{
+	return p.compare(o.rounds, size, []run{
 		{"curl -T", 1, func() (took, error) { return curl(srv, ca, source, filepath.Join(home, "in"), digest) }},
 		{"immtrail", 0, func() (took, error) { return ours(j) }},
 	})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -18,6 +19,9 @@ type options struct {
 	rounds, files, trials int
 }
 
+// usualKills are those of a run of everything.
+const usualKills = 200
+
 func main() {
 	if job := os.Getenv(jobVariable); job != "" {
 		if err := work(job); err != nil {
@@ -33,8 +37,16 @@ func main() {
 	flag.IntVar(&o.delayedMiB, "delayed-size", 256, "the file of the delayed runs in MiB")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; the best of each counts")
 	flag.IntVar(&o.files, "files", 1000, "small files")
-	flag.IntVar(&o.trials, "trials", 200, "kills")
+	flag.IntVar(&o.trials, "kills", 0, "only kills: so many uploads to a server that is killed in the middle")
+	delay := flag.Bool("delay", false, "only the runs with a longer round trip")
 	flag.Parse()
+	switch {
+	case o.trials > 0:
+		*only = "kills"
+	case *delay:
+		*only = "delayed"
+	}
+	o.trials = cmp.Or(o.trials, usualKills)
 	o.only = strings.Split(*only, ",")
 	if err := measure(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -48,6 +60,7 @@ func measure(o options) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	sayPeers()
 	fmt.Printf("machine: %d CPUs (%s), %s/%s, %s; files in %s\n", runtime.NumCPU(), cpu(), runtime.GOOS, runtime.GOARCH, runtime.Version(), o.dir)
 	p, err := newPeer(dir)
 	if err != nil {

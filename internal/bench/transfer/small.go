@@ -31,33 +31,38 @@ const smallSize = 20_000
 func small(p *peer, o options) error {
 	data := make([]byte, smallSize)
 	_, _ = rand.Read(data) // never fails
-	fmt.Printf("\n%d files of %d bytes over pooled sessions; best of %d\n", o.files, smallSize, o.rounds)
+	fmt.Printf("\n%d files of %d bytes over pooled sessions; ours with fsync, size compared, a look at the final name, and confirmed on another session; best of %d\n", o.files, smallSize, o.rounds)
 	fmt.Printf("%-52s %9s %18s %18s\n", "", "files/s", "of write+rename", "of +fsync+stat")
 	for _, workers := range []int{1, 4} {
-		var bare, flushed, proven float64
+		clients := []struct {
+			name string
+			do   func() (float64, error)
+		}{
+			{"bare pkg/sftp: write, rename", func() (float64, error) { return p.bare(o.files, workers, data, false) }},
+			{"bare pkg/sftp: write, fsync, stat, rename", func() (float64, error) { return p.bare(o.files, workers, data, true) }},
+			{"immtrail, each confirmed before the next", func() (float64, error) { return p.proven(o.files, workers, data, false) }},
+			{"immtrail, confirmed beside the next", func() (float64, error) { return p.proven(o.files, workers, data, true) }},
+		}
+		best := make([]float64, len(clients))
 		for range o.rounds {
-			b, err := p.bare(o.files, workers, data, false)
-			if err != nil {
-				return err
+			for i, c := range clients {
+				rate, err := c.do()
+				if err != nil {
+					return err
+				}
+				best[i] = max(best[i], rate)
 			}
-			f, err := p.bare(o.files, workers, data, true)
-			if err != nil {
-				return err
-			}
-			m, err := p.proven(o.files, workers, data)
-			if err != nil {
-				return err
-			}
-			bare, flushed, proven = max(bare, b), max(flushed, f), max(proven, m)
 		}
-		word := "met"
-		if proven < 0.6*bare {
-			word = "MISSED"
+		for i, c := range clients {
+			word := ""
+			if i > 1 {
+				word = "at least 0.60x: met"
+				if best[i] < 0.6*best[0] {
+					word = "at least 0.60x: MISSED"
+				}
+			}
+			fmt.Printf("%-52s %9.0f %17.2fx %17.2fx  %s\n", fmt.Sprintf("%d at once, %s", workers, c.name), best[i], best[i]/best[0], best[i]/best[1], word)
 		}
-		fmt.Printf("%-52s %9.0f\n", fmt.Sprintf("bare pkg/sftp, %d at once: write, rename", workers), bare)
-		fmt.Printf("%-52s %9.0f\n", fmt.Sprintf("bare pkg/sftp, %d at once: write, fsync, stat, rename", workers), flushed)
-		fmt.Printf("%-52s %9.0f %17.2fx %17.2fx  at least 0.60x: %s\n", fmt.Sprintf("immtrail, %d at once, confirmed on another session", workers),
-			proven, proven/bare, proven/flushed, word)
 	}
 	return nil
 }
@@ -79,7 +84,7 @@ func spread(n, workers int, do func(worker, i int) error) (float64, error) {
 	return float64(n) / time.Since(began).Seconds(), errors.Join(errs...)
 }
 
-func (p *peer) proven(n, workers int, data []byte) (float64, error) {
+func (p *peer) proven(n, workers int, data []byte, beside bool) (float64, error) {
 	c, err := p.job(p.Port).connection()
 	if err != nil {
 		return 0, err
@@ -88,6 +93,21 @@ func (p *peer) proven(n, workers int, data []byte) (float64, error) {
 	look.Purpose = transfer.ToLook
 	pool := transfer.NewPool(sftp.Dialer{})
 	ctx := context.Background()
+	// beside lets a file be confirmed while the next one is sent.
+	var waiting sync.WaitGroup
+	var failed atomic.Pointer[error]
+	confirm := func(name string, up transfer.Uploaded) error {
+		r, err := pool.Dial(ctx, look)
+		if err != nil {
+			return err
+		}
+		how, err := transfer.Confirm(ctx, r, transfer.Expected{Folder: p.in, Name: name, Size: up.Bytes, SHA256: up.SHA256, Acknowledged: true})
+		if err == nil && how != registry.ConfirmedByStat {
+			err = fmt.Errorf("confirmed by %s", how)
+		}
+		return errors.Join(err, r.Close())
+	}
+	places := make(chan struct{}, workers)
 	one := func(_, i int) error {
 		name := fmt.Sprintf("small_%06d.hl7", i)
 		r, err := pool.Dial(ctx, c)
@@ -101,20 +121,30 @@ func (p *peer) proven(n, workers int, data []byte) (float64, error) {
 		if err = errors.Join(err, r.Close()); err != nil {
 			return err
 		}
-		if r, err = pool.Dial(ctx, look); err != nil {
-			return err
+		if !beside {
+			return confirm(name, up)
 		}
-		how, err := transfer.Confirm(ctx, r, transfer.Expected{Folder: p.in, Name: name, Size: up.Bytes, SHA256: up.SHA256, Acknowledged: true})
-		if err == nil && how != registry.ConfirmedByStat {
-			err = fmt.Errorf("confirmed by %s", how)
-		}
-		return errors.Join(err, r.Close())
+		places <- struct{}{}
+		waiting.Go(func() {
+			if err := confirm(name, up); err != nil {
+				failed.Store(&err)
+			}
+			<-places
+		})
+		return nil
 	}
 	// Sessions are at hand in both clients before the clock starts.
 	if _, err := spread(workers*2, workers, func(w, i int) error { return one(w, n+i) }); err != nil {
 		return 0, err
 	}
-	rate, err := spread(n, workers, one)
+	waiting.Wait()
+	began := time.Now()
+	_, err = spread(n, workers, one)
+	waiting.Wait()
+	rate := float64(n) / time.Since(began).Seconds()
+	if e := failed.Load(); e != nil {
+		err = errors.Join(err, *e)
+	}
 	return rate, errors.Join(err, pool.Close(), p.empty())
 }
 
