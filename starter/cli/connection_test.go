@@ -134,7 +134,9 @@ func TestConnectionCertificate(t *testing.T) {
 		return b.run(t, append(args, more...)...)
 	}
 	// The fake's data ports are not the registry's, so that its folders cannot be listed.
-	known := func() { b.run(t, "connection", "test", "dshs").shows("certificate is known ("+server.Certificate.Fingerprint) }
+	known := func() {
+		b.run(t, "connection", "test", "dshs").shows("certificate is known (" + server.Certificate.Fingerprint)
+	}
 	r := b.run(t, "connection", "test", "dshs").exits(1)
 	require.NotContains(t, r.stdout, "is known")
 	accept("cert-sha256:00").exits(1).complains(server.Certificate.Fingerprint, server.Certificate.KeyPin, "explained")
