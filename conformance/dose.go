@@ -46,8 +46,10 @@ func (c *checker) checkORC(s *segment, d *dose) {
 	}
 	id := s.Rep(3)
 	number := id.Component(1)
-	if hl7.Empty(number) || (hl7.Empty(id.Component(2)) && hl7.Empty(id.Component(3))) {
+	if hl7.Empty(number) {
 		c.hit(ruleFiller, s, 3)
+	} else if hl7.Empty(id.Component(2)) && hl7.Empty(id.Component(3)) {
+		c.hit(ruleFillerAuthority, s, 3, 2)
 	}
 	notGiven := same(d.completion, "RE") || same(d.completion, "NA")
 	if same(number, "9999") {
@@ -97,11 +99,12 @@ func (c *checker) checkRXA(s *segment, d *dose) {
 		c.hit(ruleRXASet, s, 1)
 	}
 	if !same(s.Field(2), "1") {
-		c.hit(ruleRXASet, s, 2)
+		c.hit(ruleRXASub, s, 2)
 	}
 	c.checkVaccine(s, d)
 	c.checkGiven(s, d)
 	c.checkUse(s, d)
+	c.checkStatus(s, d)
 	c.checkCompletion(s, d)
 	c.checkAmount(s, d)
 	c.checkSource(s, d)
@@ -109,7 +112,9 @@ func (c *checker) checkRXA(s *segment, d *dose) {
 	c.checkLot(s, d)
 	c.checkMaker(s, d)
 	if at := s.Field(22); !hl7.Empty(at) {
-		if t, ok := day(s.Component(22, 1)); !ok || t > c.today || (d.given != 0 && t < d.given) {
+		if t, ok := day(s.Component(22, 1)); !ok {
+			c.hit(ruleEnteredForm, s, 22)
+		} else if t > c.today || (d.given != 0 && t < d.given) {
 			c.hit(ruleEntered, s, 22)
 		}
 	}
@@ -117,9 +122,14 @@ func (c *checker) checkRXA(s *segment, d *dose) {
 
 func (c *checker) checkGiven(s *segment, d *dose) {
 	m := &c.m
-	given, ok := day(s.Component(3, 1))
-	if !ok {
+	date := s.Component(3, 1)
+	if hl7.Empty(date) {
 		c.hit(ruleGiven, s, 3)
+		return
+	}
+	given, ok := day(date)
+	if !ok {
+		c.hit(ruleGivenForm, s, 3)
 		return
 	}
 	d.given = given
@@ -143,27 +153,27 @@ func (c *checker) checkGiven(s *segment, d *dose) {
 }
 
 func (c *checker) checkCompletion(s *segment, d *dose) {
-	if hl7.Empty(d.completion) {
-		c.hit(ruleCompletion, s, 20)
-	} else if !completions.has(d.completion) {
+	if !hl7.Empty(d.completion) && !completions.has(d.completion) {
 		c.hit(ruleCompletionCode, s, 20)
 	}
-	reason := s.Component(18, 1)
-	if same(d.completion, "RE") {
-		if !refusals.has(reason) {
-			c.hit(ruleRefusal, s, 18)
+	switch reason := s.Component(18, 1); {
+	case !same(d.completion, "RE"):
+		if !hl7.Empty(s.Field(18)) {
+			c.hit(ruleRefusalExtra, s, 18)
 		}
-	} else if !hl7.Empty(s.Field(18)) {
+	case hl7.Empty(reason):
 		c.hit(ruleRefusal, s, 18)
+	case !refusals.has(reason):
+		c.hit(ruleRefusalCode, s, 18)
 	}
-	action := s.Field(21)
-	if hl7.Empty(action) {
+	switch action := s.Field(21); {
+	case hl7.Empty(action):
 		if d.code != "998" {
 			c.hit(ruleAction, s, 21)
 		}
-	} else if !actions.has(action) {
-		c.hit(ruleAction, s, 21)
-	} else if same(action, "D") {
+	case !actions.has(action):
+		c.hit(ruleActionCode, s, 21)
+	case same(action, "D"):
 		c.hit(ruleDelete, s, 21)
 	}
 }
@@ -172,15 +182,19 @@ func (c *checker) checkAmount(s *segment, d *dose) {
 	amount, unit := s.Field(6), s.Rep(7)
 	unknown := same(amount, "999")
 	switch {
-	case hl7.Empty(amount) || !decimal(amount):
+	case hl7.Empty(amount):
 		c.hit(ruleAmount, s, 6)
+	case !decimal(amount):
+		c.hit(ruleAmountForm, s, 6)
 	case !unknown && (d.code == "998" || same(d.completion, "RE")):
-		c.hit(ruleAmount, s, 6)
+		c.hit(ruleAmountNone, s, 6)
 	case unknown && d.administered && d.code != "998":
 		c.hit(ruleAmountUnknown, s, 6)
 	}
 	switch code := unit.Component(1); {
-	case unknown && !unit.Empty(), !unknown && hl7.Empty(code) && decimal(amount):
+	case unknown && !unit.Empty():
+		c.hit(ruleUnitExtra, s, 7)
+	case !unknown && hl7.Empty(code) && decimal(amount):
 		c.hit(ruleUnit, s, 7)
 	case !hl7.Empty(code) && !units.has(code):
 		c.hit(ruleUnitCode, s, 7)
@@ -189,17 +203,20 @@ func (c *checker) checkAmount(s *segment, d *dose) {
 
 func (c *checker) checkSource(s *segment, d *dose) {
 	source := s.Component(9, 1)
-	if same(d.completion, "CP") || same(d.completion, "PA") {
-		if !sources.has(source) {
-			c.hit(ruleSource, s, 9)
-		}
-	} else if !hl7.Empty(source) {
-		c.hit(ruleSourceExtra, s, 9)
-		if !sources.has(source) {
-			c.hit(ruleSource, s, 9)
-		}
-	} else if hl7.Empty(d.completion) {
+	switch none := hl7.Empty(source); {
+	case hl7.Empty(d.completion) && none:
 		c.hit(ruleSourceNone, s, 9)
+	case hl7.Empty(d.completion):
+		c.hit(ruleCompletion, s, 20)
+		if !sources.has(source) {
+			c.hit(ruleSourceCode, s, 9)
+		}
+	case d.present && none:
+		c.hit(ruleSource, s, 9)
+	case d.present && !sources.has(source):
+		c.hit(ruleSourceCode, s, 9)
+	case !d.present && !none && completions.has(d.completion):
+		c.hit(ruleSourceExtra, s, 9)
 	}
 	if !d.present || d.given == 0 || hl7.Empty(source) {
 		return

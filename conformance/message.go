@@ -45,6 +45,8 @@ type message struct {
 	ssn   []byte // the first social security number
 	site  string
 
+	spoken []spoken // rules that silence others
+
 	errors, warnings int
 	hits             int // rules broken, also those that are off
 	rejected, held   bool
@@ -188,7 +190,7 @@ func (c *checker) message(u *hl7.Unit) {
 func (c *checker) group(u *hl7.Unit) {
 	m := &c.m
 	*m = message{
-		unit: u, segs: m.segs[:0], nk1: m.nk1[:0], orders: m.orders[:0], age: -1,
+		unit: u, segs: m.segs[:0], nk1: m.nk1[:0], orders: m.orders[:0], spoken: m.spoken[:0], age: -1,
 	}
 	for i := range u.Segments {
 		s := &u.Segments[i]

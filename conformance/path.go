@@ -22,6 +22,9 @@ func (c *checker) hit(r *Rule, s *segment, at ...int) {
 
 // hitRep is hit at a repetition of a field.
 func (c *checker) hitRep(r *Rule, s *segment, field, rep, component int) {
+	if c.silent(r, s) {
+		return
+	}
 	if c.count(r) {
 		c.b.hits = append(c.b.hits, hit{
 			rule: r, name: s.name, occ: s.occ, field: field, rep: rep, component: component,

@@ -16,7 +16,7 @@ func (c *checker) checkVaccine(s *segment, d *dose) {
 		return
 	}
 	if hl7.Empty(table) {
-		c.hit(ruleVaccine, s, 5, 3)
+		c.hit(ruleVaccineNoTable, s, 5, 3)
 		return
 	}
 	switch {
@@ -39,7 +39,6 @@ func (c *checker) checkVaccine(s *segment, d *dose) {
 	}
 	d.code = d.vaccine.Code
 	c.checkSecondCode(f, s, d)
-	c.checkStatus(s, d)
 }
 
 // checkNDC finds package and vaccine by an NDC.
@@ -62,6 +61,7 @@ func (c *checker) checkNDC(code []byte, s *segment, d *dose) {
 func (c *checker) checkStatus(s *segment, d *dose) {
 	v := d.vaccine
 	switch {
+	case v == nil:
 	case d.code == "999" || d.code == "99":
 		c.hit(ruleVaccineUnknown, s, 5, 1)
 	case v.Status == codes.NeverActive:

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"immtrail/registry"
@@ -12,9 +13,10 @@ import (
 var (
 	ruleName = declare(Rule{
 		ID: "F-01", Where: "remote name", Severity: isError, Drops: DropsFile,
-		Says:   "The name at the registry is not as the template says.",
-		Remedy: "Correct the setting file.name_template, or the practice's org code and IIS ID.",
-		Source: "Setting file.name_template",
+		SilencedBy: []string{"F-01.extension", "F-01.id", "F-01.letters"},
+		Says:       "The name at the registry is not as the template says.",
+		Remedy:     "Correct the setting file.name_template, or the practice's org code and IIS ID.",
+		Source:     "Setting file.name_template",
 	})
 	ruleNameLetters = declare(Rule{
 		ID: "F-01.letters", Where: "remote name", Severity: isError, Drops: DropsFile,
@@ -55,10 +57,15 @@ func RemoteName(p *registry.Profile, practice *registry.Practice, lane registry.
 			found = append(found, registry.Finding{Rule: r.ID, Severity: weight, Place: registry.Place{Path: r.Where}})
 		}
 	}
-	judge(ruleName, nameForm(p.File, practice, lane).MatchString(name))
 	judge(ruleNameLetters, registry.CheckRemoteName(name) == nil)
 	judge(ruleNameOwner, holds(name, practice.OrgCode) || holds(name, practice.IISID))
 	judge(ruleNameEnding, strings.HasSuffix(name, ".HL7"))
+	graver := slices.ContainsFunc(found, func(f registry.Finding) bool {
+		return severityRank(f.Severity) <= severityRank(weigh[ruleName.n])
+	})
+	if !graver { // these say what is wrong with it
+		judge(ruleName, nameForm(p.File, practice, lane).MatchString(name))
+	}
 	return found
 }
 

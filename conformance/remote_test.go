@@ -24,12 +24,12 @@ func TestRemoteName(t *testing.T) {
 		"SUNR1234_TEST_20260304101500_000001.HL7":  {},
 		"SUNR1234_TEST_20260304101500_1000000.HL7": {},
 		"SUNR1234_PROD_20260304101500_000001.HL7":  {"F-01"},
-		"SUNR1234_TEST_20260304101500_000001.hl7":  {"F-01", "F-01.extension"},
-		"OTHR1234_TEST_20260304101500_000001.HL7":  {"F-01", "F-01.id"},
+		"SUNR1234_TEST_20260304101500_000001.hl7":  {"F-01.extension"},
+		"OTHR1234_TEST_20260304101500_000001.HL7":  {"F-01.id"},
 		"0001112000.HL7":    {"F-01"},
-		"SUNR1234 TEST.HL7": {"F-01", "F-01.letters"},
-		"../SUNR1234.HL7":   {"F-01", "F-01.letters"},
-		"":                  {"F-01", "F-01.letters", "F-01.id", "F-01.extension"},
+		"SUNR1234 TEST.HL7": {"F-01.letters"},
+		"../SUNR1234.HL7":   {"F-01.letters"},
+		"":                  {"F-01.letters", "F-01.id", "F-01.extension"},
 	} {
 		require.Equal(t, want, rules(profile, name), name)
 	}

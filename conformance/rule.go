@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -11,7 +12,7 @@ import (
 
 // RuleSet is the version of the rules. It changes whenever a file could be
 // judged differently with the same code tables.
-const RuleSet = "2026.11.11"
+const RuleSet = "2026.11.23"
 
 // Version is the version of rules and code tables together, as verdicts carry
 // it. Nil: the tables that this build carries.
@@ -85,11 +86,16 @@ type Rule struct {
 	// whole file; their findings need not be read one by one. See
 	// [Summary.Covered].
 	Covers []string
+	// SilencedBy are rules that name the cause where both are broken in the same
+	// segment: one cause, one finding. A rule is never silenced by one that is off
+	// or that weighs less.
+	SilencedBy []string
 	// Table is the code table that the rule judges by; empty where it needs none.
 	Table codes.Kind
 
-	n     int    // position in declared
-	about *about // of a general rule, whose sentences are written on demand
+	n        int    // position in declared
+	silences bool   // is in another's SilencedBy
+	about    *about // of a general rule, whose sentences are written on demand
 }
 
 // Sentence is Says, with the age of the table that judged: a code may be newer
@@ -141,6 +147,20 @@ func declare(r Rule) *Rule {
 	r.n = len(declared)
 	declared = append(declared, &r)
 	return &r
+}
+
+// declareLike declares the rule of another place of the same kind as base's:
+// what r leaves empty is as in base.
+func declareLike(base *Rule, r Rule) *Rule {
+	if r.Severity == (Lanes{}) {
+		r.Severity = base.Severity
+	}
+	r.Drops = base.Drops
+	if r.Code == 0 {
+		r.Code, r.Detail = base.Code, base.Detail
+	}
+	r.Remedy, r.Source = cmp.Or(r.Remedy, base.Remedy), cmp.Or(r.Source, base.Source)
+	return declare(r)
 }
 
 // Rules lists every rule, sorted by ID.

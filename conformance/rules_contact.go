@@ -5,9 +5,12 @@ import "immtrail/hl7"
 var (
 	ruleAddress = declare(Rule{
 		ID: "P-09", Where: "PID-11", Severity: isError, Code: 101,
-		Says:   "The patient's address is missing, or its city is.",
+		Says:   "The patient's address is missing.",
 		Remedy: "Enter the patient's address.",
-		Source: "Texas: PID-11 missing, PID-11-3 missing",
+		Source: "Texas: PID-11 missing",
+	})
+	ruleCity = declareLike(ruleAddress, Rule{
+		ID: "P-09.city", Where: "PID-11.3", Says: "The patient's address has no city.", Source: "Texas: PID-11-3 missing",
 	})
 	ruleAddressType = declare(Rule{
 		ID: "P-09.type", Where: "PID-11.7", Severity: isError, Code: 101,
@@ -22,82 +25,87 @@ var (
 		Source: "HL70190",
 	})
 	ruleAddressPart = declare(Rule{
-		ID: "P-09.part", Where: "PID-11", Severity: isWarning, Code: 102, Detail: 4,
-		Says:   "Street, state, ZIP code or country of the patient's address is missing or not valid.",
+		ID: "P-09.street", Where: "PID-11.1", Severity: isWarning, Code: 101,
+		Says:   "The patient's address has no street.",
 		Remedy: "Correct the address: two-letter state, ZIP code of five or nine digits, USA.",
-		Source: "Texas IEE-998",
+		Source: "Z22 XAD-1 RE; Texas IEE-998",
+	})
+	ruleAddressCity = declareLike(ruleAddressPart, Rule{
+		ID: "P-09.cityname", Where: "PID-11.3", Code: 102, Detail: 4, Says: "The city of the patient's address is not the name of one.", Source: "Texas IEE-998",
+	})
+	ruleAddressState = declareLike(ruleAddressPart, Rule{
+		ID: "P-09.state", Where: "PID-11.4", Code: 103, Detail: 5, Says: "The state of the patient's address is missing or not one.", Source: "Z22 XAD-4 RE; Texas IEE-998",
+	})
+	ruleAddressZIP = declareLike(ruleAddressPart, Rule{
+		ID: "P-09.zip", Where: "PID-11.5", Code: 102, Detail: 4, Says: "The ZIP code of the patient's address is missing or not one.", Source: "Z22 XAD-5 RE; Texas IEE-998",
+	})
+	ruleAddressCountry = declareLike(ruleAddressPart, Rule{
+		ID: "P-09.country", Where: "PID-11.6", Code: 103, Detail: 5, Says: "The country of the patient's address is none of ISO 3166-1 (three letters).", Source: "Z22 XAD-6 RE; HL70399; Texas IEE-998",
 	})
 	rulePhone = declare(Rule{
-		ID: "P-10", Where: "PID-13", Severity: isWarning, Code: 102, Detail: 4,
-		Says:   "A phone number or email of the patient is incomplete or not valid.",
+		ID: "P-10", Where: "PID-13.7", Severity: isWarning, Code: 102, Detail: 4,
+		Says:   "A phone number of the patient is not valid.",
 		Remedy: "Correct it: three digits of area code and seven of number.",
-		Source: "Z22 XTN; Texas IEE-413",
+		Source: "Z22 XTN-7; Texas IEE-413",
+	})
+	rulePhoneArea = declareLike(rulePhone, Rule{
+		ID: "P-10.area", Where: "PID-13.6", Says: "The area code of a patient's phone number is missing or not valid.", Source: "Z22 XTN-6; Texas IEE-413",
+	})
+	rulePhoneUse = declareLike(rulePhone, Rule{
+		ID: "P-10.use", Where: "PID-13.2", Code: 103, Detail: 5, Says: "The use code of a patient's phone number or email is no code of the guide.",
+		Remedy: "Ask the EHR vendor to send a code of HL70201 in PID-13.2, such as PRN or NET.", Source: "HL70201",
+	})
+	rulePhoneKind = declareLike(rulePhone, Rule{
+		ID: "P-10.equipment", Where: "PID-13.3", Code: 103, Detail: 5, Says: "The equipment type of a patient's phone number or email is no code of the guide.",
+		Remedy: "Ask the EHR vendor to send a code of HL70202 in PID-13.3, such as PH or CP.", Source: "HL70202",
 	})
 	rulePhonePart = declare(Rule{
-		ID: "P-10.part", Where: "PID-13", Severity: isError, Code: 101,
-		Says:   "A phone number or email of the patient lacks its use code, its number or its address.",
+		ID: "P-10.nouse", Where: "PID-13.2", Severity: isError, Code: 101,
+		Says:   "A phone number or email of the patient has no use code.",
 		Remedy: "Ask the EHR vendor to send PID-13.2 and, by it, the email in PID-13.4 or the number in PID-13.7.",
-		Source: "Z22 XTN-2 R, XTN-4 and XTN-7 C",
+		Source: "Z22 XTN-2 R",
 	})
-	ruleNextOfKin = declare(Rule{
-		ID: "N-01", Where: "NK1", Severity: isWarning, Code: 101,
-		Says:   "A child's record names no parent or guardian.",
-		Remedy: "Enter the parent or guardian.",
-		Source: "Texas IEE-519",
+	ruleEmailNone = declareLike(rulePhonePart, Rule{
+		ID: "P-10.noemail", Where: "PID-13.4", Says: "An email of the patient has no address.", Source: "Z22 XTN-4 C(R)",
 	})
-	ruleKinSet = declare(Rule{
-		ID: "N-02", Where: "NK1-1", Severity: isError, Code: 102, Detail: 4,
-		Says:   "The parents or guardians are not numbered 1, 2, 3.",
-		Remedy: "Ask the EHR vendor to number NK1 segments from 1.",
-		Source: "IZ-70",
-	})
-	ruleKinName = declare(Rule{
-		ID: "N-02.name", Where: "NK1-2", Severity: isError, Code: 101,
-		Says:   "The parent's or guardian's name is incomplete.",
-		Remedy: "Enter first and last name; ask the EHR vendor to set NK1-2.7 to L.",
-		Source: "Z22 NK1-2 R",
-	})
-	ruleKinRelation = declare(Rule{
-		ID: "N-02.relation", Where: "NK1-3", Severity: isError, Code: 103, Detail: 5,
-		Says:   "How the parent or guardian is related to the patient is missing or no code of the guide.",
-		Remedy: "Enter mother, father or guardian.",
-		Source: "Z22 NK1-3 R; HL70063",
-	})
-	ruleKinUnexpected = declare(Rule{
-		ID: "N-03", Where: "NK1-3", Severity: isWarning, Code: 102, Detail: 3,
-		Says:   "None of a child's relatives is a parent or guardian.",
-		Remedy: "Enter the parent or guardian.",
-		Source: "Texas: responsible person",
-	})
-	ruleKinContact = declare(Rule{
-		ID: "N-03.contact", Where: "NK1-4", Severity: isWarning, Code: 101,
-		Says:   "The parent's or guardian's address and phone are missing or not valid.",
-		Remedy: "Enter address or phone of the parent or guardian.",
-		Source: "Texas IEE-411, IEE-413",
-	})
-	ruleKinSelf = declare(Rule{
-		ID: "N-03.self", Where: "NK1-2", Severity: isWarning, Code: 102, Detail: 3,
-		Says:   "The responsible person is said to be the patient, but the names differ.",
-		Remedy: "Correct the relation or the name.",
-		Source: "Texas IEE-409",
+	ruleNumberNone = declareLike(rulePhonePart, Rule{
+		ID: "P-10.nonumber", Where: "PID-13.7", Says: "A phone of the patient has no number.", Source: "Z22 XTN-7 C(R)",
 	})
 	rulePublicity = declare(Rule{
-		ID: "D-01", Where: "PD1", Severity: isWarning, Code: 103, Detail: 5,
-		Says:   "Publicity code, protection indicator or registry status is no code of the guide.",
+		ID: "D-01", Where: "PD1-11", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The publicity code is no code of the guide.",
 		Remedy: "Ask the EHR vendor to map PD1-11, PD1-12 and PD1-16.",
-		Source: "HL70215, HL70136, HL70441",
+		Source: "HL70215",
+	})
+	ruleProtection = declareLike(rulePublicity, Rule{
+		ID: "D-01.protection", Where: "PD1-12", Says: "The protection indicator is neither Y nor N.", Source: "HL70136",
+	})
+	ruleStatus = declareLike(rulePublicity, Rule{
+		ID: "D-01.status", Where: "PD1-16", Says: "The registry status is no code of the guide.", Source: "HL70441",
 	})
 	rulePublicityDate = declare(Rule{
-		ID: "D-01.date", Where: "PD1-13", Severity: isError, Code: 102, Detail: 2,
-		Says:   "A date in the patient's sharing preferences is not a date.",
+		ID: "D-01.publicityday", Where: "PD1-18", Severity: isError, Code: 102, Detail: 2,
+		Says:   "The day of the publicity code is not a date.",
 		Remedy: "Ask the EHR vendor to correct PD1-13, PD1-17 and PD1-18.",
 		Source: "IZ-DT_D",
 	})
-	rulePublicityPartner = declare(Rule{
-		ID: "D-01.partner", Where: "PD1-13", Severity: isWarning, Code: 102,
-		Says:   "A date in the patient's sharing preferences stands without the code that it belongs to.",
+	ruleProtectionDate = declareLike(rulePublicityDate, Rule{
+		ID: "D-01.protectionday", Where: "PD1-13", Says: "The day of the protection indicator is not a date.",
+	})
+	ruleStatusDate = declareLike(rulePublicityDate, Rule{
+		ID: "D-01.statusday", Where: "PD1-17", Says: "The day of the registry status is not a date.",
+	})
+	rulePublicityAlone = declare(Rule{
+		ID: "D-01.nopublicity", Where: "PD1-18", Severity: isWarning, Code: 102,
+		Says:   "The day of the publicity code stands without the code.",
 		Remedy: "Ask the EHR vendor to send PD1-13, PD1-17 and PD1-18 only beside PD1-12, PD1-16 and PD1-11.",
-		Source: "Z22 PD1-13, 17, 18 C(X)",
+		Source: "Z22 PD1-18 C(X)",
+	})
+	ruleProtectionAlone = declareLike(rulePublicityAlone, Rule{
+		ID: "D-01.noprotection", Where: "PD1-13", Says: "The day of the protection indicator stands without the indicator.", Source: "Z22 PD1-13 C(X)",
+	})
+	ruleStatusAlone = declareLike(rulePublicityAlone, Rule{
+		ID: "D-01.nostatus", Where: "PD1-17", Says: "The day of the registry status stands without the status.", Source: "Z22 PD1-17 C(X)",
 	})
 	ruleProtected = declare(Rule{
 		ID: "D-02", Where: "PD1-12", Severity: isWarning, Code: 102, Detail: 3,
@@ -107,12 +115,13 @@ var (
 	})
 )
 
-type addressOf struct{ missing, noType, badType, part *Rule }
+// addressOf are the rules for an address.
+type addressOf struct{ missing, noCity, street, city, state, zip, country, noType, badType *Rule }
 
-var (
-	addressOfPatient = addressOf{ruleAddress, ruleAddressType, ruleAddressKind, ruleAddressPart}
-	addressOfKin     = addressOf{nil, ruleKinContact, ruleKinContact, ruleKinContact}
-)
+var addressOfPatient = addressOf{
+	ruleAddress, ruleCity, ruleAddressPart, ruleAddressCity, ruleAddressState, ruleAddressZIP, ruleAddressCountry,
+	ruleAddressType, ruleAddressKind,
+}
 
 func (c *checker) checkAddress(s *segment, n int, rules addressOf) {
 	a := s.Rep(n)
@@ -123,28 +132,25 @@ func (c *checker) checkAddress(s *segment, n int, rules addressOf) {
 		return
 	}
 	if city := a.Component(3); hl7.Empty(city) {
-		c.hit(orElse(rules.missing, rules.part), s, n, 3)
+		c.hit(rules.noCity, s, n, 3)
 	} else if !wordy(city) {
-		c.hit(rules.part, s, n, 3)
+		c.hit(rules.city, s, n, 3)
 	}
 	if hl7.Empty(a.Sub(1, 1)) {
-		c.hit(rules.part, s, n, 1)
+		c.hit(rules.street, s, n, 1)
 	}
 	country := a.Component(6)
 	abroad := !hl7.Empty(country) && !same(country, "USA")
-	if len(a.Component(4)) > 50 {
-		c.hit(rules.part, s, n, 4)
-		return
-	}
-	if abroad && !countries.has(country) {
-		c.hit(rules.part, s, n, 6)
-	}
-	if !abroad || !countries.has(country) {
+	switch {
+	case abroad && !countries.has(country):
+		c.hit(rules.country, s, n, 6)
+	case abroad:
+	default:
 		if !states.has(a.Component(4)) {
-			c.hit(rules.part, s, n, 4)
+			c.hit(rules.state, s, n, 4)
 		}
 		if !zip(a.Component(5)) {
-			c.hit(rules.part, s, n, 5)
+			c.hit(rules.zip, s, n, 5)
 		}
 	}
 	if kind := a.Component(7); hl7.Empty(kind) {
@@ -152,13 +158,6 @@ func (c *checker) checkAddress(s *segment, n int, rules addressOf) {
 	} else if !addressTypes.has(kind) {
 		c.hit(rules.badType, s, n, 7)
 	}
-}
-
-func orElse(a, b *Rule) *Rule {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 var junkCities = set("ANYTOWN ANYCITY ANYWHERE UNKNOWN NONE CITY TOWN TEST NOCITY XXX")
@@ -182,13 +181,10 @@ func wordy(city []byte) bool {
 	return letters >= 2
 }
 
-// phones are the rules for a field of phone numbers.
-type phones struct{ wrong, missing *Rule }
+// phones are the rules for a field of phone numbers and emails.
+type phones struct{ number, area, use, equipment, noUse, noEmail, noNumber *Rule }
 
-var (
-	phonesOfPatient = phones{rulePhone, rulePhonePart}
-	phonesOfKin     = phones{ruleKinContact, ruleKinContact}
-)
+var phonesOfPatient = phones{rulePhone, rulePhoneArea, rulePhoneUse, rulePhoneKind, rulePhonePart, ruleEmailNone, ruleNumberNone}
 
 // checkPhones looks at every number or email of field n, and reports whether a
 // placeholder is among them.
@@ -202,103 +198,59 @@ func (c *checker) checkPhones(s *segment, n int, rules phones) (dummy bool) {
 		}
 		use, kind := p.Component(2), p.Component(3)
 		if hl7.Empty(use) {
-			c.hitRep(rules.missing, s, n, i, 2)
+			c.hitRep(rules.noUse, s, n, i, 2)
 		} else if !phoneUses.has(use) {
-			c.hitRep(rules.wrong, s, n, i, 2)
+			c.hitRep(rules.use, s, n, i, 2)
 		}
 		if !hl7.Empty(kind) && !phoneKinds.has(kind) {
-			c.hitRep(rules.wrong, s, n, i, 3)
+			c.hitRep(rules.equipment, s, n, i, 3)
 		}
 		if same(use, "NET") {
 			if hl7.Empty(p.Component(4)) {
-				c.hitRep(rules.missing, s, n, i, 4)
+				c.hitRep(rules.noEmail, s, n, i, 4)
 			}
 			continue
 		}
 		area, number := p.Component(6), p.Component(7)
 		if len(area) != 3 || !digits(area) || area[0] < '2' {
-			c.hitRep(rules.wrong, s, n, i, 6)
+			c.hitRep(rules.area, s, n, i, 6)
 		}
 		placeholder := dummyPhone(area, number)
 		dummy = dummy || placeholder
 		if hl7.Empty(number) {
-			c.hitRep(rules.missing, s, n, i, 7)
+			c.hitRep(rules.noNumber, s, n, i, 7)
 		} else if len(number) != 7 || !digits(number) || number[0] < '2' || placeholder {
-			c.hitRep(rules.wrong, s, n, i, 7)
+			c.hitRep(rules.number, s, n, i, 7)
 		}
 	}
 	return dummy
 }
 
-func (c *checker) checkNK1s() {
-	m := &c.m
-	if len(m.nk1) == 0 {
-		if m.minor() {
-			c.hitNone(ruleNextOfKin, "NK1")
-		}
-		return
-	}
-	responsible := false
-	for i, s := range m.nk1 {
-		if n, ok := positive(s.Field(1)); !ok || n != i+1 {
-			c.hit(ruleKinSet, s, 1)
-		}
-		name, relation := s.Rep(2), s.Component(3, 1)
-		for _, part := range [...]int{1, 2, 7} {
-			if hl7.Empty(name.Component(part)) {
-				c.hit(ruleKinName, s, 2, part)
-			}
-		}
-		if !relations.has(relation) {
-			c.hit(ruleKinRelation, s, 3)
-		}
-		responsible = responsible || guardians.has(relation) || !relations.has(relation)
-		if s.Rep(4).Empty() && s.Rep(5).Empty() {
-			c.hit(ruleKinContact, s, 4)
-		}
-		c.checkAddress(s, 4, addressOfKin)
-		c.checkPhones(s, 5, phonesOfKin)
-		if same(relation, "SEL") && m.pid != nil {
-			own := m.pid.Rep(5)
-			if string(own.Component(1)) != string(name.Component(1)) || string(own.Component(2)) != string(name.Component(2)) {
-				c.hit(ruleKinSelf, s, 2)
-			}
-		}
-	}
-	if m.minor() && !responsible {
-		c.hit(ruleKinUnexpected, m.nk1[0], 3)
-	}
-}
-
-// partnerOf is the field of PD1 that a date is the date of.
-func partnerOf(date int) int {
-	switch date {
-	case 13:
-		return 12
-	case 17:
-		return 16
-	}
-	return 11
+// preferences are the codes of PD1, each with the day from which it holds.
+var preferences = [...]struct {
+	code, day         int
+	codes             *wordSet
+	wrong, form, lone *Rule
+}{
+	{11, 18, publicity, rulePublicity, rulePublicityDate, rulePublicityAlone},
+	{12, 13, yesNo, ruleProtection, ruleProtectionDate, ruleProtectionAlone},
+	{16, 17, registryStatus, ruleStatus, ruleStatusDate, ruleStatusAlone},
 }
 
 func (c *checker) checkPD1(s *segment) {
 	if s == nil {
 		return
 	}
-	for _, f := range [...]struct {
-		n     int
-		codes *wordSet
-	}{{11, publicity}, {12, yesNo}, {16, registryStatus}} {
-		if code := s.Component(f.n, 1); !hl7.Empty(code) && !f.codes.has(code) {
-			c.hit(rulePublicity, s, f.n)
+	for i := range preferences {
+		p := &preferences[i]
+		if code := s.Component(p.code, 1); !hl7.Empty(code) && !p.codes.has(code) {
+			c.hit(p.wrong, s, p.code)
 		}
-	}
-	for _, n := range [...]int{13, 17, 18} {
-		if b := s.Field(n); !hl7.Empty(b) {
+		if b := s.Field(p.day); !hl7.Empty(b) {
 			if len(b) != 8 || !formDate.fits(b) {
-				c.hit(rulePublicityDate, s, n)
-			} else if hl7.Empty(s.Field(partnerOf(n))) {
-				c.hit(rulePublicityPartner, s, n)
+				c.hit(p.form, s, p.day)
+			} else if hl7.Empty(s.Field(p.code)) {
+				c.hit(p.lone, s, p.day)
 			}
 		}
 	}

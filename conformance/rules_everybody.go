@@ -53,7 +53,7 @@ var (
 		Says:   "Every message leaves the same header field empty: who sends (MSH-4) or who is to receive (MSH-5, MSH-6).",
 		Remedy: "Ask the EHR vendor for the setting of the export; one setting mends every message.",
 		Source: "Z22 MSH-4, 5, 6 RE; Texas: required field MSH-5 missing; from 3 messages on",
-		Covers: []string{"M-08", "M-09"},
+		Covers: []string{"M-08", "M-08.noreceiver", "M-09"},
 	})
 	ruleOneFamily = declare(Rule{
 		ID: "P-04.everybody", Where: "PID-5.1", Severity: isDummy, Code: 102, Detail: 3,
@@ -198,7 +198,7 @@ var headerFields = [...]struct {
 	field  int
 	path   string
 	covers string // the rule that says so of single messages
-}{{4, "MSH-4", "M-08"}, {5, "MSH-5", "M-09"}, {6, "MSH-6", "M-08"}}
+}{{4, "MSH-4", "M-08"}, {5, "MSH-5", "M-09"}, {6, "MSH-6", "M-08.noreceiver"}}
 
 // everybody is what the rules on the whole file remember of its messages:
 // constant memory, one for each block of messages, merged in their order.

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"immtrail/hl7"
 )
@@ -51,9 +52,12 @@ var (
 	})
 	ruleAcks = declare(Rule{
 		ID: "M-06", Where: "MSH-15", Severity: isError, Drops: DropsMessage, Code: 102, Detail: 4,
-		Says:   "The kinds of acknowledgement asked for are not ER and AL.",
+		Says:   "The accept acknowledgement asked for is not ER.",
 		Remedy: "Ask the EHR vendor to set MSH-15 to ER and MSH-16 to AL.",
-		Source: "IZ-41, IZ-42",
+		Source: "IZ-42",
+	})
+	ruleAppAck = declareLike(ruleAcks, Rule{
+		ID: "M-06.application", Where: "MSH-16", Says: "The application acknowledgement asked for is not AL.", Source: "IZ-41",
 	})
 	ruleProfileID = declare(Rule{
 		ID: "M-07", Where: "MSH-21", Severity: isError, Drops: DropsMessage, Code: 102, Detail: 4,
@@ -63,9 +67,15 @@ var (
 	})
 	ruleSender = declare(Rule{
 		ID: "M-08", Where: "MSH-4", Severity: isWarning, Code: 101,
-		Says:   "Sending application, sending facility or receiving facility is empty.",
+		Says:   "The sending facility is empty.",
 		Remedy: "Ask the EHR vendor to fill MSH-3, MSH-4 and MSH-6.",
-		Source: "Z22 MSH-3, 4, 6 RE",
+		Source: "Z22 MSH-4 RE",
+	})
+	ruleSenderApp = declareLike(ruleSender, Rule{
+		ID: "M-08.application", Where: "MSH-3", Says: "The sending application is empty.", Source: "Z22 MSH-3 RE",
+	})
+	ruleNoReceiver = declareLike(ruleSender, Rule{
+		ID: "M-08.noreceiver", Where: "MSH-6", Says: "The receiving facility is empty.", Source: "Z22 MSH-6 RE",
 	})
 	ruleForeignSender = declare(Rule{
 		ID: "M-08.sender", Where: "MSH-4", Severity: isError, Drops: DropsMessage, Code: 204, Detail: 3,
@@ -93,15 +103,21 @@ var (
 	})
 	ruleControlID = declare(Rule{
 		ID: "M-10", Where: "MSH-10", Severity: isError, Drops: DropsMessage, Code: 101,
-		Says:   "The message has no control ID, or one of more than 199 characters.",
+		Says:   "The message has no control ID.",
 		Remedy: "Ask the EHR vendor to give every message an ID of its own.",
 		Source: "Z22 MSH-10 R",
+	})
+	ruleControlIDLong = declareLike(ruleControlID, Rule{
+		ID: "M-10.length", Where: "MSH-10", Code: 102, Detail: 4, Says: "The control ID has more than 199 characters.", Source: "Z22 MSH-10 length",
 	})
 	ruleProcessing = declare(Rule{
 		ID: "F-10", Where: "MSH-11", Severity: isError, Drops: DropsMessage, Code: 202, Detail: 4,
 		Says:   "The message is marked for another use (test or production) than this file.",
 		Remedy: "Export from the EHR's production system for production, from its test setting for tests.",
 		Source: "HL70103; settings message.*_processing_id",
+	})
+	ruleProcessingNone = declareLike(ruleProcessing, Rule{
+		ID: "F-10.missing", Where: "MSH-11", Code: 101, Says: "The message does not say whether it is for test or production.", Source: "Z22 MSH-11 R",
 	})
 )
 
@@ -121,7 +137,7 @@ func (c *checker) checkMSH(s *segment) {
 		c.hit(ruleAcks, s, 15)
 	}
 	if !same(s.Field(16), "AL") {
-		c.hit(ruleAcks, s, 16)
+		c.hit(ruleAppAck, s, 16)
 	}
 	named := false
 	for i, id := range s.Reps(21) {
@@ -133,23 +149,28 @@ func (c *checker) checkMSH(s *segment) {
 	if !named {
 		c.hit(ruleProfileID, s, 21)
 	}
-	for _, n := range [...]int{3, 4, 6} {
-		if hl7.Empty(s.Field(n)) {
-			c.hit(ruleSender, s, n)
+	for n, r := range [...]*Rule{3: ruleSenderApp, ruleSender, ruleReceivingApp, ruleNoReceiver} {
+		if r != nil && hl7.Empty(s.Field(n)) && (n != 6 || c.receiver() == "") {
+			c.hit(r, s, n)
 		}
 	}
-	if hl7.Empty(s.Field(5)) {
-		c.hit(ruleReceivingApp, s, 5)
-	}
-	if n := len(s.Field(10)); hl7.Empty(s.Field(10)) || n > 199 {
+	if id := s.Field(10); hl7.Empty(id) {
 		c.hit(ruleControlID, s, 10)
+	} else if len(id) > 199 && utf8.RuneCount(id) > 199 {
+		c.hit(ruleControlIDLong, s, 10)
 	}
 	c.checkProcessing(s)
-	if p := c.in.Profile; p != nil && p.Message.ReceivingFacility != "" {
-		if want := p.Message.ReceivingFacility; !same(s.Component(6, 1), want) && !same(s.Component(6, 2), want) {
-			c.hit(ruleReceiver, s, 6)
-		}
+	if want := c.receiver(); want != "" && !same(s.Component(6, 1), want) && !same(s.Component(6, 2), want) {
+		c.hit(ruleReceiver, s, 6)
 	}
+}
+
+// receiver is what MSH-6 must be; empty where the profile does not know.
+func (c *checker) receiver() string {
+	if c.in.Profile == nil {
+		return ""
+	}
+	return c.in.Profile.Message.ReceivingFacility
 }
 
 func (c *checker) checkSent(s *segment) {
@@ -181,6 +202,10 @@ func (c *checker) checkSent(s *segment) {
 
 func (c *checker) checkProcessing(s *segment) {
 	id := s.Component(11, 1)
+	if hl7.Empty(id) {
+		c.hit(ruleProcessingNone, s, 11)
+		return
+	}
 	ok := same(id, "T") || same(id, "P") || same(id, "D")
 	if p := c.in.Profile; ok && p != nil {
 		if want := p.Message.ProcessingID(c.in.Lane); want != "" {

@@ -8,10 +8,13 @@ import (
 
 var (
 	ruleRoute = declare(Rule{
-		ID: "X-01", Where: "RXR-1", Severity: isError, Code: 103, Detail: 5,
-		Says:   "The route of a vaccination is missing from its segment, or no code of the guide.",
+		ID: "X-01", Where: "RXR-1", Severity: isError, Code: 101,
+		Says:   "The route of a vaccination is missing from its segment.",
 		Remedy: "Enter the route; ask the EHR vendor to send NCIT codes.",
 		Source: "Z22 RXR-1 R; Texas IEE-570",
+	})
+	ruleRouteCode = declareLike(ruleRoute, Rule{
+		ID: "X-01.code", Where: "RXR-1", Code: 103, Detail: 5, Says: "The route of a vaccination is no code of the guide.", Source: "NCIT; Texas IEE-570",
 	})
 	ruleRouteOld = declare(Rule{
 		ID: "X-01.old", Where: "RXR-1", Severity: isWarning, Code: 103, Detail: 5,
@@ -44,16 +47,35 @@ var (
 		Source: "NIST-01",
 	})
 	ruleOBXPart = declare(Rule{
-		ID: "B-01.part", Where: "OBX", Severity: isError, Code: 101, Detail: 4,
-		Says:   "An observation lacks its type, its question, its group, its answer or its status F.",
+		ID: "B-01.type", Where: "OBX-2", Severity: isError, Code: 101,
+		Says:   "An observation does not say of what type its answer is.",
 		Remedy: "Ask the EHR vendor to fill OBX-2, 3, 4, 5 and 11.",
-		Source: "Z22 OBX R; IZ-22, IZ-44",
+		Source: "Z22 OBX-2 R",
+	})
+	ruleOBXNoQuestion = declareLike(ruleOBXPart, Rule{
+		ID: "B-01.question", Where: "OBX-3", Says: "An observation has no question.", Source: "Z22 OBX-3 R",
+	})
+	ruleOBXGroup = declareLike(ruleOBXPart, Rule{
+		ID: "B-01.group", Where: "OBX-4", Code: 102, Detail: 4, Says: "The group of an observation is missing or not a positive whole number.", Source: "Z22 OBX-4 R; IZ-44",
+	})
+	ruleOBXNoAnswer = declareLike(ruleOBXPart, Rule{
+		ID: "B-01.answer", Where: "OBX-5", Says: "An observation has no answer.", Source: "Z22 OBX-5 R",
+	})
+	ruleOBXStatus = declareLike(ruleOBXPart, Rule{
+		ID: "B-01.status", Where: "OBX-11", Code: 102, Detail: 4, Says: "The status of an observation is not F (final).", Source: "Z22 OBX-11 R; IZ-22",
 	})
 	ruleOBXType = declare(Rule{
-		ID: "B-02", Where: "OBX-2", Severity: isError, Code: 102, Detail: 4,
-		Says:   "The answer of an observation does not fit its type.",
+		ID: "B-02", Where: "OBX-2", Severity: isError, Code: 103, Detail: 5,
+		Says:   "The type of an observation's answer is no code of the guide.",
 		Remedy: "Ask the EHR vendor to correct OBX-2 or OBX-5.",
-		Source: "HL7 v2.5.1 data types; HL70125",
+		Source: "HL70125",
+	})
+	ruleOBXValue = declareLike(ruleOBXType, Rule{
+		ID: "B-02.value", Where: "OBX-5", Code: 102, Detail: 4, Says: "The answer of an observation does not fit its type.", Source: "HL7 v2.5.1 data types",
+	})
+	ruleOBXUnit = declareLike(ruleOBXType, Rule{
+		ID: "B-02.unit", Where: "OBX-6", Code: 101, Says: "A number as an answer has no unit.",
+		Remedy: "Ask the EHR vendor to send a unit of UCUM in OBX-6.", Source: "Z22 OBX-6 C(R)",
 	})
 	ruleOBXQuestion = declare(Rule{
 		ID: "B-03", Where: "OBX-3", Severity: isWarning, Code: 103, Detail: 5,
@@ -99,9 +121,13 @@ var (
 	})
 	ruleVISCode = declare(Rule{
 		ID: "B-07.code", Where: "OBX-5", Severity: isError, Code: 103, Detail: 5,
-		Says:   "The vaccine information statement is not known: bar code or vaccine type.",
+		Says:   "The bar code of the vaccine information statement is not known.",
 		Remedy: "Scan the statement again; ask the EHR vendor to renew the table.",
-		Source: "IZ-36, IZ-37; CDC VIS table",
+		Source: "IZ-36; CDC VIS table",
+	})
+	ruleVISType = declareLike(ruleVISCode, Rule{
+		ID: "B-07.type", Where: "OBX-5", Says: "The vaccine that an information statement is for is no CVX code.",
+		Remedy: "Ask the EHR vendor to send the CVX code of the statement's vaccine.", Source: "IZ-37",
 	})
 	ruleVISDate = declare(Rule{
 		ID: "B-07.date", Where: "OBX-5", Severity: isWarning, Code: 102, Detail: 1,
@@ -137,8 +163,10 @@ func (c *checker) checkRXR(o *order) {
 	case routes.has(route):
 	case oldRoutes.has(route):
 		c.hit(ruleRouteOld, s, 1)
-	default:
+	case hl7.Empty(route):
 		c.hit(ruleRoute, s, 1)
+	default:
+		c.hit(ruleRouteCode, s, 1)
 	}
 	site := s.Component(2, 1)
 	switch {
@@ -242,16 +270,16 @@ func (c *checker) checkEligibilityAge(s *segment, d *dose, facts lineFacts) {
 }
 
 func (c *checker) checkOBX(s *segment) {
-	for _, n := range [...]int{2, 3, 5} {
-		if hl7.Empty(s.Field(n)) {
-			c.hit(ruleOBXPart, s, n)
+	for n, r := range [...]*Rule{2: ruleOBXPart, 3: ruleOBXNoQuestion, 5: ruleOBXNoAnswer} {
+		if r != nil && hl7.Empty(s.Field(n)) {
+			c.hit(r, s, n)
 		}
 	}
 	if _, ok := positive(s.Field(4)); !ok {
-		c.hit(ruleOBXPart, s, 4)
+		c.hit(ruleOBXGroup, s, 4)
 	}
 	if !same(s.Field(11), "F") {
-		c.hit(ruleOBXPart, s, 11)
+		c.hit(ruleOBXStatus, s, 11)
 	}
 	if question := s.Component(3, 1); !hl7.Empty(question) && !observations.has(question) {
 		c.hit(ruleOBXQuestion, s, 3)
@@ -276,14 +304,17 @@ func (c *checker) checkOBXType(s *segment) {
 	case "DT", "TS", "DTM":
 		_, fits = day(value.Bytes())
 	case "NM":
-		fits = decimal(bytes.TrimPrefix(value.Bytes(), []byte("-"))) && !s.Rep(6).Empty()
+		fits = decimal(bytes.TrimPrefix(value.Bytes(), []byte("-")))
+		if fits && s.Rep(6).Empty() {
+			c.hit(ruleOBXUnit, s, 6)
+		}
 	default:
 		if !valueTypes.has(kind) {
 			c.hit(ruleOBXType, s, 2)
 		}
 	}
 	if !fits {
-		c.hit(ruleOBXType, s, 5)
+		c.hit(ruleOBXValue, s, 5)
 	}
 }
 

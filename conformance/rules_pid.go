@@ -20,10 +20,16 @@ var (
 		Source: "Z22 PID-3 R",
 	})
 	ruleChartParts = declare(Rule{
-		ID: "P-03.parts", Where: "PID-3", Severity: isError, Drops: DropsMessage, Code: 101,
-		Says:   "A patient identifier lacks its number, its assigning authority or its type.",
+		ID: "P-03.number", Where: "PID-3.1", Severity: isError, Drops: DropsMessage, Code: 101,
+		Says:   "A patient identifier lacks its number.",
 		Remedy: "Ask the EHR vendor to fill PID-3.1, PID-3.4 and PID-3.5.",
-		Source: "Z22 CX-1, 4, 5 R",
+		Source: "Z22 CX-1 R",
+	})
+	ruleChartAuthority = declareLike(ruleChartParts, Rule{
+		ID: "P-03.authority", Where: "PID-3.4", Says: "A patient identifier does not say whose number it is.", Source: "Z22 CX-4 R",
+	})
+	ruleChartType = declareLike(ruleChartParts, Rule{
+		ID: "P-03.type", Where: "PID-3.5", Says: "A patient identifier does not say what kind of number it is.", Source: "Z22 CX-5 R",
 	})
 	ruleChartKind = declare(Rule{
 		ID: "P-03.kind", Where: "PID-3.5", Severity: isWarning, Code: 103, Detail: 5,
@@ -38,10 +44,13 @@ var (
 		Source: "Z22 CX-5 R; HL70203",
 	})
 	ruleNameMissing = declare(Rule{
-		ID: "P-04", Where: "PID-5", Severity: isError, Drops: DropsMessage, Code: 101,
-		Says:   "The patient's first or last name is missing.",
+		ID: "P-04", Where: "PID-5.1", Severity: isError, Drops: DropsMessage, Code: 101,
+		Says:   "The patient's last name is missing.",
 		Remedy: "Enter the patient's legal name.",
-		Source: "Z22 XPN-1, 2 R; Texas: names cannot be empty",
+		Source: "Z22 XPN-1 R; Texas: names cannot be empty",
+	})
+	ruleFirstNameMissing = declareLike(ruleNameMissing, Rule{
+		ID: "P-04.first", Where: "PID-5.2", Says: "The patient's first name is missing.", Source: "Z22 XPN-2 R; Texas: names cannot be empty",
 	})
 	ruleNameJunk = declare(Rule{
 		ID: "P-04.junk", Where: "PID-5", Severity: isError, Drops: DropsMessage, Code: 102, Detail: 3,
@@ -69,9 +78,12 @@ var (
 	})
 	ruleMaiden = declare(Rule{
 		ID: "P-05", Where: "PID-6", Severity: isWarning, Code: 101,
-		Says:   "A child's record lacks the mother's maiden name, or the name has no last name.",
+		Says:   "A child's record lacks the mother's maiden name.",
 		Remedy: "Enter the mother's maiden name; the registry matches children by it.",
 		Source: "Z22 PID-6 RE",
+	})
+	ruleMaidenLast = declareLike(ruleMaiden, Rule{
+		ID: "P-05.last", Where: "PID-6.1", Says: "The mother's maiden name has no last name.", Source: "Z22 XPN_M-1 R",
 	})
 	ruleMaidenType = declare(Rule{
 		ID: "P-05.type", Where: "PID-6.7", Severity: isError, Code: 102, Detail: 4,
@@ -116,41 +128,89 @@ var (
 		Source: "HL70001",
 	})
 	ruleRace = declare(Rule{
-		ID: "P-08", Where: "PID-10", Severity: isWarning, Code: 103, Detail: 5,
-		Says:   "The patient's race is missing, not known to the registry, or more than one.",
+		ID: "P-08", Where: "PID-10", Severity: isWarning, Code: 101,
+		Says:   "The patient's race is missing.",
 		Remedy: "Enter one race; ask the EHR vendor to send CDC race codes.",
 		Source: "Z22 PID-10 RE; Texas IEE-319 to 321",
 	})
+	ruleRaceCode = declareLike(ruleRace, Rule{
+		ID: "P-08.code", Where: "PID-10", Code: 103, Detail: 5, Says: "The patient's race is no code of the registry.", Source: "CDCREC; Texas IEE-319 to 321",
+	})
+	ruleRaceMore = declareLike(ruleRace, Rule{
+		ID: "P-08.more", Where: "PID-10", Code: 102, Detail: 3, Says: "The patient has more than one race; the registry takes one.", Source: "Texas IEE-319 to 321",
+	})
 	ruleEthnicity = declare(Rule{
-		ID: "P-08.ethnicity", Where: "PID-22", Severity: isWarning, Code: 103, Detail: 5,
-		Says:   "The patient's ethnicity is missing, not known to the registry, or more than one.",
+		ID: "P-08.ethnicity", Where: "PID-22", Severity: isWarning, Code: 101,
+		Says:   "The patient's ethnicity is missing.",
 		Remedy: "Enter Hispanic, not Hispanic, or unknown.",
 		Source: "Z22 PID-22 RE; Texas IEE-319 to 321",
 	})
+	ruleEthnicityCode = declareLike(ruleEthnicity, Rule{
+		ID: "P-08.ethnicitycode", Where: "PID-22", Code: 103, Detail: 5, Says: "The patient's ethnicity is no code of the registry.", Source: "CDCREC; Texas IEE-319 to 321",
+	})
+	ruleEthnicityMore = declareLike(ruleEthnicity, Rule{
+		ID: "P-08.ethnicities", Where: "PID-22", Code: 102, Detail: 3, Says: "The patient has more than one ethnicity.", Source: "Z22 PID-22 [0..1]; Texas IEE-319 to 321",
+	})
 	ruleBirthPlace = declare(Rule{
 		ID: "P-11", Where: "PID-24", Severity: isWarning, Code: 103, Detail: 5,
-		Says:   "Multiple birth and birth order do not fit together or are not codes.",
+		Says:   "Whether the child is one of several is neither Y nor N.",
 		Remedy: "Enter whether the child is one of several, and if so which.",
-		Source: "Z22 PID-24 RE, PID-25 C",
+		Source: "HL70136",
+	})
+	ruleBirthOrder = declareLike(ruleBirthPlace, Rule{
+		ID: "P-11.order", Where: "PID-25", Code: 102, Detail: 4, Says: "The birth order is not a number from 1 to 99.", Source: "Z22 PID-25 NM",
+	})
+	ruleBirthOrderNone = declareLike(ruleBirthPlace, Rule{
+		ID: "P-11.noorder", Where: "PID-25", Code: 101, Says: "A child who is one of several has no birth order.", Source: "Z22 PID-25 C(RE)",
 	})
 	ruleDeathDate = declare(Rule{
 		ID: "P-12", Where: "PID-29", Severity: isError, Code: 102, Detail: 1,
-		Says:   "The date of death is not a date, in the future, or before birth.",
+		Says:   "The date of death is in the future, or before birth.",
 		Remedy: "Correct the date of death.",
-		Source: "Z22 PID-29",
+		Source: "Nobody dies before birth; CDC data quality",
+	})
+	ruleDeathForm = declareLike(ruleDeathDate, Rule{
+		ID: "P-12.form", Where: "PID-29", Code: 102, Detail: 2, Says: "The date of death is not a date.", Source: "Z22 PID-29 TS",
 	})
 	ruleDeath = declare(Rule{
 		ID: "P-12.indicator", Where: "PID-30", Severity: isWarning, Code: 102, Detail: 3,
-		Says:   "The death indicator is not Y or N, or does not fit the date of death.",
+		Says:   "There is a date of death, and the death indicator is not Y.",
 		Remedy: "Set the death indicator in the EHR.",
-		Source: "Z22 PID-30 RE",
+		Source: "Z22 PID-29 C(X)",
+	})
+	ruleDeathCode = declareLike(ruleDeath, Rule{
+		ID: "P-12.code", Where: "PID-30", Code: 103, Detail: 5, Says: "The death indicator is neither Y nor N.", Source: "HL70136",
 	})
 	ruleUnused = declare(Rule{
-		ID: "P-13", Where: "PID", Severity: isWarning, Code: 102,
-		Says:   "A field of the patient segment that the guide forbids has a value.",
+		ID: "P-13", Where: "PID-2", Severity: isWarning, Code: 102,
+		Says:   "The old patient ID (PID-2), which the guide forbids, has a value.",
 		Remedy: "Ask the EHR vendor to leave PID-2, 4, 9, 12, 19, 20 and 21 empty.",
-		Source: "Z22 PID X",
+		Source: "Z22 PID-2 X",
 	})
+	rulesUnused = [22]*Rule{
+		2: ruleUnused,
+		4: declareLike(ruleUnused, Rule{
+			ID: "P-13.alternate", Where: "PID-4", Says: "The alternate patient ID (PID-4), which the guide forbids, has a value.", Source: "Z22 PID-4 X",
+		}),
+		9: declareLike(ruleUnused, Rule{
+			ID: "P-13.alias", Where: "PID-9", Says: "The patient's alias (PID-9), which the guide forbids, has a value.",
+			Remedy: "Ask the EHR vendor to send an alias as a further name in PID-5.", Source: "Z22 PID-9 X",
+		}),
+		12: declareLike(ruleUnused, Rule{
+			ID: "P-13.county", Where: "PID-12", Says: "The county (PID-12), which the guide forbids, has a value.",
+			Remedy: "Ask the EHR vendor to send the county in PID-11.9.", Source: "Z22 PID-12 X",
+		}),
+		19: declareLike(ruleUnused, Rule{
+			ID: "P-13.ssn", Where: "PID-19", Says: "The social security number stands in PID-19, which the guide forbids.",
+			Remedy: "Ask the EHR vendor to send it in PID-3 with type SS, or not at all.", Source: "Z22 PID-19 X",
+		}),
+		20: declareLike(ruleUnused, Rule{
+			ID: "P-13.license", Where: "PID-20", Says: "The driver's license (PID-20), which the guide forbids, has a value.", Source: "Z22 PID-20 X",
+		}),
+		21: declareLike(ruleUnused, Rule{
+			ID: "P-13.mother", Where: "PID-21", Says: "The mother's identifier (PID-21), which the guide forbids, has a value.", Source: "Z22 PID-21 X",
+		}),
+	}
 	ruleSSN = declare(Rule{
 		ID: "P-14", Where: "PID-3", Severity: isWarning, Code: 102, Detail: 3,
 		Says:   "The social security number cannot be one.",
@@ -170,9 +230,9 @@ func (c *checker) checkPID(s *segment) {
 	if !same(s.Field(1), "1") {
 		c.hit(rulePIDSet, s, 1)
 	}
-	for _, n := range [...]int{2, 4, 9, 12, 19, 20, 21} {
-		if !hl7.Empty(s.Field(n)) {
-			c.hit(ruleUnused, s, n)
+	for n, r := range rulesUnused {
+		if r != nil && !hl7.Empty(s.Field(n)) {
+			c.hit(r, s, n)
 		}
 	}
 	c.checkBirth(s)
@@ -184,7 +244,7 @@ func (c *checker) checkPID(s *segment) {
 			c.hit(ruleMaiden, s, 6)
 		}
 	} else if hl7.Empty(name.Component(1)) {
-		c.hit(ruleMaiden, s, 6)
+		c.hit(ruleMaidenLast, s, 6, 1)
 	} else if !same(name.Component(7), "M") {
 		c.hit(ruleMaidenType, s, 6, 7)
 	}
@@ -193,12 +253,8 @@ func (c *checker) checkPID(s *segment) {
 	} else if !sexes.has(sex) {
 		c.hit(ruleSexCode, s, 8)
 	}
-	if !oneOf(s, 10, races) {
-		c.hit(ruleRace, s, 10)
-	}
-	if !oneOf(s, 22, ethnicities) {
-		c.hit(ruleEthnicity, s, 22)
-	}
+	c.checkOne(s, 10, races, ruleRace, ruleRaceCode, ruleRaceMore)
+	c.checkOne(s, 22, ethnicities, ruleEthnicity, ruleEthnicityCode, ruleEthnicityMore)
 	c.checkAddress(s, 11, addressOfPatient)
 	dummyPhone := c.checkPhones(s, 13, phonesOfPatient)
 	c.checkMultipleBirth(s)
@@ -239,6 +295,8 @@ func (c *checker) checkBirth(s *segment) {
 	c.m.birth = birth
 }
 
+var chartParts = [...]*Rule{1: ruleChartParts, 4: ruleChartAuthority, 5: ruleChartType}
+
 // checkIdentifiers reports whether a dummy social security number is there.
 func (c *checker) checkIdentifiers(s *segment) (dummy bool) {
 	if hl7.Empty(s.Field(3)) {
@@ -251,9 +309,9 @@ func (c *checker) checkIdentifiers(s *segment) (dummy bool) {
 			break
 		}
 		number, kind := id.Component(1), id.Component(5)
-		for _, part := range [...]int{1, 4, 5} {
-			if hl7.Empty(id.Component(part)) {
-				c.hitRep(ruleChartParts, s, 3, i, part)
+		for part, r := range chartParts {
+			if r != nil && hl7.Empty(id.Component(part)) {
+				c.hitRep(r, s, 3, i, part)
 			}
 		}
 		if !hl7.Empty(kind) && !idKinds.has(kind) {
@@ -286,10 +344,11 @@ func (c *checker) checkIdentifiers(s *segment) (dummy bool) {
 
 func (c *checker) checkName(s *segment) {
 	name := s.Rep(5)
-	for _, part := range [...]int{1, 2} {
+	for part, missing := range [...]*Rule{1: ruleNameMissing, ruleFirstNameMissing} {
 		switch value := name.Component(part); {
+		case part == 0:
 		case hl7.Empty(bytes.TrimSpace(value)):
-			c.hit(ruleNameMissing, s, 5, part)
+			c.hit(missing, s, 5, part)
 		case newbornName(value):
 			c.hit(ruleNameNewborn, s, 5, part)
 		case junkName(value):
@@ -309,10 +368,10 @@ func (c *checker) checkMultipleBirth(s *segment) {
 	switch {
 	case !hl7.Empty(several) && !yesNo.has(several):
 		c.hit(ruleBirthPlace, s, 24)
-	case !hl7.Empty(rank) && (!digits(rank) || same(rank, "0")):
-		c.hit(ruleBirthPlace, s, 25)
+	case !hl7.Empty(rank) && (!digits(rank) || len(rank) > 2 || same(rank, "0")):
+		c.hit(ruleBirthOrder, s, 25)
 	case same(several, "Y") && hl7.Empty(rank):
-		c.hit(ruleBirthPlace, s, 25)
+		c.hit(ruleBirthOrderNone, s, 25)
 	}
 }
 
@@ -320,30 +379,39 @@ func (c *checker) checkDeath(s *segment) {
 	m := &c.m
 	date, dead := s.Component(29, 1), s.Field(30)
 	if !hl7.Empty(date) {
-		death, ok := day(date)
-		if !ok || death > c.today || (m.birth != 0 && death < m.birth) {
+		switch death, ok := day(date); {
+		case !ok:
+			c.hit(ruleDeathForm, s, 29)
+		case death > c.today || (m.birth != 0 && death < m.birth):
 			c.hit(ruleDeathDate, s, 29)
-		} else {
+		default:
 			m.death = death
 		}
 		if !same(dead, "Y") {
 			c.hit(ruleDeath, s, 30)
 		}
 	} else if !hl7.Empty(dead) && !yesNo.has(dead) {
-		c.hit(ruleDeath, s, 30)
+		c.hit(ruleDeathCode, s, 30)
 	}
 }
 
-// oneOf reports whether field n holds exactly one code, and one of codes.
-func oneOf(s *segment, n int, codes *wordSet) bool {
+// checkOne asks for exactly one code in field n, and one of codes.
+func (c *checker) checkOne(s *segment, n int, codes *wordSet, missing, wrong, more *Rule) {
+	if s.Rep(n).Empty() && hl7.Empty(s.Field(n)) {
+		c.hit(missing, s, n)
+		return
+	}
 	count := 0
 	for _, r := range s.Reps(n) {
 		if count++; count > mostReps {
 			break
 		}
 		if !codes.has(r.Component(1)) {
-			return false
+			c.hit(wrong, s, n)
+			return
 		}
 	}
-	return count == 1
+	if count > 1 {
+		c.hit(more, s, n)
+	}
 }

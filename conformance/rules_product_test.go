@@ -18,34 +18,34 @@ func init() {
 	maps.Copy(breaches, map[string][]struct {
 		path  string
 		edits []edit
-		also  []string
 	}{
-		"R-05.newer":  {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "480")}, nil}, {"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "590")}, nil}},
-		"R-05.not":    {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "76")}, nil}},
-		"R-06.never":  {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "61")}, nil}},
-		"R-06.before": {{"RXA[2]-3", []edit{set("RXA[2]-5.1", "116"), set("PID-7", "19990115"), set("RXA[2]-3", "19990401"), adult, set("RXA[2]-5.1", "116")}, nil}},
-		"R-06.early":  {{"RXA[2]-3", []edit{set("PID-7", "20050115"), set("RXA[2]-3", "20050401"), adult, set("RXA[2]-5.1", "116")}, nil}},
+		"R-05.newer":  {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "480")}}, {"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "590")}}},
+		"R-05.not":    {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "76")}}},
+		"R-06.never":  {{"RXA[2]-5.1", []edit{set("RXA[2]-5.1", "61")}}},
+		"R-06.before": {{"RXA[2]-3", []edit{set("RXA[2]-5.1", "116"), set("PID-7", "19990115"), set("RXA[2]-3", "19990401"), adult, set("RXA[2]-5.1", "116")}}},
+		"R-06.early":  {{"RXA[2]-3", []edit{set("PID-7", "20050115"), set("RXA[2]-3", "20050401"), adult, set("RXA[2]-5.1", "116")}}},
 		"R-06.after": {
-			{"RXA[1]-3", []edit{set("RXA-5.1", "121"), set("PID-7", "19500115"), adult, set("OBX[3]-5.1", "121"), set("OBX[4]-5", "20180212")}, []string{"R-06"}},
+			// A code of which a product is still listed, so that R-06 is silent.
+			{"RXA[1]-3", []edit{set("RXA-5.1", "207"), set("RXA-3", "20231101"), set("PID-7", "20100115"), set("RXA-17.1", "MOD"), set("OBX[3]-5.1", "213"), set("OBX[4]-5", "20231019")}},
 		},
 		"R-06.late": {
-			{"RXA[1]-3", []edit{set("RXA-5.1", "62"), set("PID-7", "20100115"), set("OBX[3]-5.1", "62"), set("OBX[4]-5", "20191030")}, nil},
+			{"RXA[1]-3", []edit{set("RXA-5.1", "62"), set("PID-7", "20100115"), set("OBX[3]-5.1", "62"), set("OBX[4]-5", "20191030")}},
 		},
-		"R-06.ndc": {{"RXA[1]-3", []edit{set("RXA-5", "58160-0806-01^Hiberix^NDC"), set("RXA-17.1", "SKB"), set("OBX[3]-5.1", "48"), set("OBX[4]-5", "20210806")}, nil}},
+		"R-06.ndc": {{"RXA[1]-3", []edit{set("RXA-5", "58160-0806-01^Hiberix^NDC"), set("RXA-17.1", "SKB"), set("OBX[3]-5.1", "48"), set("OBX[4]-5", "20210806")}}},
 		"R-06.age": {
-			{"RXA[2]-3", []edit{set("RXA[2]-5.1", "119"), set("RXA[2]-3", "20250303")}, nil},
-			{"RXA[2]-3", []edit{set("RXA[2]-5.1", "115"), set("RXA[2]-3", "20250303")}, nil},
+			{"RXA[2]-3", []edit{set("RXA[2]-5.1", "119"), set("RXA[2]-3", "20250303")}},
+			{"RXA[2]-3", []edit{set("RXA[2]-5.1", "115"), set("RXA[2]-3", "20250303")}},
 		},
-		"R-10.pattern": {{"RXA[1]-15", []edit{set("RXA-15", "UJ123AA")}, nil}},
-		"R-12.ndc":     {{"RXA[1]-17", []edit{set("RXA-5", "58160-0831-03^Priorix^NDC")}, nil}},
-		"X-01.fit":     {{"RXR[1]-1", []edit{set("RXR-1", "C38288^Oral^NCIT")}, nil}, {"RXR[1]-1", []edit{set("RXR-1", "C38284^Nasal^NCIT")}, nil}},
-		"X-02.twice":   {{"RXR[2]-2", twoNirsevimab, nil}},
+		"R-10.pattern": {{"RXA[1]-15", []edit{set("RXA-15", "UJ123AA")}}},
+		"R-12.ndc":     {{"RXA[1]-17", []edit{set("RXA-5", "58160-0831-03^Priorix^NDC")}}},
+		"X-01.fit":     {{"RXR[1]-1", []edit{set("RXR-1", "C38288^Oral^NCIT")}}, {"RXR[1]-1", []edit{set("RXR-1", "C38284^Nasal^NCIT")}}},
+		"X-02.twice":   {{"RXR[2]-2", twoNirsevimab}},
 		"B-07.table": {
-			{"RXA[1] OBX", []edit{set("RXA-5.1", "216"), set("RXA-17.1", "PFR"), drop("OBX[5]"), drop("OBX[4]"), drop("OBX[3]")}, nil},
+			{"RXA[1] OBX", []edit{set("RXA-5.1", "216"), set("RXA-17.1", "PFR"), drop("OBX[5]"), drop("OBX[4]"), drop("OBX[3]")}},
 		},
-		"B-07.newer":   {{"OBX[3]-5", []edit{set("OBX[3]-3.1", "69764-9"), set("OBX[3]-5", "253088698300012711260101^x^cdcgs1vis"), drop("OBX[4]"), set("OBX[4]-1", "4")}, nil}},
-		"B-07.fit":     {{"OBX[3]-5", []edit{set("OBX[3]-5.1", "21")}, nil}, {"OBX[3]-5", []edit{set("OBX[3]-3.1", "69764-9"), set("OBX[3]-5", "253088698300029511210806^x^cdcgs1vis"), drop("OBX[4]"), set("OBX[4]-1", "4")}, nil}},
-		"B-07.edition": {{"OBX[4]-5", []edit{set("OBX[4]-5", "20210805")}, nil}},
+		"B-07.newer":   {{"OBX[3]-5", []edit{set("OBX[3]-3.1", "69764-9"), set("OBX[3]-5", "253088698300012711260101^x^cdcgs1vis"), drop("OBX[4]"), set("OBX[4]-1", "4")}}},
+		"B-07.fit":     {{"OBX[3]-5", []edit{set("OBX[3]-5.1", "21")}}, {"OBX[3]-5", []edit{set("OBX[3]-3.1", "69764-9"), set("OBX[3]-5", "253088698300029511210806^x^cdcgs1vis"), drop("OBX[4]"), set("OBX[4]-1", "4")}}},
+		"B-07.edition": {{"OBX[4]-5", []edit{set("OBX[4]-5", "20210805")}}},
 	})
 }
 

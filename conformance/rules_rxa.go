@@ -13,9 +13,12 @@ var (
 	})
 	ruleFiller = declare(Rule{
 		ID: "O-02", Where: "ORC-3", Severity: isError, Drops: DropsDose, Code: 101,
-		Says:   "A vaccination has no ID of its own (ORC-3), or the ID has no assigning authority.",
+		Says:   "A vaccination has no ID of its own (ORC-3).",
 		Remedy: "Ask the EHR vendor to fill ORC-3.1 and ORC-3.2.",
-		Source: "Z22 ORC-3 R, EI",
+		Source: "Z22 ORC-3 R, EI-1 R",
+	})
+	ruleFillerAuthority = declareLike(ruleFiller, Rule{
+		ID: "O-02.authority", Where: "ORC-3.2", Says: "The ID of a vaccination (ORC-3) does not say whose number it is.", Source: "Z22 EI-2, EI-3 C(R)",
 	})
 	ruleFillerTwice = declare(Rule{
 		ID: "O-02.unique", Where: "ORC-3", Severity: isError, Drops: DropsDose, Code: 205, Detail: 3,
@@ -43,15 +46,21 @@ var (
 	})
 	ruleRXASet = declare(Rule{
 		ID: "R-02", Where: "RXA-1", Severity: isError, Drops: DropsDose, Code: 102, Detail: 4,
-		Says:   "The counters of a vaccination are not 0 and 1.",
+		Says:   "The counter of a vaccination (RXA-1) is not 0.",
 		Remedy: "Ask the EHR vendor to set RXA-1 to 0 and RXA-2 to 1.",
-		Source: "IZ-28, IZ-29",
+		Source: "IZ-28",
+	})
+	ruleRXASub = declareLike(ruleRXASet, Rule{
+		ID: "R-02.administration", Where: "RXA-2", Says: "The counter of an administration (RXA-2) is not 1.", Source: "IZ-29",
 	})
 	ruleGiven = declare(Rule{
-		ID: "R-03", Where: "RXA-3", Severity: isError, Drops: DropsDose, Code: 102, Detail: 2,
-		Says:   "The date of a vaccination is missing or not a date.",
+		ID: "R-03", Where: "RXA-3", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "The date of a vaccination is missing.",
 		Remedy: "Enter the full date: year, month and day.",
-		Source: "Z22 RXA-3 R; IZ-TS_NZ",
+		Source: "Z22 RXA-3 R",
+	})
+	ruleGivenForm = declareLike(ruleGiven, Rule{
+		ID: "R-03.form", Where: "RXA-3", Code: 102, Detail: 2, Says: "The date of a vaccination is not a date with year, month and day.", Source: "IZ-TS_NZ",
 	})
 	ruleGivenFuture = declare(Rule{
 		ID: "R-03.future", Where: "RXA-3", Severity: isError, Drops: DropsDose, Code: 102, Detail: 1,
@@ -78,10 +87,13 @@ var (
 		Source: "IZ-30",
 	})
 	ruleVaccine = declare(Rule{
-		ID: "R-05", Where: "RXA-5", Severity: isError, Drops: DropsDose, Code: 101,
-		Says:   "The vaccine's code, or the name of its code table, is missing.",
+		ID: "R-05", Where: "RXA-5.1", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "The vaccine's code is missing.",
 		Remedy: "Ask the EHR vendor to send CVX or NDC codes with the table's name.",
-		Source: "Z22 RXA-5 R",
+		Source: "Z22 RXA-5 R, CE-1 R",
+	})
+	ruleVaccineNoTable = declareLike(ruleVaccine, Rule{
+		ID: "R-05.notable", Where: "RXA-5.3", Says: "The vaccine's code does not say of which table it is.", Source: "Z22 CE-3 R",
 	})
 	ruleVaccineTable = declare(Rule{
 		ID: "R-05.table", Where: "RXA-5.3", Severity: isError, Drops: DropsDose, Code: 103, Detail: 5,
@@ -138,10 +150,17 @@ var (
 		Source: "CDC CVX status", Table: codes.CVX,
 	})
 	ruleAmount = declare(Rule{
-		ID: "R-07", Where: "RXA-6", Severity: isError, Drops: DropsDose, Code: 101, Detail: 4,
-		Says:   "The amount of a vaccination is missing, not a number, or not 999 where nothing was given.",
+		ID: "R-07", Where: "RXA-6", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "The amount of a vaccination is missing.",
 		Remedy: "Enter the amount; 999 stands for unknown.",
-		Source: "Z22 RXA-6 R; IZ-48, IZ-49",
+		Source: "Z22 RXA-6 R",
+	})
+	ruleAmountForm = declareLike(ruleAmount, Rule{
+		ID: "R-07.form", Where: "RXA-6", Code: 102, Detail: 4, Says: "The amount of a vaccination is not a number.", Source: "Z22 RXA-6 NM",
+	})
+	ruleAmountNone = declareLike(ruleAmount, Rule{
+		ID: "R-07.none", Where: "RXA-6", Code: 102, Detail: 3, Says: "There is an amount other than 999 although nothing was given.",
+		Remedy: "Ask the EHR vendor to send 999 in RXA-6 where the dose was refused, or where no vaccine was given (998).", Source: "IZ-48, IZ-49",
 	})
 	ruleAmountUnknown = declare(Rule{
 		ID: "R-07.unknown", Where: "RXA-6", Severity: isInfo, Code: 102, Detail: 3,
@@ -150,10 +169,13 @@ var (
 		Source: "CDC guide r1.5, RXA-6",
 	})
 	ruleUnit = declare(Rule{
-		ID: "R-07.unit", Where: "RXA-7", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,
-		Says:   "The unit of the amount is missing, or stands beside an unknown amount.",
+		ID: "R-07.unit", Where: "RXA-7", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "The amount has no unit.",
 		Remedy: "Ask the EHR vendor to send mL, and nothing beside 999.",
-		Source: "Z22 RXA-7 C",
+		Source: "Z22 RXA-7 C(R)",
+	})
+	ruleUnitExtra = declareLike(ruleUnit, Rule{
+		ID: "R-07.nounit", Where: "RXA-7", Code: 102, Detail: 3, Says: "A unit stands beside an unknown amount (999).", Source: "Z22 RXA-7 C(X)",
 	})
 	ruleUnitCode = declare(Rule{
 		ID: "R-07.code", Where: "RXA-7", Severity: isWarning, Code: 103, Detail: 5,
@@ -162,10 +184,13 @@ var (
 		Source: "UCUM",
 	})
 	ruleSource = declare(Rule{
-		ID: "R-08", Where: "RXA-9", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,
+		ID: "R-08", Where: "RXA-9", Severity: isError, Drops: DropsDose, Code: 101,
 		Says:   "A vaccination does not say whether it was given here (00) or is history (01 to 08).",
 		Remedy: "Ask the EHR vendor to fill RXA-9 from table NIP001.",
-		Source: "IZ-31",
+		Source: "Z22 RXA-9 C(R); IZ-31",
+	})
+	ruleSourceCode = declareLike(ruleSource, Rule{
+		ID: "R-08.code", Where: "RXA-9", Code: 103, Detail: 5, Says: "Where a vaccination comes from is no code of table NIP001.", Source: "IZ-31; NIP001",
 	})
 	ruleSourceNone = declare(Rule{
 		ID: "R-08.none", Where: "RXA-9", Severity: isWarning, Code: 101,
@@ -175,15 +200,15 @@ var (
 	})
 	ruleSourceExtra = declare(Rule{
 		ID: "R-08.extra", Where: "RXA-9", Severity: isError, Drops: DropsDose, Code: 102, Detail: 3,
-		Says:   "RXA-9 has a value although nothing is said to have been given (RXA-20 is not CP or PA).",
-		Remedy: "Ask the EHR vendor to fill RXA-20 with CP, and RXA-9 only beside CP or PA.",
+		Says:   "RXA-9 has a value although RXA-20 says that nothing was given.",
+		Remedy: "Ask the EHR vendor to send RXA-9 only where RXA-20 is CP or PA.",
 		Source: "IZ-47",
 	})
 	ruleLooksHistoric = declare(Rule{
 		ID: "R-08.historic", Where: "RXA-9", Severity: isWarning, Code: 102, Detail: 3,
 		Says:   "A dose is said to be given here, but looks like history: no lot, no maker, and old or without amount.",
-		Remedy: "Mark doses from a card or another provider as history.",
-		Source: "Doses given here have a lot",
+		Remedy: "Mark doses from a card or another provider as history; if it was given here, enter lot and manufacturer.",
+		Source: "Z22 RXA-15 and RXA-17 C(R); CDC data quality: administered that looks historical",
 	})
 	ruleLooksGiven = declare(Rule{
 		ID: "R-08.given", Where: "RXA-9", Severity: isWarning, Code: 102, Detail: 3,
@@ -264,16 +289,24 @@ var (
 		Source: "CDC product names; Texas IMR-111", Table: codes.Product,
 	})
 	ruleRefusal = declare(Rule{
-		ID: "R-13", Where: "RXA-18", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,
-		Says:   "A refusal has no reason of table NIP002, or a reason stands where nothing was refused.",
+		ID: "R-13", Where: "RXA-18", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "A refusal has no reason.",
 		Remedy: "Enter the reason of a refusal, and only there.",
-		Source: "Z22 RXA-18 C; IZ-32",
+		Source: "Z22 RXA-18 C(R)",
+	})
+	ruleRefusalCode = declareLike(ruleRefusal, Rule{
+		ID: "R-13.code", Where: "RXA-18", Code: 103, Detail: 5, Says: "The reason of a refusal is no code of table NIP002.", Source: "NIP002",
+	})
+	ruleRefusalExtra = declareLike(ruleRefusal, Rule{
+		ID: "R-13.extra", Where: "RXA-18", Code: 102, Detail: 3, Says: "A reason of refusal stands where nothing was refused.", Source: "Z22 RXA-18 C(X); IZ-32",
 	})
 	ruleCompletion = declare(Rule{
-		ID: "R-14", Where: "RXA-20", Severity: isWarning, Code: 101,
-		Says:   "A vaccination does not say whether it was completed.",
+		// RXA-20 may be empty (RE), a warning; but IZ-47 forbids RXA-9 then. Where
+		// both are empty, R-08.none says so.
+		ID: "R-14", Where: "RXA-20", Severity: isError, Drops: DropsDose, Code: 101,
+		Says:   "RXA-9 says where a vaccination comes from, but RXA-20 does not say that it was given.",
 		Remedy: "Ask the EHR vendor to send RXA-20: CP, PA, RE or NA.",
-		Source: "Z22 RXA-20 RE",
+		Source: "Z22 RXA-20 RE; IZ-47",
 	})
 	ruleCompletionCode = declare(Rule{
 		ID: "R-14.code", Where: "RXA-20", Severity: isError, Drops: DropsDose, Code: 103, Detail: 5,
@@ -288,16 +321,22 @@ var (
 		Source: "Texas IEE-594, IEE-596",
 	})
 	ruleAction = declare(Rule{
-		ID: "R-15", Where: "RXA-21", Severity: isError, Drops: DropsDose, Code: 101, Detail: 5,
+		ID: "R-15", Where: "RXA-21", Severity: isError, Drops: DropsDose, Code: 101,
 		Says:   "A vaccination does not say whether it is to be added, updated or deleted.",
 		Remedy: "Ask the EHR vendor to send A, U or D in RXA-21.",
-		Source: "Z22 RXA-21 C(R); HL70323",
+		Source: "Z22 RXA-21 C(R)",
+	})
+	ruleActionCode = declareLike(ruleAction, Rule{
+		ID: "R-15.code", Where: "RXA-21", Code: 103, Detail: 5, Says: "What is to be done with a vaccination is neither A, U nor D.", Source: "HL70323",
 	})
 	ruleEntered = declare(Rule{
 		ID: "R-16", Where: "RXA-22", Severity: isWarning, Code: 102, Detail: 1,
-		Says:   "The time of entry is not a time, in the future, or before the dose.",
+		Says:   "The time of entry is in the future, or before the dose.",
 		Remedy: "Ask the EHR vendor to correct RXA-22.",
 		Source: "HL7 v2.5.1 RXA-22",
+	})
+	ruleEnteredForm = declareLike(ruleEntered, Rule{
+		ID: "R-16.form", Where: "RXA-22", Code: 102, Detail: 2, Says: "The time of entry is not a time.", Source: "Z22 RXA-22 TS",
 	})
 	ruleLate = declare(Rule{
 		ID: "R-17", Where: "RXA-3", Severity: isLiveWarning, Code: 102, Detail: 3,

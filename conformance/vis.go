@@ -47,7 +47,7 @@ func (c *checker) addVIS(list []vis, s *segment, question []byte) []vis {
 		v.kind, v.atKind = true, s
 		v.of = c.codes.CVX(code)
 		if v.of == nil && !hl7.Empty(code) && !c.codes.NewerCVX(code) {
-			c.hit(ruleVISCode, s, 5)
+			c.hit(ruleVISType, s, 5)
 		}
 	case "29768-9":
 		v.published, v.atEdition = true, s

@@ -12,14 +12,22 @@ type codeTable struct {
 	name    string
 	words   *wordSet
 	local   bool // HL70396: names that follow a pattern
+	longest int  // characters of a code
 	systems []string
 }
 
 func newCodeTable(s z22.Set) *codeTable {
-	return &codeTable{
+	t := &codeTable{
 		name: tableName(s), words: set(strings.Join(s.Codes, " ")), systems: s.Systems,
 		local: strings.HasPrefix(s.Name, "HL70396"),
 	}
+	for _, code := range s.Codes {
+		t.longest = max(t.longest, len(code))
+	}
+	if t.local {
+		t.longest = max(t.longest, 20)
+	}
+	return t
 }
 
 // z22Codes is a table of the profile as rules written by hand use it.

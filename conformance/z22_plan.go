@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"slices"
 	"strconv"
 
 	"immtrail/conformance/z22"
@@ -104,16 +105,18 @@ type around struct {
 	chain    bool // required at every level so far
 	level    int  // 0 field, 1 component, 2 subcomponent
 	whole    string
-	shared   *sharedRules // the field speaks for all its parts
+	lenient  *lenient // the rules of all parts weigh the same
+	siblings []z22.Element
 }
 
-// sharedRules are the rules of a field that speaks for all its parts: what the
-// profile leaves optional is worth one rule for each word, not hundreds.
-type sharedRules struct {
-	path   string
+// lenient is for the parts of a field that may be left out as a whole (O), and of
+// one whose type varies (OBX-5).
+type lenient struct {
 	weight Lanes
-	rules  map[facet]*Rule
 	skip   facet // looked after by hand
+	// byType are the rules of a field whose type varies, by ID: one for each
+	// place and word, whatever the type.
+	byType map[string]*Rule
 }
 
 func init() {
@@ -123,6 +126,7 @@ func init() {
 		plans[rank] = b.segment(s)
 	}
 	planNodes, predicateRules = b.ids, b.traces
+	markSilencers()
 }
 
 type planner struct {
@@ -174,13 +178,16 @@ func (b *planner) segment(s z22.Segment) *segmentPlan {
 // cases are the types that OBX-5 takes. Its form is B-02's.
 func (b *planner) cases(cases []z22.Case, path string, own *node) map[string]*node {
 	m := map[string]*node{}
-	shared := &sharedRules{
-		path: path, weight: isWarning, skip: facetType,
-		rules: map[facet]*Rule{facetLength: own.length, facetRepeat: own.repeat},
+	all := &lenient{weight: isWarning, skip: facetType, byType: map[string]*Rule{}}
+	if own.length != nil {
+		all.byType[own.length.ID] = own.length
+	}
+	if own.repeat != nil {
+		all.byType[own.repeat.ID] = own.repeat
 	}
 	for _, k := range cases {
 		e := z22.Element{N: 5, Usage: z22.Required, Max: 1, Type: k.Type}
-		n := b.node(e, around{path: path, shared: shared})
+		n := b.node(e, around{path: path, lenient: all})
 		n.missing, n.repeat = nil, nil // the field's own node has them
 		if k.Type == "CE_IZ" || k.Type == "CWE" || k.Type == "CE" {
 			n.parts[0].missing, n.parts[2].missing = nil, nil // B-02
@@ -214,35 +221,50 @@ func (b *planner) node(e z22.Element, c around) node {
 		b.trace(e, c)
 	}
 	may := func(u z22.Usage) bool { return e.Usage == u || e.Then == u || e.Else == u }
-	if may(z22.Required) && !twins[c.whole+"."+strconv.Itoa(e.N)] {
+	if may(z22.Required) && !twins[c.whole+"."+strconv.Itoa(e.N)] && !c.alone(e) {
 		n.missing = b.rule(facetMissing, c, &n)
 	}
-	if may(z22.MayBeEmpty) && c.shared == nil {
+	if may(z22.MayBeEmpty) {
 		n.empty = b.rule(facetEmpty, c, &n)
 	}
-	if may(z22.Forbidden) {
+	if may(z22.Forbidden) && !c.followsRequired(e) {
 		n.extra = b.rule(facetExtra, c, &n)
 	}
 	return n
 }
 
+// alone reports whether all siblings of a part are forbidden: what is there
+// without it is told of them.
+func (c *around) alone(e z22.Element) bool {
+	return len(c.siblings) > 1 && !slices.ContainsFunc(c.siblings, func(s z22.Element) bool {
+		return s.N != e.N && s.Usage != z22.Forbidden
+	})
+}
+
+// followsRequired reports whether a part is forbidden only where a sibling is
+// missing that is required: the missing one is told.
+func (c *around) followsRequired(e z22.Element) bool {
+	return e.Usage == z22.Conditional && len(c.siblings) > 0 && len(e.Condition) == 1 && !e.Condition[0].Not &&
+		len(e.Condition[0].OneOf) == 0 && c.siblings[e.Condition[0].Field-1].Usage == z22.Required
+}
+
 // parts makes the components of n ready.
 func (b *planner) parts(n *node, parts []z22.Element, e z22.Element, c around) {
 	n.high = 0
-	if c.shared == nil && e.Usage == z22.Optional {
-		c.shared = &sharedRules{path: c.path, weight: isInfo, rules: map[facet]*Rule{}}
+	if c.lenient == nil && e.Usage == z22.Optional {
+		c.lenient = &lenient{weight: isInfo}
 	}
-	if c.level == 0 && c.shared == nil && e.MaxLength > 0 {
+	if most, bounded := b.longest(parts); c.level == 0 && c.lenient == nil && e.MaxLength > 0 && (!bounded || most > e.MaxLength) {
 		n.high = e.MaxLength
 		n.length = b.rule(facetLength, c, n)
 		n.length.Severity = isInfo // of all parts together: nobody cuts there
 	}
 	inner := around{
-		optional: c.optional, level: c.level + 1, whole: e.Type, shared: c.shared,
+		optional: c.optional, level: c.level + 1, whole: e.Type, lenient: c.lenient, siblings: parts,
 	}
-	if n.set != nil {
+	if n.set != nil && b.table(parts[0]) == nil { // otherwise it is the part's
 		n.code = b.rule(facetCode, c, n)
-		if len(parts) > 2 && c.shared == nil {
+		if len(parts) > 2 {
 			n.system = b.rule(facetSystem, c, n)
 		}
 	}
@@ -276,7 +298,7 @@ func (b *planner) leaf(n *node, e z22.Element, c around) {
 	}
 	// A code of a table is never too long, and neither is a date: one cause,
 	// one rule.
-	if e.MaxLength > 0 && n.set == nil && (n.form <= formCount || n.form >= formOID) {
+	if e.MaxLength > 0 && n.set == nil && (n.form <= formCount || n.form == formOID || n.form == formPositive) {
 		n.length = b.rule(facetLength, c, n)
 	}
 }
@@ -305,15 +327,18 @@ func (b *planner) rule(f facet, c around, n *node) *Rule {
 	if covered {
 		n.byHand |= f
 	}
-	if s := c.shared; s != nil {
-		if s.skip&f != 0 {
-			return nil
+	if l := c.lenient; l != nil && l.skip&f != 0 {
+		return nil
+	} else if l != nil && l.byType != nil {
+		r := l.byType["Z-"+c.path+"."+f.word()]
+		if r == nil {
+			r = declareGeneral(c.path, f, lenientGrade(f, l), DropsNothing, c.level, n)
+			r.about.varies = true
+			l.byType[r.ID] = r
 		}
-		if s.rules[f] == nil {
-			s.rules[f] = declareGeneral(s.path, f, s.weight, DropsNothing, 0, n)
-			s.rules[f].about.shared = true
-		}
-		return s.rules[f]
+		return r
+	} else if l != nil {
+		return declareGeneral(c.path, f, lenientGrade(f, l), DropsNothing, c.level, n)
 	}
 	weight, drops := generalGrade(f, c, n)
 	if covered && weight == isError {
@@ -327,6 +352,37 @@ func (b *planner) rule(f facet, c around, n *node) *Rule {
 // whileTesting is the weight of what a sender should fill where it can: worth a
 // note while an interface is set up, and noise ever after.
 var whileTesting = Lanes{Test: infoGrade}
+
+// lenientGrade weighs a facet of a part.
+func lenientGrade(f facet, l *lenient) Lanes {
+	if f == facetEmpty {
+		return Lanes{} // nobody knows whether there is one
+	}
+	return l.weight
+}
+
+// longest is the length of the longest value that no part makes too long;
+// bounded is false where there is none.
+func (b *planner) longest(parts []z22.Element) (most int, bounded bool) {
+	for _, p := range parts {
+		n := p.MaxLength
+		switch set := b.table(p); {
+		case p.Usage == z22.Forbidden:
+			continue
+		case set != nil:
+			n = set.longest
+		case n == 0:
+			return 0, false
+		}
+		if inner := b.profile.Types[p.Type]; len(inner) > 0 {
+			if sum, ok := b.longest(inner); ok {
+				n = min(n, sum)
+			}
+		}
+		most += n
+	}
+	return most + len(parts) - 1, true
+}
 
 // generalGrade weighs a facet by table 3-1 of the guide. A value that is
 // missing or unreadable costs the segment where it is required at every level:

@@ -20,7 +20,7 @@ type about struct {
 	table     string
 	systems   []string
 	further   bool // the first repetition is another rule's
-	shared    bool // stands for the parts of the field, too
+	varies    bool // the limit depends on OBX-2
 }
 
 // declareGeneral declares the rule for one facet of the element at path.
@@ -46,7 +46,7 @@ func declareGeneral(path string, f facet, weight Lanes, drops Drops, level int, 
 	case facetExtra, facetRepeat, facetLength, facetValue:
 		r.Code, r.Detail = 102, 4
 	}
-	r.about = a
+	r.about, r.SilencedBy = a, silenced[r.ID]
 	return declare(r)
 }
 
@@ -128,9 +128,6 @@ func tidy(name string) string {
 // speak writes the sentences of a general rule.
 func (a *about) speak() (says, remedy, source string) {
 	what := "The " + nameOf(a.path) + " (" + a.path + ")"
-	if a.shared {
-		what = "A part of the " + nameOf(a.path) + " (" + a.path + ")"
-	}
 	if a.further {
 		what = "In a further repetition, the " + nameOf(a.path) + " (" + a.path + ")"
 	}
@@ -156,30 +153,23 @@ func (a *about) speak() (says, remedy, source string) {
 	case facetValue:
 		says, remedy = what+" "+a.form.says()+".", ask+"correct "+a.path+"."
 	}
-	if a.shared {
-		says, remedy = a.sharedSays(what, ask)
+	if a.varies {
+		says, remedy = a.variesSays(what, says, ask)
 	}
 	return says, remedy, a.source()
 }
 
-// sharedSays is for the rules that stand for many parts: they name no limit,
-// the place does.
-func (a *about) sharedSays(what, ask string) (says, remedy string) {
+// variesSays is for the parts of a value whose type another field gives: a
+// sentence names no limit, since each type has its own.
+func (a *about) variesSays(what, says, ask string) (string, string) {
 	switch a.facet {
-	case facetMissing:
-		says = what + " is missing."
-	case facetExtra:
-		says = what + " has a value that does not belong there."
 	case facetLength:
-		says = what + " is longer than its data type allows."
-	case facetType:
-		says = what + " is not of its data type."
+		says = what + " is longer than the type in OBX-2 allows."
 	case facetCode:
-		says = what + " is no code of its table."
-	case facetValue, facetSystem, facetEmpty, facetRepeat:
-		says = what + " has not the form that its data type asks for."
+		says = what + " is no code of the table that the type in OBX-2 asks for."
+	case facetMissing, facetExtra, facetType, facetValue, facetSystem, facetEmpty, facetRepeat:
 	}
-	return says, ask + "correct it, or to leave " + a.path + " out: the profile does not need it."
+	return says, ask + "send what the type in OBX-2 asks for."
 }
 
 func (a *about) lengthSays() string {

@@ -63,13 +63,16 @@ func (b *planner) trace(e z22.Element, c around) {
 			// The twin before it tells of both.
 			path = strings.TrimSuffix(path, strconv.Itoa(e.N)) + strconv.Itoa(e.N-1)
 		}
+		if f == facetExtra && c.followsRequired(e) {
+			// The sibling that is missing tells of both.
+			path = strings.TrimSuffix(path, strconv.Itoa(e.N)) + strconv.Itoa(e.Condition[0].Field)
+			f = facetMissing
+		}
 		switch by, covered := b.covers[path+"."+f.word()]; {
 		case covered:
 			b.traces[id] = append(b.traces[id], by.rule)
-		case c.shared == nil:
+		case c.lenient == nil || c.lenient.skip&f == 0:
 			b.traces[id] = append(b.traces[id], "Z-"+path+"."+f.word())
-		case f != facetEmpty:
-			b.traces[id] = append(b.traces[id], "Z-"+c.shared.path+"."+f.word())
 		}
 	}
 }

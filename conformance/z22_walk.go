@@ -112,6 +112,7 @@ type walker struct {
 	last  [32]lastClean // by rank
 	clean []memory      // by field id
 	told  int           // rules that fired, whatever their weight but off
+	wrong int           // of these, those that tell more than that something is empty
 	at    whereabouts
 	parts [2]pieces // components and subcomponents of the value at hand
 }
@@ -229,36 +230,6 @@ func (c *checker) field(p *segmentPlan, s *segment, n int, b []byte) {
 	c.value(f, s, n, b)
 }
 
-// usageIn is the usage of a field in its segment.
-func (n *node) usageIn(s *segment) z22.Usage {
-	if n.usage != z22.Conditional {
-		return n.usage
-	}
-	for i := range n.cond {
-		t := &n.cond[i]
-		v := s.Field(t.Field)
-		if t.Part > 0 {
-			v = s.Component(t.Field, t.Part)
-		}
-		if !meets(t, v) {
-			return n.else_
-		}
-	}
-	return n.then
-}
-
-func meets(t *z22.Term, v []byte) bool {
-	if len(t.OneOf) == 0 {
-		return hl7.Empty(v) == t.Not
-	}
-	for _, code := range t.OneOf {
-		if string(v) == code {
-			return !t.Not
-		}
-	}
-	return t.Not
-}
-
 // value judges field n of a segment, which is b and there.
 func (c *checker) value(f *node, s *segment, n int, b []byte) {
 	w := &c.walker
@@ -303,46 +274,48 @@ func (c *checker) reps(f *node, s *segment, n int) {
 
 // repetition judges one repetition of a field: whole, then part by part.
 func (c *checker) repetition(f *node, r hl7.Rep) {
-	b := r.Bytes()
-	if f.length != nil && tooLong(f, b) {
-		c.facet(f, facetLength, f.length)
-	}
+	b, before := r.Bytes(), c.walker.wrong
 	if len(f.parts) == 0 {
 		c.leaf(f, b)
-		return
+	} else {
+		p := &c.walker.parts[0]
+		p.cut(r)
+		if f.code != nil || f.system != nil {
+			c.coded(f, p, &c.walker.at.comp)
+		}
+		c.parts(f, p, 0)
 	}
-	p := &c.walker.parts[0]
-	p.cut(r)
-	if f.code != nil || f.system != nil {
-		c.coded(f, p)
+	c.length(f, b, before)
+}
+
+// length judges how long an element is, unless something else is wrong with it:
+// before is what was wrong before it was looked at.
+func (c *checker) length(e *node, b []byte, before int) {
+	if e.length != nil && c.walker.wrong == before && tooLong(e, b) {
+		c.facet(e, facetLength, e.length)
 	}
-	c.parts(f, p, 0)
 }
 
 // element judges a component, or one of its parts.
 func (c *checker) element(e *node, b []byte, level int) {
-	if e.length != nil && tooLong(e, b) {
-		c.facet(e, facetLength, e.length)
-	}
+	before := c.walker.wrong
 	if len(e.parts) == 0 {
 		c.leaf(e, b)
-		return
+	} else if level <= 1 { // nothing is divided further
+		p := &c.walker.parts[1]
+		p.split(b, c.m.unit.Delims.Sub)
+		if e.code != nil || e.system != nil {
+			c.coded(e, p, &c.walker.at.sub)
+		}
+		c.parts(e, p, level)
 	}
-	if level > 1 {
-		return // nothing is divided further
-	}
-	p := &c.walker.parts[1]
-	p.split(b, c.m.unit.Delims.Sub)
-	if e.code != nil || e.system != nil {
-		c.coded(e, p)
-	}
-	c.parts(e, p, level)
+	c.length(e, b, before)
 }
 
 // parts judges the parts of an element: components at level 0, subcomponents
 // at level 1.
 func (c *checker) parts(e *node, p *pieces, level int) {
-	w := &c.walker
+	w, missed := &c.walker, uint64(0)
 	for k := range e.looks {
 		l := &e.looks[k]
 		v := p.at(l.at)
@@ -361,11 +334,18 @@ func (c *checker) parts(e *node, p *pieces, level int) {
 			usage = part.usageAmong(p, c.m.unit.Delims.Sub)
 		}
 		if !there {
-			c.absent(part, usage)
+			before := w.wrong
+			if c.absent(part, usage); w.wrong != before {
+				missed |= 1<<l.at | part.without()
+			}
 			continue
 		}
 		if usage == z22.Forbidden {
-			c.facet(part, facetExtra, part.extra)
+			// What is out of place only because another part is missing: the
+			// missing part is said.
+			if !part.dependsOn(missed) {
+				c.facet(part, facetExtra, part.extra)
+			}
 			continue
 		}
 		c.element(part, v, level+1)
@@ -374,35 +354,6 @@ func (c *checker) parts(e *node, p *pieces, level int) {
 		w.at.comp = 0
 	}
 	w.at.sub = 0
-}
-
-// usageAmong is the usage of a component beside its siblings.
-func (n *node) usageAmong(parts *pieces, sub byte) z22.Usage {
-	for i := range n.cond {
-		t := &n.cond[i]
-		v := parts.at(t.Field - 1)
-		if t.Part > 0 {
-			v = piece(v, sub, t.Part)
-		}
-		if !meets(t, v) {
-			return n.else_
-		}
-	}
-	return n.then
-}
-
-func piece(b []byte, sep byte, n int) []byte {
-	for ; n > 1; n-- {
-		i := bytes.IndexByte(b, sep)
-		if i < 0 {
-			return nil
-		}
-		b = b[i+1:]
-	}
-	if i := bytes.IndexByte(b, sep); i >= 0 {
-		return b[:i]
-	}
-	return b
 }
 
 func (c *checker) absent(e *node, usage z22.Usage) {
@@ -429,8 +380,8 @@ func (c *checker) leaf(e *node, b []byte) {
 }
 
 // coded judges the code of a field against its table, and the name that it
-// gives to the table.
-func (c *checker) coded(e *node, p *pieces) {
+// gives to the table. part is where the number of a part of e is noted.
+func (c *checker) coded(e *node, p *pieces, part *int) {
 	code := p.at(0)
 	if hl7.Empty(code) {
 		return
@@ -443,10 +394,10 @@ func (c *checker) coded(e *node, p *pieces) {
 		return
 	}
 	if system := p.at(2); !hl7.Empty(system) && !slices.Contains(e.set.systems, string(system)) {
-		at := c.walker.at
-		c.walker.at.comp = 3
+		was := *part
+		*part = 3
 		c.facet(e, facetSystem, e.system)
-		c.walker.at = at
+		*part = was
 	}
 }
 
@@ -473,6 +424,12 @@ func (c *checker) general(r *Rule) {
 	}
 	w := &c.walker
 	w.told++
+	if r.about.facet != facetEmpty {
+		w.wrong++
+	}
+	if c.silent(r, w.at.s) {
+		return
+	}
 	if c.count(r) {
 		at := w.at
 		c.b.hits = append(c.b.hits, hit{

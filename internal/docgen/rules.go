@@ -50,6 +50,13 @@ guide's table 3-1: an error drops the smallest thing that cannot do without the 
 value. A test file counts towards the three to five only when it has no error. A
 historical dose may say any source of NIP001 (R-08) and is not asked for the 30 days
 (R-17) nor for the lot of a dose that somebody else gave (R-10).
+
+Where a rule is "silent behind" others, it tells of a consequence: when one of these
+fires in the same segment, and is on and weighs no less, it says nothing. Every rule
+has a message in the tests that breaks it and no other, and one that just satisfies
+it, but for those that conclude from others: M-08.file, F-07.everybody and F-11.file
+from what they say of single messages, R-08.historic from R-10 and R-12, and
+F-03.limit, behind which the rest of the file is missing.
 `
 
 // Rules writes docs/rules.md: every rule that the checker knows. It returns an
@@ -65,8 +72,12 @@ func Rules(w io.Writer) error {
 			if !strings.HasPrefix(r.ID, g.letter+"-") {
 				continue
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s %s | %s |\n", r.ID, cell(r.Where), severities(r.Severity),
-				drops(r.Drops), cell(r.Says), cell(r.Remedy), cell(r.Source))
+			says := r.Says + " " + r.Remedy
+			if len(r.SilencedBy) > 0 {
+				says += " Silent behind " + strings.Join(r.SilencedBy, ", ") + "."
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.ID, cell(r.Where), severities(r.Severity),
+				drops(r.Drops), cell(says), cell(r.Source))
 			written++
 		}
 	}
@@ -118,8 +129,10 @@ level, so that the segment counts as empty (in MSH and PID that costs the messag
 ORC and RXA the dose); **W** where the field then counts as empty, which it may be;
 **I** for what a receiver ignores; **t** a note in the test lane only; **off** until a
 profile switches it on. Where a rule above looks after the first repetition of a
-field, the general one speaks of further ones. Of fields that the profile leaves
-optional (O), one rule for each word stands for all parts. A profile may grade all
+field, the general one speaks of further ones. A length of a whole is not told beside
+a fault of its parts, nor a value out of place beside the missing one that puts it
+there: one cause, one finding. The parts of OBX-5 have one rule for each place and
+word, whatever type OBX-2 gives. A profile may grade all
 (` + "`Z`" + `), a segment (` + "`Z-PID`" + `), a field (` + "`Z-PID-3`" + `), a part (` + "`Z-PID-3.4`" + `) or one rule.
 
 | element | called | words |

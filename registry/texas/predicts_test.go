@@ -18,7 +18,7 @@ func TestForetold(t *testing.T) {
 		rules[f.Key] = append(rules[f.Key], f.Rule)
 	}
 	require.Equal(t, []string{"N-01"}, rules["IEE-519"])
-	require.Equal(t, []string{"N-03.contact", "P-10"}, rules["IEE-413"])
+	require.Equal(t, []string{"N-03.area", "N-03.nonumber", "N-03.phone", "P-10"}, rules["IEE-413"])
 	require.Equal(t, []string{"B-08"}, rules["OBX-14"])
 	require.Equal(t, []string{""}, rules["CLR-100"], "no file can show which consents the registry has")
 	for key := range rules {

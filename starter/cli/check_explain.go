@@ -22,6 +22,7 @@ type explained struct {
 	HL70533    int               `json:"hl70533,omitempty"`
 	Source     string            `json:"source"`
 	Covers     []string          `json:"covers,omitempty"`
+	SilencedBy []string          `json:"silenced_by,omitempty"`
 	Table      string            `json:"table,omitempty"`
 	RuleSet    string            `json:"rule_set"`
 	GradedAs   string            `json:"graded_as,omitempty"`
@@ -84,7 +85,7 @@ func explainedOf(r conformance.Rule, p *registry.Profile) explained {
 	e := explained{
 		ID: r.ID, Where: r.Where, Says: r.Says, Remedy: r.Remedy, Drops: dropsWords(r.Drops),
 		Severity: explainedSeverity(r.Severity), HL70357: r.Code, HL70533: r.Detail, Source: r.Source,
-		Covers: r.Covers, Table: string(r.Table), RuleSet: conformance.Version(nil), FamilyHead: r.Family(),
+		Covers: r.Covers, SilencedBy: r.SilencedBy, Table: string(r.Table), RuleSet: conformance.Version(nil), FamilyHead: r.Family(),
 	}
 	if p != nil {
 		e.GradedAs = cmp.Or(p.Rules.Grades[r.ID], p.Rules.Grades[r.Family()])
@@ -110,6 +111,7 @@ func (s *screen) explained(r conformance.Rule, e explained) {
 		[2]string{"Severity", severityWords(r.Severity)}, [2]string{"Your profile", graded},
 		[2]string{"It costs", e.Drops}, [2]string{"In an answer", numbers}, [2]string{"Source", r.Source},
 		[2]string{"Code table", e.Table}, [2]string{"It says once", strings.Join(r.Covers, ", ")},
+		[2]string{"Silent behind", strings.Join(r.SilencedBy, ", ")},
 	)
 }
 
