@@ -27,7 +27,7 @@ func TestHostileFilesAreJudged(t *testing.T) {
 		"every message bad":              {"M-04", "R-15"},
 		"headers only":                   {"M-10", "M-01"},
 		"separators only":                {"P-03", "R-01"},
-		"components only":                {"P-03.type"},
+		"components only":                {"P-03.number"},
 		"NUL and control bytes":          {"F-03.nul", "F-03.bytes"},
 		"one control ID and one patient": {"F-07", "F-07.everybody", "F-08"},
 		"framing and blank lines":        {"F-03.mllp"},
