@@ -1,17 +1,22 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"immtrail/db"
+	"immtrail/registry"
 )
 
-// Ending is a credential of a connection that ends soon or has ended.
+// Ending is a credential of a connection, or an agreement of the practice, that
+// ends soon or has ended.
 type Ending struct {
-	Connection string `json:"connection"`
+	// Connection is empty where it is the practice's own.
+	Connection string `json:"connection,omitempty"`
 	// Words say what ends when, and what to do.
 	Words string `json:"words"`
 	// Event names the warning, the same for every practice on the connection.
@@ -48,7 +53,70 @@ func (a *Watches) ending(ctx context.Context, in LookInput, date time.Time) ([]E
 			Tell: !ok || sent.State == db.NoticePrepared,
 		})
 	}
+	return a.agreementsEnding(ctx, in, practice, today, out)
+}
+
+// agreementsEnding adds the agreements (and whatever else of the checklist has a
+// date of end) that end within the policy's days: one warning for all sites whose
+// agreement ends on one day.
+func (a *Watches) agreementsEnding(ctx context.Context, in LookInput, p *registry.Practice, today time.Time, out []Ending) ([]Ending, error) {
+	profile, err := a.Profiles.Profile(p.ID)
+	if err != nil {
+		return nil, err
+	}
+	items, err := (&Practices{DB: a.DB}).Checklist(ctx, p, profile, in.date(a.Clock))
+	if err != nil {
+		return nil, err
+	}
+	before := today.AddDate(0, 0, slices.Max(in.Policy.CredentialWarnings)).Format(time.DateOnly)
+	type group struct{ key, ends string }
+	sites, order := map[group][]registry.PrerequisiteItem{}, []group{}
+	for _, i := range items {
+		if i.Ends == "" || i.Ends > before {
+			continue
+		}
+		g := group{i.Key, i.Ends}
+		if len(sites[g]) == 0 {
+			order = append(order, g)
+		}
+		sites[g] = append(sites[g], i)
+	}
+	slices.SortFunc(order, func(a, b group) int { return cmp.Or(strings.Compare(a.ends, b.ends), strings.Compare(a.key, b.key)) })
+	for _, g := range order[:min(len(order), maxCurrent)] {
+		ends, err := time.Parse(time.DateOnly, g.ends)
+		if err != nil {
+			continue // the database keeps dates only
+		}
+		days := int(ends.Sub(today) / (24 * time.Hour))
+		event := fmt.Sprintf("agreement/%s/%s/%s/%s", p.ID, g.key, g.ends, warningDay(days, in.Policy.CredentialWarnings))
+		sent, ok, err := a.DB.NoticeOf(ctx, event)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Ending{
+			Words: agreementWords(p, sites[g], days), Event: event, Tell: !ok || sent.State == db.NoticePrepared,
+		})
+	}
 	return out, nil
+}
+
+func agreementWords(p *registry.Practice, items []registry.PrerequisiteItem, days int) string {
+	what := capital(items[0].Says)
+	if items[0].Site != "" {
+		var names []string
+		for _, i := range items[:min(len(items), sitesNamed)] {
+			names = append(names, i.Site)
+		}
+		what += ", of " + strings.Join(names, ", ")
+		if more := len(items) - sitesNamed; more > 0 {
+			what += fmt.Sprintf(" and %d more", more)
+		}
+	}
+	when := fmt.Sprintf("ends on %s, %s from now", items[0].Ends, amount(days, "day", "days"))
+	if days < 0 {
+		when = "ended on " + items[0].Ends
+	}
+	return fmt.Sprintf("%s: it %s. Renew it with the registry, then: %s", what, when, PrerequisiteMove(p, items))
 }
 
 // warningDay is the nearest of the policy's days that has come.

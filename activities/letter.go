@@ -314,6 +314,10 @@ func (w *writer) incident(ctx context.Context) error {
 		return w.connection(ctx, w.in.Connection)
 	}
 	if w.in.IncidentID == "" {
+		if w.in.Kind == NoticeWatch && w.in.Words != "" {
+			w.data.What = "an agreement with the registry ends"
+			w.data.Commands = []string{"starter prerequisite list " + w.in.Practice}
+		}
 		return nil
 	}
 	i, err := w.DB.Incident(ctx, w.in.Practice, w.in.IncidentID)

@@ -36,9 +36,14 @@ type PracticeFacts struct {
 	Policy registry.Policy `json:"policy"`
 	// Business are the registry's working days.
 	Business registry.BusinessDays `json:"business"`
-	// Missing are the prerequisites that are not there yet, in words
-	// ("a contact for the EHR vendor"); empty means that testing may start.
-	Missing []string `json:"missing,omitempty"`
+	// Wanted are the prerequisites that are not there yet; none means that testing
+	// may start.
+	Wanted []WantedPrerequisite `json:"wanted,omitempty"`
+	// Entered is the stage at which the practice came here, Since (YYYY-MM-DD) when
+	// it had reached it; empty where it began at the beginning. Nothing is sent for
+	// what lies before.
+	Entered registry.Phase `json:"entered,omitempty"`
+	Since   string         `json:"since,omitempty"`
 	// Call is whom to ring when the registry is waited for: address and number.
 	Call string `json:"call"`
 	// FirstProduction is set once a production file has been confirmed.

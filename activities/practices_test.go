@@ -17,33 +17,15 @@ func TestLoadPractice(t *testing.T) {
 	load := activities.LoadPracticeInput{Scope: scope()}
 
 	t.Run("a practice with everything misses nothing", func(t *testing.T) {
+		b.settle(t)
 		facts := must(t, b.practices.LoadPractice, load)
-		require.Empty(t, facts.Missing)
+		require.Empty(t, facts.Wanted)
 		require.Equal(t, registry.PhaseRegistered, facts.Phase)
 		require.Equal(t, b.profile.Policy.TestFilesMin, facts.Policy.TestFilesMin)
 		require.Equal(t, 1, facts.Sites)
 		require.Contains(t, facts.Call, b.profile.DataExchangePhone)
 		require.False(t, facts.FirstProduction)
-	})
-
-	t.Run("what is missing is said in words", func(t *testing.T) {
-		p, err := b.db.Practice(t.Context(), "sunrise")
-		require.NoError(t, err)
-		p.Contacts = nil
-		p.Sites = append(p.Sites,
-			registry.Site{ID: "allen", Facilities: []string{"AL1"}, Agreement: "2026-03-01"},
-			registry.Site{ID: "frisco", Facilities: []string{"FR1"}, Agreement: "2026-03-02"},
-			registry.Site{ID: "closed", Facilities: []string{"CL1"}, Agreement: "2020-01-01", Until: "2020-01-01"})
-		require.NoError(t, b.db.SavePractice(t.Context(), p, b.act("changed")))
-		b.connect(t, "")
-		facts := must(t, b.practices.LoadPractice, load)
-		require.Equal(t, []string{
-			"a contact for the EHR vendor",
-			"a contact for the coordinator, to whom answers go",
-			"the host key of connection texas-sftp",
-			"the login of connection texas-sftp",
-			"a site agreement for allen: the last one ended on 2026-03-01",
-		}, facts.Missing)
+		require.Empty(t, facts.Entered)
 	})
 
 	t.Run("a practice that nobody added is missing", func(t *testing.T) {

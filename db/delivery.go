@@ -92,7 +92,8 @@ func (s *Store) FindDelivery(ctx context.Context, fileID string, attempt int) (d
 // PrepareDelivery writes the intent down and fixes the remote name. The same
 // attempt of a file again is the delivery that was prepared then. already is
 // set where the same content was confirmed in this lane by another delivery,
-// which is the one returned.
+// which is the one returned, or where a person recorded that it was sent before
+// immtrail was there: the delivery then has a name in words and nothing else.
 //
 // Kinds: NotAllowed when the lane is not open in the practice's phase or when
 // an earlier attempt of the file was not given up; Transient while the same
@@ -123,6 +124,14 @@ func (s *Store) PrepareDelivery(ctx context.Context, n NewDelivery) (d Delivery,
 			if already, err = sameContent(op, n, d); already {
 				return duplicate(ctx, tx, n, d)
 			}
+			return err
+		}
+		digest, err := value[string](ctx, tx, `select digest from files where id = @id`, pgx.NamedArgs{"id": n.FileID})
+		if err != nil {
+			return err
+		}
+		d.RemoteName, already, err = wasSentBefore(ctx, tx, n.Practice, n.FileID, n.Lane, digest, n.ContentDigest, n.At)
+		if err != nil || already {
 			return err
 		}
 		d, err = insertDelivery(ctx, tx, n)

@@ -25,6 +25,9 @@ type event struct {
 	from, to             string // states, where it moves one
 	act                  Act
 	detail               map[string]any
+	// recorded marks what a person tells of the time before immtrail, or of what
+	// went by other ways: nobody here witnessed it.
+	recorded bool
 }
 
 // record appends the event; fresh is false where its key was there already.
@@ -34,14 +37,14 @@ func record(ctx context.Context, tx pgx.Tx, e event) (fresh bool, err error) {
 	}
 	tag, err := tx.Exec(ctx, `
 		insert into events (key, practice, site, kind, from_state, to_state,
-			actor_name, actor_via, actor_claimed, reason, detail, at)
+			actor_name, actor_via, actor_claimed, reason, detail, at, recorded)
 		values (@key, nullif(@practice, ''), @site, @kind, nullif(@from, ''), nullif(@to, ''),
-			@name, @via, @claimed, @reason, @detail, @at)
+			@name, @via, @claimed, @reason, @detail, @at, @recorded)
 		on conflict (key) do nothing`,
 		pgx.NamedArgs{
 			"key": e.act.Key, "practice": e.practice, "site": e.site, "kind": e.kind, "from": e.from, "to": e.to,
 			"name": e.act.By.Name, "via": e.act.By.Via, "claimed": e.act.By.Claimed, "reason": e.act.Reason,
-			"detail": e.detail, "at": e.act.At,
+			"detail": e.detail, "at": e.act.At, "recorded": e.recorded,
 		})
 	return tag.RowsAffected() == 1, err
 }
@@ -84,10 +87,12 @@ type Event struct {
 	Site     string
 	Kind     string
 	// From and To are states, where the event moved one.
-	From, To   string
-	By         registry.Actor
-	Reason     string
-	Detail     json.RawMessage
+	From, To string
+	By       registry.Actor
+	Reason   string
+	Detail   json.RawMessage
+	// Recorded says that a person told of it afterwards: it was not witnessed.
+	Recorded   bool
 	At         time.Time
 	RecordedAt time.Time
 }
@@ -111,7 +116,7 @@ func (s *Store) Events(ctx context.Context, q EventQuery) ([]Event, error) {
 	}
 	rows, err := s.pool.Query(ctx, `
 		select id, key, coalesce(practice, ''), site, kind, coalesce(from_state, ''), coalesce(to_state, ''),
-			actor_name, actor_via, actor_claimed, reason, detail, at, recorded_at
+			actor_name, actor_via, actor_claimed, reason, detail, recorded, at, recorded_at
 		from events
 		where (@practice = '' or practice = @practice) and (@kind = '' or kind = @kind)
 			and (@before = 0 or id < @before)
@@ -127,6 +132,6 @@ func (s *Store) Events(ctx context.Context, q EventQuery) ([]Event, error) {
 func scanEvent(row pgx.CollectableRow) (Event, error) {
 	var e Event
 	err := row.Scan(&e.ID, &e.Key, &e.Practice, &e.Site, &e.Kind, &e.From, &e.To,
-		&e.By.Name, &e.By.Via, &e.By.Claimed, &e.Reason, &e.Detail, &e.At, &e.RecordedAt)
+		&e.By.Name, &e.By.Via, &e.By.Claimed, &e.Reason, &e.Detail, &e.Recorded, &e.At, &e.RecordedAt)
 	return e, err
 }

@@ -60,6 +60,9 @@ func (s *Store) StageFile(ctx context.Context, f NewFile) (Staged, error) {
 			}
 		}
 		fresh, err := insertFile(ctx, tx, f, &out.File)
+		if err == nil && fresh && f.Lane == registry.LaneHistorical {
+			fresh, err = dropSentBefore(ctx, tx, f, out.File.ID)
+		}
 		if err != nil || f.Arrival == nil {
 			out.Known = !fresh
 			return err

@@ -112,7 +112,7 @@ func (s *Store) FileEvents(ctx context.Context, practice, fileID string) ([]Even
 	const op = "file events"
 	rows, err := s.pool.Query(ctx, `
 		select id, key, practice, site, kind, coalesce(from_state, ''), coalesce(to_state, ''),
-			actor_name, actor_via, actor_claimed, reason, detail, at, recorded_at
+			actor_name, actor_via, actor_claimed, reason, detail, recorded, at, recorded_at
 		from events where practice = @practice and detail->>'file' = @file order by id limit 100`,
 		pgx.NamedArgs{"practice": practice, "file": fileID})
 	if err != nil {

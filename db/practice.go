@@ -43,17 +43,17 @@ func (s *Store) SavePractice(ctx context.Context, p *registry.Practice, act Act)
 
 func savePractice(ctx context.Context, tx pgx.Tx, p *registry.Practice, at time.Time) (added bool, err error) {
 	return value[bool](ctx, tx, `
-		insert into practices (id, name, registry, org_code, iis_id, zone, connection,
+		insert into practices (id, name, registry, org_code, iis_id, zone, connection, agreement_expires,
 			phase, history_state, submission_state, at)
-		values (@id, @name, @registry, @org_code, @iis_id, @zone, @connection,
+		values (@id, @name, @registry, @org_code, @iis_id, @zone, @connection, nullif(@agreement, '')::date,
 			@phase, @history, @submission, @at)
 		on conflict (id) do update set name = excluded.name, registry = excluded.registry,
 			org_code = excluded.org_code, iis_id = excluded.iis_id, zone = excluded.zone,
-			connection = excluded.connection
+			connection = excluded.connection, agreement_expires = excluded.agreement_expires
 		returning xmax = 0`,
 		pgx.NamedArgs{
 			"id": p.ID, "name": p.Name, "registry": p.Registry, "org_code": p.OrgCode, "iis_id": p.IISID,
-			"zone": p.Zone, "connection": p.Connection, "at": at,
+			"zone": p.Zone, "connection": p.Connection, "agreement": p.Agreement, "at": at,
 			"phase":      orElse(p.Phase, registry.PhaseRegistered),
 			"history":    orElse(p.History, registry.HistoryNotAsked),
 			"submission": orElse(p.Submission, registry.SubmissionOff),
@@ -153,7 +153,8 @@ func (s *Store) practices(ctx context.Context, id string) ([]*registry.Practice,
 func readPractices(ctx context.Context, q querier, id string) ([]*registry.Practice, error) {
 	args := pgx.NamedArgs{"id": id}
 	rows, err := q.Query(ctx, `
-		select id, name, registry, org_code, iis_id, zone, connection, phase, history_state, submission_state
+		select id, name, registry, org_code, iis_id, zone, connection, coalesce(agreement_expires::text, ''),
+			phase, history_state, submission_state
 		from practices where @id = '' or id = @id order by id`, args)
 	if err != nil {
 		return nil, err
@@ -161,7 +162,7 @@ func readPractices(ctx context.Context, q querier, id string) ([]*registry.Pract
 	byID := map[string]*registry.Practice{}
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*registry.Practice, error) {
 		p := &registry.Practice{}
-		err := row.Scan(&p.ID, &p.Name, &p.Registry, &p.OrgCode, &p.IISID, &p.Zone, &p.Connection,
+		err := row.Scan(&p.ID, &p.Name, &p.Registry, &p.OrgCode, &p.IISID, &p.Zone, &p.Connection, &p.Agreement,
 			&p.Phase, &p.History, &p.Submission)
 		byID[p.ID] = p
 		return p, err

@@ -91,6 +91,22 @@ func Next(p Phase, event PhaseEvent) (Phase, error) {
 	return to, nil
 }
 
+// EventsTo lists the arrows that lead from the first stage to p along the way of
+// the job aide. It returns an error of kind [Invalid] where none do.
+func EventsTo(p Phase) ([]PhaseEvent, error) {
+	way := []PhaseEvent{EventPrerequisitesDone, EventReviewRequested, EventApproved}
+	at := PhaseRegistered
+	for i := 0; ; i++ {
+		if at == p {
+			return way[:i], nil
+		}
+		if i == len(way) {
+			return nil, &Error{Kind: Invalid, Op: "phase", Err: fmt.Errorf("no way leads to %q", p)}
+		}
+		at = moves[phaseMove{at, way[i]}]
+	}
+}
+
 // HistoryState is how far the one-time historical load is. It runs beside the
 // phase.
 type HistoryState string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // A Practice is the organization that the registry knows: one org code, one
@@ -25,6 +26,9 @@ type Practice struct {
 	Zone string `json:"zone"`
 	// Connection is the name of the connection that its files travel over.
 	Connection string `json:"connection"`
+	// Agreement is the day (YYYY-MM-DD) on which the organization's own site
+	// agreement ends; sites have theirs.
+	Agreement string `json:"agreement_expires,omitempty"`
 	// Sites are the clinics; every practice has at least one.
 	Sites []Site `json:"sites"`
 	// Contacts are the people and mailboxes that letters go to.
@@ -99,6 +103,12 @@ func CheckID(what, id string) error {
 	return nil
 }
 
+// dateOrNone reports whether text is empty or a day.
+func dateOrNone(text string) bool {
+	_, err := time.Parse(time.DateOnly, text)
+	return text == "" || err == nil
+}
+
 // Check returns every fault of the practice's own data at once; an empty slice
 // means that it may be stored. The forms of org code and IIS ID come from a
 // real ImmTrac2 acknowledgement and from vendors' forms.
@@ -120,6 +130,9 @@ func (p *Practice) Check() []string {
 	if p.Connection == "" {
 		add("connection: name one that `starter connection list` shows")
 	}
+	if !dateOrNone(p.Agreement) {
+		add("agreement_expires: a date such as 2027-06-30")
+	}
 	if len(p.Sites) == 0 {
 		add("sites: at least one")
 	}
@@ -127,6 +140,12 @@ func (p *Practice) Check() []string {
 	for i, s := range p.Sites {
 		if !idForm.MatchString(s.ID) {
 			add("sites[%d].id: use lower-case letters, digits and hyphens", i)
+		}
+		if !dateOrNone(s.Agreement) {
+			add("sites[%d].agreement_expires: a date such as 2027-06-30", i)
+		}
+		if !dateOrNone(s.From) || !dateOrNone(s.Until) {
+			add("sites[%d].from, until: dates such as 2027-06-30", i)
 		}
 		if len(s.Facilities) == 0 {
 			add("sites[%d].facilities: the identifier(s) by which messages name this clinic", i)

@@ -28,6 +28,10 @@ type Profile struct {
 	// Holidays of the registry's office, YYYY-MM-DD.
 	Holidays []string `yaml:"holidays" json:"holidays"`
 	Zone     string   `yaml:"zone" json:"zone"`
+
+	// Prerequisites are the rows of the checklist that comes before testing. They
+	// are laid over row by row, by their key.
+	Prerequisites []Prerequisite `yaml:"-" json:"prerequisites"`
 }
 
 // BusinessDays are the registry's working days.

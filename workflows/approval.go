@@ -160,5 +160,5 @@ func (o *onboarding) checkWaive(a Act) error {
 
 func (o *onboarding) waive(_ workflow.Context, a Act) (Answer, error) {
 	o.waived = &a
-	return Answer{Words: "testing starts without " + fmt.Sprint(len(o.facts.Missing)) + " prerequisite(s)", Phase: o.phase}, nil
+	return Answer{Words: "testing starts without " + fmt.Sprint(len(o.facts.Wanted)) + " prerequisite(s)", Phase: o.phase}, nil
 }

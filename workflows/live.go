@@ -12,9 +12,7 @@ import (
 // itself, the historical load begins beside, and the registry is told of the
 // first file.
 func (o *onboarding) production(ctx workflow.Context) error {
-	if err := o.notice(ctx, activities.SendNoticeInput{
-		Kind: activities.NoticeProductionVendor, Event: "production/" + o.practice,
-	}); err != nil {
+	if err := o.tellVendor(ctx); err != nil {
 		return err
 	}
 	if err := o.schedule(ctx); err != nil {

@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -68,8 +67,9 @@ type onboarding struct {
 	// review is set by request-review, revision by record-revision; the
 	// process takes them off.
 	review, revision *Act
-	// waived is set by waive-prerequisites.
+	// waived is set by waive-prerequisites; looks counts prerequisites-changed.
 	waived *Act
+	looks  int
 	// settled counts file-settled signals, so that the gate is judged again.
 	settled int
 }
@@ -98,6 +98,7 @@ func (o *onboarding) listenForFacts(ctx workflow.Context) {
 		o.FirstFile = o.FirstFile || f.First
 	})
 	hear(ctx, o.process, SignalWithdrawn, func(Withdrawn) { o.withdrawn = true })
+	hear(ctx, o.process, SignalPrerequisitesChanged, func(PrerequisitesChanged) { o.looks++ })
 	// Taken as any JSON, so that a signal mistyped in the Web UI is answered in
 	// the current details instead of vanishing.
 	hear(ctx, o.process, Message[any](SignalProductionApproved), o.hearApproval)
@@ -181,6 +182,7 @@ func (o *onboarding) begin(ctx workflow.Context) error {
 		o.policy = facts.Policy
 	}
 	o.FirstFile = o.FirstFile || facts.FirstProduction
+	o.takeEntry(facts)
 	if err := o.enter(ctx, facts.Phase); err != nil {
 		return err
 	}
@@ -209,36 +211,6 @@ func (o *onboarding) move(ctx workflow.Context, event registry.PhaseEvent, act A
 		return err
 	}
 	return o.enter(ctx, moved.Phase)
-}
-
-// prerequisites waits until testing may start: everything is there, or a
-// person waives what is not.
-func (o *onboarding) prerequisites(ctx workflow.Context) error {
-	for len(o.facts.Missing) > 0 && o.waived == nil {
-		if err := o.say(ctx, activities.Progress{
-			Stage: "registered: prerequisites are missing",
-			Next:  "add " + strings.Join(o.facts.Missing, "; "),
-			Whose: "you",
-			Move:  "starter practice add FILE.yaml",
-		}); err != nil {
-			return err
-		}
-		tomorrow := o.now(ctx).AddDate(0, 0, 1)
-		if _, err := o.waitUntil(ctx, tomorrow, "look at the prerequisites again", func() bool { return o.waived != nil }); err != nil {
-			return err
-		}
-		facts, err := must(ctx, o.process, ledgerWork, "look at the prerequisites", practices.LoadPractice,
-			activities.LoadPracticeInput{Scope: o.scope()})
-		if err != nil {
-			return err
-		}
-		o.facts.Missing = facts.Missing
-	}
-	act := Act{By: registry.System, Reason: "every prerequisite is there"}
-	if o.waived != nil {
-		act = *o.waived
-	}
-	return o.move(ctx, registry.EventPrerequisitesDone, act, nil)
 }
 
 // schedule switches the daily submission on. Its lane follows the phase.

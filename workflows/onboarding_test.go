@@ -22,9 +22,19 @@ var openGate = activities.GateResult{Counted: 3, Open: true}
 // onboard runs an onboarding whose children do nothing.
 func onboard(t *testing.T, w *world, script func(env *testsuite.TestWorkflowEnvironment)) (*testsuite.TestWorkflowEnvironment, workflows.OnboardingResult) {
 	t.Helper()
+	return onboardWith(t, w, func() {}, script)
+}
+
+// onboardWith also tells when a historical load begins.
+func onboardWith(t *testing.T, w *world, load func(), script func(env *testsuite.TestWorkflowEnvironment)) (*testsuite.TestWorkflowEnvironment, workflows.OnboardingResult) {
+	t.Helper()
 	env := w.env()
 	env.OnWorkflow("Watch", mock.Anything, mock.Anything).Return(nil).Maybe()
-	env.OnWorkflow("HistoricalLoad", mock.Anything, mock.Anything).Return(workflows.HistoricalLoadResult{}, nil).Maybe()
+	env.OnWorkflow("HistoricalLoad", mock.Anything, mock.Anything).Return(
+		func(workflow.Context, workflows.HistoricalLoadInput) (workflows.HistoricalLoadResult, error) {
+			load()
+			return workflows.HistoricalLoadResult{}, nil
+		}).Maybe()
 	script(env)
 	env.ExecuteWorkflow(workflows.Onboarding, workflows.OnboardingInput{Version: 1, Practice: practice, By: ana})
 	var result workflows.OnboardingResult
@@ -122,30 +132,12 @@ func TestOnboarding(t *testing.T) {
 		require.Equal(t, 2, w.count(activities.NoticeReviewRequest))
 	})
 
-	t.Run("prerequisites are waited for, or waived with a reason", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t)
-		w.facts.Missing = []string{"a contact for the EHR vendor"}
-		var bare, waived *reply
-		onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
-			at(env, days(3), func() {
-				require.Empty(t, w.moves)
-				bare = send(env, workflows.UpdateWaivePrerequisites, workflows.Act{By: ana})
-				waived = send(env, workflows.UpdateWaivePrerequisites, workflows.Act{By: ana, Reason: "the vendor is the practice"})
-			})
-			at(env, days(4), env.CancelWorkflow)
-		})
-		require.ErrorContains(t, bare.refused, "reason")
-		require.NoError(t, waived.refused)
-		require.Equal(t, []string{"registered>testing"}, w.moves)
-	})
-
 	t.Run("withdrawal ends it in every phase", func(t *testing.T) {
 		t.Parallel()
 		for _, phase := range []registry.Phase{registry.PhaseRegistered, registry.PhaseTesting, registry.PhaseInReview, registry.PhaseProduction} {
 			w := newWorld(t)
 			w.facts.Phase = phase
-			w.facts.Missing = []string{"something"}
+			w.facts.Wanted = []activities.WantedPrerequisite{{Key: "intent", Owner: "practice"}}
 			env, result := onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
 				at(env, days(1), func() { env.SignalWorkflow(workflows.SignalWithdrawn.Name, workflows.Withdrawn{By: ana}) })
 			})

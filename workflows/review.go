@@ -20,7 +20,7 @@ func (o *onboarding) inReview(ctx workflow.Context) error {
 		o.ReviewAsked = o.now(ctx)
 	}
 	asked := o.ReviewAsked
-	for n := 0; o.Approval == nil && o.revision == nil; n++ {
+	for n := o.firstReminder(ctx, asked); o.Approval == nil && o.revision == nil; n++ {
 		if err := o.say(ctx, activities.Progress{
 			Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: asked,
 			Move: fmt.Sprintf("starter production approve %s (when the email is there), or call %s", o.practice, o.facts.Call),

@@ -142,7 +142,9 @@ func (w *watch) tellEnding(ctx workflow.Context, seen activities.LookResult) err
 			continue
 		}
 		scope := w.scope()
-		scope.Practice = ""
+		if e.Connection != "" {
+			scope.Practice = ""
+		}
 		if _, _, err := attempt(ctx, w.process, noticeWork, "letter: a credential ends", notices.SendNotice,
 			activities.SendNoticeInput{
 				Scope: scope, Kind: activities.NoticeWatch, Connection: e.Connection, Event: e.Event, Words: e.Words,

@@ -33,6 +33,7 @@ func TestWireNames(t *testing.T) {
 		workflows.SignalCalendarMoved.Name, workflows.SignalWithdrawn.Name, workflows.SignalHistoryEnded.Name,
 		workflows.SignalFileSentAnyway.Name,
 		workflows.SignalFileUploadedByHand.Name, workflows.SignalPermitAsked.Name, workflows.SignalPermitGranted.Name, workflows.SignalPermitReleased.Name,
+		workflows.SignalPrerequisitesChanged.Name,
 	} {
 		add("signal", s)
 	}

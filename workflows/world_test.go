@@ -154,6 +154,17 @@ func (w *world) MovePhase(_ context.Context, in activities.MovePhaseInput) (acti
 	return activities.MovePhaseResult{Phase: to}, nil
 }
 
+func (w *world) WaivePrerequisites(_ context.Context, in activities.WaivePrerequisitesInput) (activities.Done, error) {
+	require.NotEmpty(w.t, in.By.Name)
+	require.NotEmpty(w.t, in.Reason)
+	w.facts.Wanted = nil
+	return activities.Done{}, w.called("WaivePrerequisites")
+}
+
+func (w *world) SeeVersion(_ context.Context, _ activities.SeeVersionInput) (activities.Done, error) {
+	return activities.Done{}, w.called("SeeVersion")
+}
+
 func (w *world) RecordEvidence(_ context.Context, in activities.RecordEvidenceInput) (activities.Done, error) {
 	w.mu.Lock()
 	w.acts = append(w.acts, "evidence:"+in.Approval.MessageID)

@@ -57,6 +57,8 @@ func (l *layer) mapping(node *yaml.Node, prefix string) {
 			l.errs = append(l.errs, l.out.Catalogue.overlay(l.name, val)...)
 		case key == "mappings":
 			l.mappings(val)
+		case key == "prerequisites":
+			l.prerequisites(val)
 		case key == "confirmed":
 			l.confirmed = val
 		case val.Kind == yaml.MappingNode && (l.isGroup(key) || l.isMap(key)):

@@ -21,6 +21,7 @@ var profileYAML []byte
 // may also hold
 //
 //	catalogue:  {CLR-100: {remedy: "…"}}     codes of the registry's answers
+//	prerequisites: [{key: intent, required: false}]   rows of the checklist
 //	mappings:   [{name: …, columns: {…}}]    layouts of delimited reports
 //	confirmed:  {folders.test: "phone call with DSHS, 2026-11-02"}
 //
@@ -147,6 +148,9 @@ func builtin() (*set, error) {
 	if s.out.Foretold, err = foretold(); err != nil {
 		return nil, err
 	}
+	if s.out.Profile.Prerequisites, err = builtinPrerequisites(); err != nil {
+		return nil, err
+	}
 	s.out.Mappings, err = builtinMappings()
 	return s, err
 }
@@ -154,7 +158,11 @@ func builtin() (*set, error) {
 // index collects the settable fields of a profile by their dotted yaml keys.
 func index(v reflect.Value, prefix string, into map[string]reflect.Value) {
 	for i := range v.NumField() {
-		key := prefix + strings.Split(v.Type().Field(i).Tag.Get("yaml"), ",")[0]
+		name := strings.Split(v.Type().Field(i).Tag.Get("yaml"), ",")[0]
+		if name == "-" {
+			continue // has a file of its own
+		}
+		key := prefix + name
 		if v.Field(i).Kind() == reflect.Struct {
 			index(v.Field(i), key+".", into)
 			continue

@@ -133,6 +133,7 @@ func cast(n int) []role {
 func practice(id, name, org, iis string, sites ...string) registry.Practice {
 	p := registry.Practice{
 		ID: id, Name: name, Registry: "texas", OrgCode: org, IISID: iis, Zone: "America/Chicago", Connection: id,
+		Agreement: "2028-12-31",
 		Contacts: []registry.Contact{
 			{Role: registry.ContactPractice, Name: "Front Desk", Email: "desk@" + id + ".example"},
 			{Role: registry.ContactVendor, Name: "EHR Support", Email: "support@ehr-" + id + ".example"},
@@ -142,10 +143,20 @@ func practice(id, name, org, iis string, sites ...string) registry.Practice {
 	for i, site := range sites {
 		p.Sites = append(p.Sites, registry.Site{
 			ID: site, Name: name + " " + site, Facilities: []string{fmt.Sprintf("%s-%d", org, i+1)},
-			Prescribers: []string{fmt.Sprintf("1%s%02d", org[4:], i) + "893"}, Agreement: "2028-12-31",
+			Prescribers: []string{npi(fmt.Sprintf("1%s%02d89", org[4:], i))}, Agreement: "2028-12-31",
 		})
 	}
 	return p
+}
+
+// npi is nine invented digits with the one that checks them.
+func npi(nine string) string {
+	for check := '0'; check <= '9'; check++ {
+		if id := nine + string(check); registry.PrescriberFault(id) == "" {
+			return id
+		}
+	}
+	return nine
 }
 
 // facility is the identifier by which messages name a site.

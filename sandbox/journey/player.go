@@ -69,10 +69,27 @@ func (p *player) enrol(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := p.prerequisites(ctx); err != nil {
+		return err
+	}
 	if _, err := p.stage.Starter(ctx, "onboard", p.practice.ID); err != nil {
 		return err
 	}
 	return p.journal.did("enrolled", p.today())
+}
+
+// prerequisites settles what the practice's data does not prove.
+func (p *player) prerequisites(ctx context.Context) error {
+	for _, args := range [][]string{
+		{"connection", "test", p.practice.Connection},
+		{"prerequisite", "done", p.practice.ID, "intent", "--evidence", "the registry confirmed it by email"},
+		{"prerequisite", "done", p.practice.ID, "hl7-version", "--evidence", "the EHR vendor says so"},
+	} {
+		if _, err := p.stage.Starter(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *player) add(ctx context.Context, what, text string) error {
@@ -86,8 +103,8 @@ func (p *player) add(ctx context.Context, what, text string) error {
 
 func practiceYAML(p registry.Practice) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "id: %s\nname: %s\norg_code: %s\niis_id: %q\nzone: %s\nconnection: %s\nsites:\n",
-		p.ID, p.Name, p.OrgCode, p.IISID, p.Zone, p.Connection)
+	fmt.Fprintf(&b, "id: %s\nname: %s\norg_code: %s\niis_id: %q\nzone: %s\nconnection: %s\nagreement_expires: %q\nsites:\n",
+		p.ID, p.Name, p.OrgCode, p.IISID, p.Zone, p.Connection, p.Agreement)
 	for _, s := range p.Sites {
 		fmt.Fprintf(&b, "  - id: %s\n    name: %s\n    facilities: [%s]\n    prescribers: [%q]\n    agreement_expires: %q\n",
 			s.ID, s.Name, strings.Join(s.Facilities, ", "), s.Prescribers[0], s.Agreement)

@@ -11,6 +11,7 @@ import (
 
 	"immtrail/activities"
 	"immtrail/db"
+	"immtrail/registry"
 	"immtrail/transfer"
 	"immtrail/transfer/byhand"
 )
@@ -220,7 +221,28 @@ func (a *app) testConnection(ctx context.Context, name string) (testedConnection
 	if err != nil {
 		return out, err
 	}
-	return a.tryConnection(ctx, stored)
+	if out, err = a.tryConnection(ctx, stored); err == nil && out.OK {
+		a.rememberTested(ctx, store, stored)
+	}
+	return out, err
+}
+
+// rememberTested records that a test passed, which settles an item of the
+// checklist of every practice on the connection. Who may change nothing tests
+// without that.
+func (a *app) rememberTested(ctx context.Context, store *db.Store, c db.Connection) {
+	by, err := a.actor()
+	if err != nil {
+		return
+	}
+	waiting, err := store.ConnectionTested(ctx, c, a.act(by, "connection-tested/"+c.Name, ""))
+	if err != nil {
+		a.note("That the test passed could not be recorded: %v", err)
+		return
+	}
+	for _, practice := range waiting {
+		a.nudge(ctx, &registry.Practice{ID: practice, Phase: registry.PhaseRegistered})
+	}
 }
 
 // tryConnection logs in once, with what is given rather than what is stored.

@@ -72,6 +72,7 @@ func (a *app) addPractice(ctx context.Context, path string) error {
 	if _, err := store.Connection(ctx, p.Connection); err != nil {
 		return refused("connection: %w; add it first: starter connection add FILE.yaml", err)
 	}
+	_, missing := store.Practice(ctx, p.ID)
 	if err := store.SavePractice(ctx, p, a.act(by, "practice/"+p.ID, "")); err != nil {
 		return err
 	}
@@ -81,6 +82,9 @@ func (a *app) addPractice(ctx context.Context, path string) error {
 	}
 	if err := a.makeOutbox(p.ID); err != nil {
 		a.note("The folders of the outbox could not be made: %v", err)
+	}
+	if missing == nil {
+		a.nudge(ctx, saved) // what testing waited for may be there now
 	}
 	return a.show(saved, func(s *screen) {
 		s.line("%s is known: %s, %s, %s.", saved.ID, saved.Name, plural(len(saved.Sites), "site", "sites"), saved.Phase.Words())
@@ -193,6 +197,7 @@ func (s *screen) practice(p shownPractice) {
 		{"Stage", p.Phase.Words()},
 		{"Org code", p.OrgCode},
 		{"TX IIS ID", p.IISID},
+		{"Agreement until", p.Agreement},
 		{"Connection", p.Connection},
 		{"Time zone", p.Zone},
 		{"Sending", string(p.Submission)},

@@ -1,0 +1,6 @@
+-- Nothing: keeps the number.
+select 1;
+
+---- create above / drop below ----
+
+select 1;
