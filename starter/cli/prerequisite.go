@@ -137,8 +137,12 @@ func (s *screen) prerequisites(c checklist, items []shownItem) {
 		s.line("Nothing stops testing. Next: starter onboard %s", c.practice.ID)
 	default:
 		s.line("%s testing. What moves each:", plural(stops, "item stops", "items stop"))
+		said := map[string]bool{}
 		for _, w := range activities.Wanted(c.practice, registryItems(items)) {
-			s.move("  ", w.Move)
+			if !said[w.Move] {
+				s.move("  ", w.Move)
+			}
+			said[w.Move] = true
 		}
 		s.line("Without one of them: starter prerequisite waive %s ITEM --reason \"...\"", c.practice.ID)
 	}

@@ -20,7 +20,7 @@ func TestPrerequisite(t *testing.T) {
 		b.run(t, "prerequisite", "list", "sunrise-plano").exits(0).fits().
 			line("org-code", "done").line("intent", "open", "practice").line("connection", "open", "you").
 			shows(`> starter prerequisite done sunrise-plano intent --evidence FILE`, "> starter connection test dshs",
-				`> starter prerequisite done sunrise-plano site-agreement --site plano --evidence FILE --expires DATE`)
+				`> starter prerequisite done sunrise-plano site-agreement --site plano --evidence FILE`)
 	})
 	t.Run("words are evidence; the process is told at once, and again changes nothing", func(t *testing.T) {
 		b.run(t, "prerequisite", "done", "sunrise-plano", "intent", "--evidence", "confirmed on 2026-02-10").exits(0).
