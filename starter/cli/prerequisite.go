@@ -280,7 +280,7 @@ func (a *app) settlePrerequisite(ctx context.Context, id, key string, o settleOp
 	if err := o.expiry(c, key, a.now().Format(time.DateOnly)); err != nil {
 		return err
 	}
-	words, document, err := a.evidence(ctx, o.evidence)
+	words, document, err := a.keepEvidence(ctx, o.evidence)
 	if err != nil {
 		return err
 	}
@@ -384,9 +384,9 @@ func (o settleOptions) expiry(c checklist, key, today string) error {
 	return nil
 }
 
-// evidence is what a person gives as evidence: a file goes into the file store,
+// keepEvidence takes what a person gives as evidence: a file goes into the file store,
 // anything else is words.
-func (a *app) evidence(ctx context.Context, given string) (words, document string, err error) {
+func (a *app) keepEvidence(ctx context.Context, given string) (words, document string, err error) {
 	info, statErr := os.Stat(given)
 	switch {
 	case given == "":
