@@ -139,7 +139,7 @@ func within(column string) string {
 func (e *Evidence) readMoves(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
 	rows, err := tx.Query(ctx, `
 		select id, key, practice, site, kind, coalesce(from_state, ''), coalesce(to_state, ''),
-			actor_name, actor_via, actor_claimed, reason, detail, at, recorded_at
+			actor_name, actor_via, actor_claimed, reason, detail, recorded, at, recorded_at
 		from events where practice = @practice`+within("at")+` order by at, id`, args)
 	if err != nil {
 		return err
