@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"math"
 	"slices"
 	"strconv"
 
@@ -64,29 +65,23 @@ type node struct {
 	parts              []node
 	id                 int   // of a field, for the memory of clean values
 	byHand             facet // what a rule written by hand sees in the first repetition
-	nothing            bool  // the element and its parts are asked nothing
-	// whenAbsent and whenThere say that something is asked of the element where
-	// it is absent, and where it is there.
-	whenAbsent, whenThere bool
-	looks                 []look // the parts of which something is asked
+	// whenAbsent and whenThere have a bit for each part of which something is
+	// asked where it is absent, and where it is there, besides that it be no
+	// longer than longest, in bytes.
+	whenAbsent, whenThere uint32
+	longest               []int32
 	// apart says that other fields decide whether the field may be there.
 	apart bool
 
 	missing, empty, extra, repeat, length, kind, code, system, value *Rule
 }
 
-// look is a part of an element to look at.
-type look struct {
-	part                  *node
-	at                    int // from 0
-	whenAbsent, whenThere bool
-}
-
-// segmentPlan is a segment made ready: fields by number, and those of them
-// that have to be looked at even where the segment is too short for them.
+// segmentPlan is a segment made ready: fields by number, and a bit for each
+// that has to be looked at where it is empty, and where it is filled.
 type segmentPlan struct {
 	fields []*node // fields[n-1]; nil where nothing is asked
-	must   []*node
+	must   uint64
+	asked  uint64
 	cases  map[string]*node // OBX-5 by OBX-2
 	repeat *Rule            // of the segment itself
 	none   *Rule
@@ -156,8 +151,9 @@ func (b *planner) segment(s z22.Segment) *segmentPlan {
 		f.id = b.ids
 		f.settle()
 		p.fields[i] = &f
+		p.asked |= 1 << e.N
 		if f.missing != nil || f.empty != nil {
-			p.must = append(p.must, &f)
+			p.must |= 1 << e.N
 		}
 	}
 	for _, cased := range p.cases {
@@ -444,20 +440,28 @@ func (n *node) idle() bool {
 	return true
 }
 
-// settle finds out which parts the walk may pass by.
+// settle finds out when the walk has to look at a part.
 func (n *node) settle() {
-	n.nothing = n.idle()
 	n.apart = n.usage == z22.Forbidden || n.else_ == z22.Forbidden
-	n.whenAbsent = n.missing != nil || n.empty != nil
-	for _, r := range []*Rule{n.extra, n.repeat, n.length, n.kind, n.code, n.system, n.value} {
-		n.whenThere = n.whenThere || r != nil
-	}
+	n.longest = make([]int32, len(n.parts))
 	for i := range n.parts {
 		p := &n.parts[i]
 		p.settle()
-		n.whenThere = n.whenThere || !p.nothing
-		if !p.nothing {
-			n.looks = append(n.looks, look{p, i, p.whenAbsent, p.whenThere})
+		if p.missing != nil || p.empty != nil {
+			n.whenAbsent |= 1 << i
+		}
+		onlyLength := *p
+		onlyLength.missing, onlyLength.empty, onlyLength.length = nil, nil, nil
+		switch {
+		case !onlyLength.idle():
+			n.whenThere |= 1 << i
+			fallthrough
+		case p.length == nil:
+			n.longest[i] = math.MaxInt32
+		case p.low > 1:
+			n.longest[i] = 0
+		default:
+			n.longest[i] = int32(p.high) //nolint:gosec // of a profile
 		}
 	}
 }

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math/bits"
 	"slices"
 	"unicode/utf8"
@@ -18,94 +17,6 @@ import (
 // (conditions across fields are asked at the segment), so equal bytes have an
 // equal answer; and most fields of a file (codes, senders, providers) have a
 // handful of values.
-
-// memory holds clean values of a field, each at a place that its bytes give;
-// the newest wins. Longer ones are looked at each time. A field that hardly
-// ever has a value again, such as a name, is not looked up for a while.
-type memory struct {
-	tries, found uint16
-	size         [memoryRows]uint8
-	rows         [memoryRows][memoryBytes]byte
-}
-
-const (
-	memoryRows  = 16
-	memoryBytes = 64
-	// After so many values less than one in eight of which was known, so many
-	// pass unremembered.
-	memoryTries = 128
-	memoryRest  = 4096
-)
-
-// row is where a value would be; -1 where it is not to be remembered.
-func (m *memory) row(b []byte) int {
-	n := len(b)
-	if n > memoryBytes {
-		return -1
-	}
-	if m.tries >= memoryTries {
-		if m.found*8 < memoryTries && m.tries < memoryRest {
-			m.tries++
-			return -1
-		}
-		m.tries, m.found = 0, 0
-	}
-	m.tries++
-	const mix = 0x9e3779b97f4a7c15
-	key := uint64(n)
-	if n >= 8 {
-		key ^= binary.LittleEndian.Uint64(b)*mix ^ bits.RotateLeft64(binary.LittleEndian.Uint64(b[n-8:]), 29)
-	} else {
-		for _, c := range b {
-			key = key<<8 ^ uint64(c)
-		}
-	}
-	return int(key * mix >> 60)
-}
-
-func (m *memory) has(row int, b []byte) bool {
-	if int(m.size[row]) != len(b) || !bytes.Equal(m.rows[row][:len(b)], b) {
-		return false
-	}
-	m.found++
-	return true
-}
-
-func (m *memory) add(row int, b []byte) {
-	m.size[row] = uint8(len(b)) //nolint:gosec // at most memoryBytes
-	copy(m.rows[row][:], b)
-}
-
-// lastClean is the last segment of its name that was found clean. A field with
-// the same bytes at the same place is clean too: most of a vaccination is as in
-// the one before it.
-type lastClean struct {
-	bytes [lastLength]byte
-	seps  [lastFields]int32
-	n     int // of seps
-}
-
-const (
-	fewFresh   = 4   // so many fields that differ are not worth a copy
-	lastLength = 512 // longest segment kept
-	lastFields = 40
-)
-
-// field is what stood between separator i-1 and i.
-func (l *lastClean) field(i int) []byte {
-	if i >= l.n || i >= lastFields {
-		return nil
-	}
-	return l.bytes[l.seps[i-1]+1 : l.seps[i]]
-}
-
-func (l *lastClean) keep(s *segment) {
-	l.n = 0
-	if len(s.Bytes()) <= lastLength && len(s.Separators()) <= lastFields {
-		copy(l.bytes[:], s.Bytes())
-		l.n = copy(l.seps[:], s.Separators())
-	}
-}
 
 // walker is what the walk keeps between segments.
 type walker struct {
@@ -148,16 +59,17 @@ func (p *pieces) cut(r hl7.Rep) {
 // split cuts what nobody has indexed.
 func (p *pieces) split(b []byte, sep byte) {
 	p.b, p.n = b, 0
-	for i, c := range b {
-		if c == sep {
-			p.end[p.n] = int32(i) //nolint:gosec // a segment is far shorter than 2 GB
-			if p.n++; p.n == maxParts {
-				return
-			}
+	for at := 0; p.n < maxParts; p.n++ {
+		i := bytes.IndexByte(b[at:], sep)
+		if i < 0 {
+			p.end[p.n] = int32(len(b)) //nolint:gosec // a segment is far shorter than 2 GB
+			p.n++
+			return
 		}
+		at += i
+		p.end[p.n] = int32(at) //nolint:gosec // see above
+		at++
 	}
-	p.end[p.n] = int32(len(b)) //nolint:gosec // see above
-	p.n++
 }
 
 // whereabouts is where the walk is.
@@ -173,38 +85,30 @@ func (c *checker) walk(s *segment) {
 		return
 	}
 	c.walker.at = whereabouts{s: s}
-	for _, f := range p.must {
-		if b := s.Field(f.n); hl7.Empty(b) {
-			c.walker.at.field = f.n
-			c.absent(f, f.usageIn(s))
-		}
-	}
-	n, data, seps := 0, s.Bytes(), s.Separators()
-	if s.rank == rankMSH {
-		n = 1
-		c.field(p, s, 1, s.Field(1))
-	}
-	last, before, fresh := &c.walker.last[s.rank], c.walker.told, 0
-	for i := 1; i < len(seps) && n < len(p.fields); i++ {
-		n++
-		b := data[seps[i-1]+1 : seps[i]]
-		if len(b) == 0 {
-			continue
-		}
+	filled := filledFields(s)
+	for w := p.must &^ filled; w != 0; w &= w - 1 {
+		n := bits.TrailingZeros64(w)
 		f := p.fields[n-1]
-		if f == nil || !f.apart && c.usual && string(b) == string(last.field(i)) {
+		c.walker.at.field = n
+		c.absent(f, f.usageIn(s))
+	}
+	data, seps := s.Bytes(), s.Separators()
+	last, before, fresh := &c.walker.last[s.rank], c.walker.told, 0
+	for w := filled & p.asked; w != 0; w &= w - 1 {
+		n := bits.TrailingZeros64(w)
+		b := data[seps[n-1]+1 : seps[n]]
+		f := p.fields[n-1]
+		if c.usual && !f.apart && string(b) == string(last.field(n)) {
 			continue
 		}
 		fresh++
-		c.field(p, s, n, b)
+		c.field(f, s, n, b)
 	}
 	if fresh > fewFresh && c.usual && c.walker.told == before {
 		last.keep(s)
 	}
-	// IN2 has more fields than Separators shows.
-	for last := min(s.Fields(), len(p.fields)); n < last; {
-		n++
-		c.field(p, s, n, s.Field(n))
+	for n := maskedFields; n <= min(s.Fields(), len(p.fields)); n++ { // IN2 has so many
+		c.field(p.fields[n-1], s, n, s.Field(n))
 	}
 	if p.cases != nil {
 		if f := p.cases[string(s.Field(2))]; f != nil && !hl7.Empty(s.Field(5)) {
@@ -214,9 +118,24 @@ func (c *checker) walk(s *segment) {
 	}
 }
 
-// field judges field n of a segment, which is not empty.
-func (c *checker) field(p *segmentPlan, s *segment, n int, b []byte) {
-	f := p.fields[n-1]
+// maskedFields and more are too many for a bit each.
+const maskedFields = 64
+
+// filledFields has bit n set where field n is there, for the fields that a
+// segment's index reaches. MSH-1, the separator, is M-02's.
+func filledFields(s *segment) (filled uint64) {
+	data, seps := s.Bytes(), s.Separators()
+	for n := 1; n < min(len(seps), maskedFields); n++ {
+		from, to := seps[n-1]+1, seps[n]
+		if from < to && !(to-from == 2 && hl7.Empty(data[from:to])) {
+			filled |= 1 << n
+		}
+	}
+	return filled
+}
+
+// field judges field n of a segment.
+func (c *checker) field(f *node, s *segment, n int, b []byte) {
 	if f == nil || hl7.Empty(b) {
 		return
 	}
@@ -316,44 +235,57 @@ func (c *checker) element(e *node, b []byte, level int) {
 // at level 1.
 func (c *checker) parts(e *node, p *pieces, level int) {
 	w, missed := &c.walker, uint64(0)
-	for k := range e.looks {
-		l := &e.looks[k]
-		v := p.at(l.at)
-		there := !hl7.Empty(v)
-		if there && !l.whenThere || !there && !l.whenAbsent {
-			continue
-		}
+	for look := e.suspects(p); look != 0; look &= look - 1 {
+		at := bits.TrailingZeros32(look)
 		if level == 0 {
-			w.at.comp, w.at.sub = l.at+1, 0
+			w.at.comp, w.at.sub = at+1, 0
 		} else {
-			w.at.sub = l.at + 1
+			w.at.sub = at + 1
 		}
-		part := l.part
+		part, v := &e.parts[at], p.at(at)
 		usage := part.usage
 		if usage == z22.Conditional {
 			usage = part.usageAmong(p, c.m.unit.Delims.Sub)
 		}
-		if !there {
+		switch {
+		case hl7.Empty(v):
 			before := w.wrong
 			if c.absent(part, usage); w.wrong != before {
-				missed |= 1<<l.at | part.without()
+				missed |= 1<<at | part.without()
 			}
-			continue
-		}
-		if usage == z22.Forbidden {
+		case usage == z22.Forbidden:
 			// What is out of place only because another part is missing: the
 			// missing part is said.
 			if !part.dependsOn(missed) {
 				c.facet(part, facetExtra, part.extra)
 			}
-			continue
+		default:
+			c.element(part, v, level+1)
 		}
-		c.element(part, v, level+1)
 	}
 	if level == 0 {
 		w.at.comp = 0
 	}
 	w.at.sub = 0
+}
+
+// suspects are the parts of an element that may break a rule, a bit each: those
+// that are absent, or there, or so long that something is asked of them. Most
+// values have one or two.
+func (n *node) suspects(p *pieces) uint32 {
+	var there, long uint32
+	from := int32(0)
+	for i := range min(p.n, len(n.longest)) {
+		to := p.end[i]
+		if from < to && !(to-from == 2 && hl7.Empty(p.b[from:to])) {
+			there |= 1 << i
+		}
+		if to-from > n.longest[i] {
+			long |= 1 << i
+		}
+		from = to + 1
+	}
+	return n.whenAbsent&^there | (n.whenThere|long)&there
 }
 
 func (c *checker) absent(e *node, usage z22.Usage) {

@@ -87,7 +87,7 @@ func (m *unitBuilder) open(begins int) {
 	u.Delims, u.DelimsOK = messageDelims(p.data[begins:])
 	u.plain = true
 	m.segments = u.Segments[:0]
-	p.seps = p.seps[:0]
+	p.seps = append(p.seps[:0], beforeHeader)
 }
 
 // messageDelims looks at the beginning of MSH.

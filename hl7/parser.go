@@ -123,10 +123,15 @@ func (p *Parser) single(begins int, kind Kind) (found bool, err error) {
 		u.Kind = KindStray
 	}
 	var more bool
-	p.seps, more = appendSeps(p.seps[:0], line, u.Delims.Field)
+	header := kind == KindFileHeader || kind == KindBatchHeader
+	p.seps = p.seps[:0]
+	if header {
+		p.seps = append(p.seps, beforeHeader)
+	}
+	p.seps, more = appendSeps(p.seps, line, u.Delims.Field)
 	u.Segments = append(u.Segments[:0], Segment{
 		Offset: u.Offset, Line: u.Line, data: line, seps: p.seps, delims: &u.Delims,
-		header: kind == KindFileHeader || kind == KindBatchHeader, more: more,
+		header: header, more: more,
 		tag: tagOf(line, u.Delims.Field), odd: !printable(line),
 	})
 	next := p.lineEnd(end)

@@ -14,11 +14,14 @@ type Segment struct {
 	// Line is its line in the original stream, from 1.
 	Line int
 
-	data   []byte
-	seps   []int32 // positions of field separators in data, and len(data) at the end
+	data []byte
+	// seps has the positions in data of the field separators, and len(data) at
+	// the end: field n lies between the n-th and the one after it. In a header,
+	// whose field 1 is the separator itself, one stands before them all for it.
+	seps   []int32
 	delims *Delims
 	tag    Tag
-	header bool // MSH, FHS, BHS: field 1 is the separator itself
+	header bool // MSH, FHS, BHS
 	more   bool // there are separators beyond seps, which has no len(data) then
 	odd    bool // see Plain
 	single bool // no field has a second repetition; false where that is not known
@@ -75,10 +78,10 @@ func (s *Segment) Bytes() []byte { return s.data }
 
 // Fields is the number of the last field present.
 func (s *Segment) Fields() int {
-	n := len(s.seps) - 1
-	if s.more {
-		n = bytes.Count(s.data, []byte{s.delims.Field})
+	if !s.more {
+		return len(s.seps) - 1
 	}
+	n := bytes.Count(s.data, []byte{s.delims.Field})
 	if s.header {
 		n++
 	}
@@ -89,32 +92,31 @@ func (s *Segment) Fields() int {
 // segment ends before it. Fields 1 and 2 of MSH, FHS and BHS are the separator
 // and the encoding characters, as HL7 counts them.
 func (s *Segment) Field(n int) []byte {
-	if s == nil || n < 1 {
-		return nil
-	}
-	if s.header {
-		if n == 1 {
-			if len(s.data) < 4 {
-				return nil
-			}
-			return s.data[3:4]
-		}
-		n--
-	}
-	if n >= len(s.seps) {
-		return s.beyond(n)
+	if s == nil || n < 1 || n >= len(s.seps) || n == 1 && s.header {
+		return s.rareField(n)
 	}
 	return s.data[s.seps[n-1]+1 : s.seps[n]]
 }
 
-// Separators are the positions in [Segment.Bytes] of the field separators, the
-// first 64 of them, and of the end where there are no more. Between the first
-// two lies field 1, or field 2 of MSH, FHS and BHS.
+// Separators are the positions in [Segment.Bytes] between which the fields lie,
+// at least the first 64 of them: field n between the n-th and the one after it.
+// Field 1 of MSH, FHS and BHS, which is the separator itself, is empty there.
 func (s *Segment) Separators() []int32 { return s.seps }
 
-// beyond looks for a field that the index does not reach.
-func (s *Segment) beyond(n int) []byte {
-	if !s.more {
+// beforeHeader is what stands before the separators of a header.
+const beforeHeader = 2
+
+// rareField returns fields that the index does not reach.
+func (s *Segment) rareField(n int) []byte {
+	switch {
+	case s == nil || n < 1:
+		return nil
+	case n == 1 && s.header:
+		if len(s.data) < 4 {
+			return nil
+		}
+		return s.data[3:4]
+	case !s.more || n < len(s.seps):
 		return nil
 	}
 	last := len(s.seps) - 1
@@ -126,6 +128,9 @@ func (s *Segment) Single() bool { return s != nil && s.single }
 
 // Rep returns the first repetition of field n.
 func (s *Segment) Rep(n int) Rep {
+	if s != nil && s.single && 1 <= n && n < len(s.seps) && !s.header {
+		return s.rep(s.seps[n-1]+1, s.seps[n])
+	}
 	f := s.Field(n)
 	if len(f) == 0 {
 		return Rep{}
@@ -135,24 +140,27 @@ func (s *Segment) Rep(n int) Rep {
 			f = f[:i]
 		}
 	}
-	return s.rep(f)
+	return s.repOf(f)
 }
 
-// rep is f, a part of the segment, with the bits of its component separators.
-func (s *Segment) rep(f []byte) Rep {
-	at := cap(s.data) - cap(f)
-	r := Rep{seg: s, from: int32(at), to: int32(at + len(f)), comps: unindexed}
-	at += int(s.shift)
+// repOf is f, a part of the segment, as a repetition.
+func (s *Segment) repOf(f []byte) Rep {
+	at := int32(cap(s.data) - cap(f))
+	return s.rep(at, at+int32(len(f)))
+}
+
+// rep is a part of the segment with the bits of its component separators.
+func (s *Segment) rep(from, to int32) Rep {
+	at, n := uint(from+s.shift), to-from
 	i := at >> 6
-	if len(f) > 63 || i >= len(s.comps) {
-		return r
+	if n > 63 || i >= uint(len(s.comps)) {
+		return Rep{seg: s, from: from, to: to, comps: unindexed}
 	}
 	w := s.comps[i] >> (at & 63)
-	if i+1 < len(s.comps) { // a shift by 64 gives nothing
+	if i+1 < uint(len(s.comps)) { // a shift by 64 gives nothing
 		w |= s.comps[i+1] << (64 - at&63)
 	}
-	r.comps = w & (1<<(len(f)&63) - 1)
-	return r
+	return Rep{seg: s, from: from, to: to, comps: w & (1<<(n&63) - 1)}
 }
 
 // Reps yields the repetitions of field n with their ordinals from 1. An empty
@@ -164,7 +172,7 @@ func (s *Segment) Reps(n int) iter.Seq2[int, Rep] {
 			return
 		}
 		if s.single {
-			yield(1, s.rep(rest))
+			yield(1, s.repOf(rest))
 			return
 		}
 		for i := 1; len(rest) > 0; i++ {
@@ -174,7 +182,7 @@ func (s *Segment) Reps(n int) iter.Seq2[int, Rep] {
 			} else {
 				rest = nil
 			}
-			if !yield(i, s.rep(one)) {
+			if !yield(i, s.repOf(one)) {
 				return
 			}
 		}
