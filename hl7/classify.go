@@ -7,47 +7,49 @@ const (
 	tops = 0x8080808080808080
 )
 
-// patterns are the delimiters of a message, each in all bytes of a word.
+// patterns are the delimiters of a message, each in all bytes of a word. They
+// are ASCII.
 type patterns struct{ field, component, repetition uint64 }
 
-// What may be in a line, as far as 64 bytes at a time show it.
-const (
-	flagOdd    uint8 = 1 << iota // other bytes than printable ASCII
-	flagRepeat                   // the repetition separator
-)
-
-// classifyWords gives one bit for each of 64 bytes: which are the separator of
-// fields, which that of components, and which are below the blank; and whether
-// any may be 0x7f or above, or may be the separator of repetitions. It is
-// [classify] on processors for which nobody wrote that down in instructions, and
-// what those instructions are tested against.
+// What follows gives one bit for each of 64 bytes. It is what runs on processors
+// for which nobody wrote controls and separators down in instructions, and what
+// those instructions are tested against.
 //
 // The top bit of each byte of a sum says that the byte is not the one that is
 // meant. Eight words put theirs into one, so that byte and bit change places
-// once for all of them. Delimiters are ASCII; other bytes are none.
-func classifyWords(b *[64]byte, by *patterns) (seps, comps, lows uint64, flags uint8) {
+// once for all of them.
+
+// controlsByWords says which bytes are below the blank, and whether any is 0x7f
+// or above.
+func controlsByWords(b *[64]byte) (lows uint64, odd bool) {
 	var del, high uint64
-	repeats := ^uint64(0)
 	for i := range 8 {
 		x := binary.LittleEndian.Uint64(b[i*8 : i*8+8])
 		low7 := x &^ tops
-		del |= low7 + ones
+		del |= (low7 + ones) | x
 		high = high>>1 | x&tops
 		lows = lows>>1 | (low7+0x60*ones)&tops
+	}
+	return transpose(^(lows | high)), del&tops != 0
+}
+
+// separatorsByWords says which bytes separate fields, components and
+// repetitions.
+func separatorsByWords(b *[64]byte, by *patterns) (seps, comps, reps uint64) {
+	var high uint64
+	for i := range 8 {
+		x := binary.LittleEndian.Uint64(b[i*8 : i*8+8])
+		low7 := x &^ tops
+		high = high>>1 | x&tops
 		seps = seps>>1 | ((low7^by.field)+0x7f*ones)&tops
 		comps = comps>>1 | ((low7^by.component)+0x7f*ones)&tops
-		repeats &= (low7 ^ by.repetition) + 0x7f*ones
+		reps = reps>>1 | ((low7^by.repetition)+0x7f*ones)&tops
 	}
-	if (del|high)&tops != 0 || high != 0 {
-		flags = flagOdd
+	seps, comps = transpose(^(seps | high)), transpose(^(comps | high))
+	if reps = ^(reps | high); reps != 0 {
+		reps = transpose(reps)
 	}
-	if repeats&tops != tops {
-		flags |= flagRepeat
-	}
-	if lows = ^(lows | high); lows != 0 {
-		lows = transpose(lows)
-	}
-	return transpose(^(seps | high)), transpose(^(comps | high)), lows, flags
+	return seps, comps, reps
 }
 
 // transpose makes bit j of byte i of bit i of byte j.

@@ -1,7 +1,14 @@
 package hl7
 
-// classify is [classifyWords] in SSE2, which every such processor has: a tenth
-// of the time of a whole check lies in these 64 bytes.
+// In SSE2, which every such processor has: by words, a tenth of the time of a
+// whole check goes by here.
+
+// controls is [controlsByWords].
 //
 //go:noescape
-func classify(b *[64]byte, by *patterns) (seps, comps, lows uint64, flags uint8)
+func controls(b *[64]byte) (lows uint64, odd bool)
+
+// separators is [separatorsByWords].
+//
+//go:noescape
+func separators(b *[64]byte, by *patterns) (seps, comps, reps uint64)

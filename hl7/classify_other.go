@@ -2,7 +2,8 @@
 
 package hl7
 
-// classify is [classifyWords].
-func classify(b *[64]byte, by *patterns) (seps, comps, lows uint64, flags uint8) {
-	return classifyWords(b, by)
+func controls(b *[64]byte) (lows uint64, odd bool) { return controlsByWords(b) }
+
+func separators(b *[64]byte, by *patterns) (seps, comps, reps uint64) {
+	return separatorsByWords(b, by)
 }

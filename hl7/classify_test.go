@@ -16,22 +16,22 @@ func FuzzClassify(f *testing.F) {
 		for i := range max(1, len(data)) { // every byte comes to every place
 			var b [64]byte
 			copy(b[:], data[min(i, len(data)):])
-			seps, comps, lows, flags := classify(&b, &by)
-			wantSeps, wantComps, wantLows, wantFlags := classifyWords(&b, &by)
-			require.Equal(t, []uint64{wantSeps, wantComps, wantLows}, []uint64{seps, comps, lows}, "%q", b)
-			require.Equal(t, wantFlags&flagOdd, flags&flagOdd, "%q", b)
-			require.Zero(t, flags&flagRepeat&^wantFlags, "%q", b)
+			lows, odd := controls(&b)
+			wantLows, wantOdd := controlsByWords(&b)
+			require.Equal(t, wantLows, lows, "%q", b)
+			require.Equal(t, wantOdd, odd, "%q", b)
+			seps, comps, reps := separators(&b, &by)
+			wantSeps, wantComps, wantReps := separatorsByWords(&b, &by)
+			require.Equal(t, []uint64{wantSeps, wantComps, wantReps}, []uint64{seps, comps, reps}, "%q", b)
+			high := false
 			for j, c := range b {
 				require.Equal(t, c == field&0x7f, seps>>j&1 == 1)
 				require.Equal(t, c == component&0x7f, comps>>j&1 == 1)
+				require.Equal(t, c == repetition&0x7f, reps>>j&1 == 1)
 				require.Equal(t, c < ' ', lows>>j&1 == 1)
-				if c == repetition&0x7f {
-					require.NotZero(t, flags&flagRepeat)
-				}
-				if c >= 0x7f {
-					require.NotZero(t, flags&flagOdd)
-				}
+				high = high || c >= 0x7f
 			}
+			require.Equal(t, high, odd)
 		}
 	})
 }

@@ -5,45 +5,32 @@ import (
 	"math/bits"
 )
 
-// maxSeps is how many field separators of a segment are remembered. No segment
-// of HL7 has so many fields; those beyond are found by looking.
-const maxSeps = 64
-
-// message reads a message that begins at begins, in one pass over its bytes:
-// 64 at a time are turned into one bit each for "field separator", "component
-// separator" and "line end or control character", and the bits are walked.
-// Those of components are kept: see [Rep].
+// message reads a message that begins at begins, in one pass over its bytes: 64
+// at a time are turned into one bit each for "line end or control character",
+// and the bits are walked. Where the fields of its segments lie is looked up
+// when somebody asks, since many are the same as in the message before: see
+// [Segment.index].
 func (p *Parser) message(begins int) error {
 	m := unitBuilder{p: p, first: p.pos, begins: begins, start: begins, lineStart: p.pos}
 	m.open(begins)
-	by := patterns{
-		field: uint64(p.unit.Delims.Field) * ones, component: uint64(p.unit.Delims.Component) * ones,
-		repetition: uint64(p.unit.Delims.Repetition) * ones,
-	}
-	p.comps = p.comps[:0]
 	lineFeed := false // the LF of a CRLF is still to come
 	for base := begins; base < len(p.data); base += 64 {
-		seps, comps, lows, flags := classify((*[64]byte)(p.padded[base:base+64]), &by)
-		p.comps = append(p.comps, comps)
+		lows, odd := controls((*[64]byte)(p.padded[base : base+64]))
 		if rest := len(p.data) - base; rest < 64 {
-			seps &= 1<<rest - 1
 			lows &= 1<<rest - 1
 		}
 		if lineFeed {
 			lows &^= 1
 			lineFeed = false
 		}
-		m.flags |= flags
+		m.odd = m.odd || odd
 		for lows != 0 {
 			at := bits.TrailingZeros64(lows)
 			lows &= lows - 1
 			if c := p.padded[base+at]; c != '\r' && c != '\n' {
-				m.flags |= flagOdd
+				m.odd = true
 				continue
 			}
-			before := seps & (1<<at - 1)
-			seps &^= before
-			m.add(before, base)
 			next, done, err := m.line(base + at)
 			if done || err != nil {
 				return err
@@ -52,9 +39,8 @@ func (p *Parser) message(begins int) error {
 				lows &^= 2 << at
 				lineFeed = at == 63
 			}
-			m.flags = flags
+			m.odd = odd
 		}
-		m.add(seps, base)
 	}
 	if m.lineStart < len(p.data) {
 		if _, done, err := m.line(len(p.data)); done || err != nil {
@@ -68,12 +54,11 @@ func (p *Parser) message(begins int) error {
 // unitBuilder puts the lines of a message together.
 type unitBuilder struct {
 	p         *Parser
-	first     int // where the message begins, with its framing
-	lineStart int // where the line at hand begins, with its framing
-	start     int // where its segment begins
-	from      int // its first separator in p.seps
-	begins    int // where the message begins, without framing
-	flags     uint8
+	first     int  // where the message begins, with its framing
+	lineStart int  // where the line at hand begins, with its framing
+	start     int  // where its segment begins
+	begins    int  // where the message begins, without framing
+	odd       bool // the line may have other bytes than printable ASCII
 	segments  []Segment
 	rawEnd    int
 }
@@ -87,7 +72,7 @@ func (m *unitBuilder) open(begins int) {
 	u.Delims, u.DelimsOK = messageDelims(p.data[begins:])
 	u.plain = true
 	m.segments = u.Segments[:0]
-	p.seps = append(p.seps[:0], beforeHeader)
+	p.unindexed()
 }
 
 // messageDelims looks at the beginning of MSH.
@@ -108,38 +93,6 @@ func messageDelims(b []byte) (Delims, bool) {
 		b = bytes.TrimRight(b, "\x1c")
 	}
 	return parseDelims(b)
-}
-
-// add remembers separators: a bit each, for the 64 bytes from base.
-func (m *unitBuilder) add(found uint64, base int) {
-	if found == 0 {
-		return
-	}
-	seps := m.p.seps
-	n := len(seps)
-	if n-m.from > maxSeps {
-		return // enough of this segment
-	}
-	if cap(seps)-n < 64 {
-		grown := make([]int32, n, 2*cap(seps)+1024)
-		copy(grown, seps)
-		seps = grown
-	}
-	room := (*[64]int32)(seps[n : n+64])
-	shift := base - m.start
-	count := bits.OnesCount64(found)
-	for i := 0; i < count; i += 4 { // four at a time: what is too much is overwritten
-		four := room[i&60:][:4]
-		four[0] = int32(shift + bits.TrailingZeros64(found))
-		found &= found - 1
-		four[1] = int32(shift + bits.TrailingZeros64(found))
-		found &= found - 1
-		four[2] = int32(shift + bits.TrailingZeros64(found))
-		found &= found - 1
-		four[3] = int32(shift + bits.TrailingZeros64(found))
-		found &= found - 1
-	}
-	m.p.seps = seps[:n+count]
 }
 
 // line ends the line at hand at end. done says that the message is complete.
@@ -168,7 +121,7 @@ func (m *unitBuilder) line(end int) (next int, done bool, err error) {
 			return 0, false, p.tooLong(limitSegments, p.lim.Segments, m.first, p.unit.Line)
 		}
 	}
-	m.from, m.lineStart, m.start = len(p.seps), next, next
+	m.lineStart, m.start = next, next
 	if next < len(p.data) {
 		// Framing stays in a line unless a header comes after it.
 		if _, kind := p.lead(next); kind != 0 {
@@ -184,29 +137,14 @@ func (m *unitBuilder) segment(end int) {
 	p, u := m.p, &m.p.unit
 	data := p.trim(m.start, end)
 	m.rawEnd = m.start + len(data)
-	seps := p.seps[m.from:]
-	more := len(seps) > maxSeps
-	if more {
-		seps = seps[:maxSeps]
-	} else {
-		p.seps = append(p.seps, int32(len(data)))
-		seps = p.seps[m.from:]
-	}
-	odd := m.flags&flagOdd != 0 && !printable(data)
+	odd := m.odd && !printable(data)
 	if odd {
 		u.plain = false
 	}
-	at := m.start - m.begins
-	single := m.flags&flagRepeat == 0
-	if len(m.segments) == 0 && len(data) > 9 { // MSH-2 holds every delimiter
-		single = bytes.IndexByte(data[9:], u.Delims.Repetition) < 0
-	}
 	m.segments = append(m.segments, Segment{
 		Offset: p.offset + int64(m.start), Line: p.line,
-		data: data, seps: seps[:len(seps):len(seps)], delims: &u.Delims,
-		header: len(m.segments) == 0, more: more, odd: odd, single: single,
-		comps: p.comps[at>>6:], shift: int32(at & 63),
-		tag: tagOf(data, u.Delims.Field),
+		data: data, parser: p, tag: tagOf(data, u.Delims.Field),
+		header: len(m.segments) == 0, odd: odd,
 	})
 }
 

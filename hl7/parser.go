@@ -18,8 +18,9 @@ type Parser struct {
 
 	unit    Unit
 	ordinal int
-	seps    []int32
-	comps   []uint64 // of the message at hand, a bit for each byte
+	by      patterns // the delimiters of the unit
+	seps    []int32  // of its segments, one after another: see Segment
+	comps   []uint64
 	notes   Notes
 }
 
@@ -122,17 +123,10 @@ func (p *Parser) single(begins int, kind Kind) (found bool, err error) {
 	default:
 		u.Kind = KindStray
 	}
-	var more bool
-	header := kind == KindFileHeader || kind == KindBatchHeader
-	p.seps = p.seps[:0]
-	if header {
-		p.seps = append(p.seps, beforeHeader)
-	}
-	p.seps, more = appendSeps(p.seps, line, u.Delims.Field)
+	p.unindexed()
 	u.Segments = append(u.Segments[:0], Segment{
-		Offset: u.Offset, Line: u.Line, data: line, seps: p.seps, delims: &u.Delims,
-		header: header, more: more,
-		tag: tagOf(line, u.Delims.Field), odd: !printable(line),
+		Offset: u.Offset, Line: u.Line, data: line, parser: p, tag: tagOf(line, u.Delims.Field),
+		header: kind == KindFileHeader || kind == KindBatchHeader, odd: !printable(line),
 	})
 	next := p.lineEnd(end)
 	u.raw = p.data[begins:next]
@@ -173,20 +167,4 @@ func (p *Parser) lineEnd(end int) (next int) {
 
 func (p *Parser) tooLong(what string, limit, at, line int) error {
 	return &LimitError{What: what, Max: limit, Offset: p.offset + int64(at), Line: line}
-}
-
-// appendSeps finds the field separators of one line; more says that there are
-// more than it remembers.
-func appendSeps(seps []int32, data []byte, sep byte) (found []int32, more bool) {
-	for at := 0; ; at++ {
-		i := bytes.IndexByte(data[at:], sep)
-		if i < 0 {
-			return append(seps, int32(len(data))), false
-		}
-		if len(seps) == maxSeps {
-			return seps, true
-		}
-		at += i
-		seps = append(seps, int32(at))
-	}
 }

@@ -14,22 +14,23 @@ type Segment struct {
 	// Line is its line in the original stream, from 1.
 	Line int
 
-	data []byte
+	data   []byte
+	parser *Parser
+	tag    Tag
+	header bool // MSH, FHS, BHS
+	odd    bool // see Plain
+
+	// What follows is found when it is asked for: see index.
+
 	// seps has the positions in data of the field separators, and len(data) at
 	// the end: field n lies between the n-th and the one after it. In a header,
 	// whose field 1 is the separator itself, one stands before them all for it.
-	seps   []int32
-	delims *Delims
-	tag    Tag
-	header bool // MSH, FHS, BHS
+	seps []int32
+	// comps has a bit for each component separator in data, as far as there are
+	// seps.
+	comps  []uint64
 	more   bool // there are separators beyond seps, which has no len(data) then
-	odd    bool // see Plain
 	single bool // no field has a second repetition; false where that is not known
-
-	// comps has a bit for each component separator: that of data[i] is bit
-	// shift+i. Nil where nobody looked.
-	comps []uint64
-	shift int32
 }
 
 // A Tag is the name of a segment as a number, for switches; 0 is no name.
@@ -78,10 +79,11 @@ func (s *Segment) Bytes() []byte { return s.data }
 
 // Fields is the number of the last field present.
 func (s *Segment) Fields() int {
+	s.index()
 	if !s.more {
 		return len(s.seps) - 1
 	}
-	n := bytes.Count(s.data, []byte{s.delims.Field})
+	n := bytes.Count(s.data, []byte{s.delims().Field})
 	if s.header {
 		n++
 	}
@@ -101,16 +103,19 @@ func (s *Segment) Field(n int) []byte {
 // Separators are the positions in [Segment.Bytes] between which the fields lie,
 // at least the first 64 of them: field n between the n-th and the one after it.
 // Field 1 of MSH, FHS and BHS, which is the separator itself, is empty there.
-func (s *Segment) Separators() []int32 { return s.seps }
+func (s *Segment) Separators() []int32 {
+	s.index()
+	return s.seps
+}
 
-// beforeHeader is what stands before the separators of a header.
-const beforeHeader = 2
-
-// rareField returns fields that the index does not reach.
+// rareField returns fields that the index does not reach, or not yet.
 func (s *Segment) rareField(n int) []byte {
 	switch {
 	case s == nil || n < 1:
 		return nil
+	case s.seps == nil:
+		s.index()
+		return s.Field(n)
 	case n == 1 && s.header:
 		if len(s.data) < 4 {
 			return nil
@@ -120,11 +125,17 @@ func (s *Segment) rareField(n int) []byte {
 		return nil
 	}
 	last := len(s.seps) - 1
-	return part(s.data[s.seps[last]+1:], s.delims.Field, n-last)
+	return part(s.data[s.seps[last]+1:], s.delims().Field, n-last)
 }
 
 // Single reports whether no field can have a second repetition.
-func (s *Segment) Single() bool { return s != nil && s.single }
+func (s *Segment) Single() bool {
+	if s == nil {
+		return false
+	}
+	s.index()
+	return s.single
+}
 
 // Rep returns the first repetition of field n.
 func (s *Segment) Rep(n int) Rep {
@@ -136,7 +147,7 @@ func (s *Segment) Rep(n int) Rep {
 		return Rep{}
 	}
 	if !s.single && (!s.header || n != 2) {
-		if i := bytes.IndexByte(f, s.delims.Repetition); i >= 0 {
+		if i := bytes.IndexByte(f, s.delims().Repetition); i >= 0 {
 			f = f[:i]
 		}
 	}
@@ -151,14 +162,13 @@ func (s *Segment) repOf(f []byte) Rep {
 
 // rep is a part of the segment with the bits of its component separators.
 func (s *Segment) rep(from, to int32) Rep {
-	at, n := uint(from+s.shift), to-from
-	i := at >> 6
-	if n > 63 || i >= uint(len(s.comps)) {
+	n, first, last := to-from, uint(from)>>6, uint(to)>>6
+	if n > 63 || last >= uint(len(s.comps)) {
 		return Rep{seg: s, from: from, to: to, comps: unindexed}
 	}
-	w := s.comps[i] >> (at & 63)
-	if i+1 < uint(len(s.comps)) { // a shift by 64 gives nothing
-		w |= s.comps[i+1] << (64 - at&63)
+	w := s.comps[first] >> (from & 63)
+	if last > first {
+		w |= s.comps[last] << (64 - from&63)
 	}
 	return Rep{seg: s, from: from, to: to, comps: w & (1<<(n&63) - 1)}
 }
@@ -177,7 +187,7 @@ func (s *Segment) Reps(n int) iter.Seq2[int, Rep] {
 		}
 		for i := 1; len(rest) > 0; i++ {
 			one := rest
-			if cut := bytes.IndexByte(rest, s.delims.Repetition); cut >= 0 {
+			if cut := bytes.IndexByte(rest, s.delims().Repetition); cut >= 0 {
 				one, rest = rest[:cut], rest[cut+1:]
 			} else {
 				rest = nil
@@ -205,7 +215,7 @@ type Rep struct {
 }
 
 // unindexed says that separators have to be searched: a repetition of 64 bytes
-// or more, or a segment of one line.
+// or more.
 const unindexed = 1 << 63
 
 // Bytes is the repetition whole.
@@ -226,7 +236,7 @@ func (r Rep) Component(c int) []byte {
 	}
 	w := r.comps
 	if w == unindexed {
-		return part(r.Bytes(), r.seg.delims.Component, c)
+		return part(r.Bytes(), r.seg.delims().Component, c)
 	}
 	from, to := int(r.from), int(r.to)
 	for ; c > 1; c-- {
@@ -253,7 +263,7 @@ func (r Rep) Cuts(ends []int32) (n int) {
 	} else {
 		b := r.Bytes()
 		for at := 0; n < len(ends); n++ {
-			i := bytes.IndexByte(b[at:], r.seg.delims.Component)
+			i := bytes.IndexByte(b[at:], r.seg.delims().Component)
 			if i < 0 {
 				break
 			}
@@ -275,7 +285,7 @@ func (r Rep) Sub(c, i int) []byte {
 	if len(b) == 0 {
 		return nil
 	}
-	return part(b, r.seg.delims.Sub, i)
+	return part(b, r.seg.delims().Sub, i)
 }
 
 // Unescape returns component c with HL7 escapes resolved; it allocates only
@@ -285,7 +295,7 @@ func (r Rep) Unescape(c int) []byte {
 	if len(b) == 0 {
 		return nil
 	}
-	return Unescape(b, *r.seg.delims)
+	return Unescape(b, *r.seg.delims())
 }
 
 // Empty reports whether a value is absent or HL7's explicit null ("").
