@@ -127,7 +127,7 @@ func filledFields(s *segment) (filled uint64) {
 	data, seps := s.Bytes(), s.Separators()
 	for n := 1; n < min(len(seps), maskedFields); n++ {
 		from, to := seps[n-1]+1, seps[n]
-		if from < to && !(to-from == 2 && hl7.Empty(data[from:to])) {
+		if from < to && (to-from != 2 || !hl7.Empty(data[from:to])) {
 			filled |= 1 << n
 		}
 	}
@@ -277,7 +277,7 @@ func (n *node) suspects(p *pieces) uint32 {
 	from := int32(0)
 	for i := range min(p.n, len(n.longest)) {
 		to := p.end[i]
-		if from < to && !(to-from == 2 && hl7.Empty(p.b[from:to])) {
+		if from < to && (to-from != 2 || !hl7.Empty(p.b[from:to])) {
 			there |= 1 << i
 		}
 		if to-from > n.longest[i] {
