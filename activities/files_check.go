@@ -146,7 +146,7 @@ func checkedMessage(m conformance.MessageFact) db.CheckedMessage {
 	out := db.CheckedMessage{
 		Ordinal: m.Ordinal, ControlID: m.ControlID, SendingApp: m.SendingApp, SendingFacility: m.SendingFacility,
 		Site: m.Site, Outcome: m.Outcome, Held: m.Held, Offset: m.Offset, Length: m.Length,
-		Content: m.Content, Chart: m.Patient.ChartNumber,
+		Content: m.Content, Chart: m.Patient.ChartNumber, Who: m.Patient.Key(),
 	}
 	if m.Patient != (conformance.PatientRef{}) {
 		out.Patient, _ = json.Marshal(m.Patient) // strings only: it cannot fail

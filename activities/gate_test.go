@@ -18,8 +18,9 @@ func (b *bundle) replied(t *testing.T, fileID string, messages int, outcome regi
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(t.Context()) }()
 	tag, err := conn.Exec(t.Context(), `
-		update messages set answer = $3, answer_report = 'r-test', answered_at = now()
-		where file_id = $1 and ordinal <= $2`, fileID, messages, outcome)
+		insert into answers (file_id, message, answer, answer_report, answered_at)
+		select file_id, ordinal, $3, 'r-test', now() from messages where file_id = $1 and ordinal <= $2
+		on conflict (file_id, message) do update set answer = excluded.answer`, fileID, messages, outcome)
 	require.NoError(t, err)
 	require.EqualValues(t, messages, tag.RowsAffected())
 }

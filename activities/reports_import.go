@@ -221,7 +221,7 @@ func (a *Reports) ReconcileErrors(ctx context.Context, in ReconcileErrorsInput) 
 	date := in.date(a.Clock)
 	got, err := a.DB.ReconcileReport(ctx, db.ReportReconcile{
 		ReportID: in.ReportID, At: date, Catalogue: known.Catalogue,
-		Due: func(practice string) (time.Time, error) {
+		Due: func(practice string, _ registry.CatalogueEntry) (time.Time, error) {
 			profile, err := a.Profiles.Profile(practice)
 			if err != nil {
 				return time.Time{}, err

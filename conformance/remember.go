@@ -78,7 +78,7 @@ func (c *checker) fact(u *hl7.Unit, r *unitResult) MessageFact {
 			ChartNumber: text(m.chart.Unescape(1), 200), ChartAuthority: text(m.chart.Sub(4, 1), 200),
 		}
 	}
-	who := f.Patient.key()
+	who := f.Patient.Key()
 	f.Doses = make([]DoseFact, 0, len(m.orders))
 	for i := range m.orders {
 		f.Doses = append(f.Doses, m.doseFact(i, who))
@@ -123,10 +123,11 @@ func doseRef(rxa *segment, d DoseFact) DoseRef {
 	return ref
 }
 
-// key tells patients apart the way that the registry does: by name, birth date
+// Key tells patients apart the way that the registry does: by name, birth date
 // and sex, since the same child may have two chart numbers (after a change of
-// EHR, or in a corrected file). The chart number is the last resort.
-func (p *PatientRef) key() string {
+// EHR, or in a corrected file). The chart number is the last resort. It names the
+// patient: only its keyed digest may be kept.
+func (p *PatientRef) Key() string {
 	if p.Family != "" && p.Given != "" && p.BirthDate != "" {
 		return strings.ToUpper(p.Family + "^" + p.Given + "|" + p.BirthDate + "|" + p.Sex)
 	}

@@ -21,8 +21,9 @@ type CheckedMessage struct {
 	// Patient is what staff need to find the patient, in clear; it is sealed
 	// here. Nil where there is none.
 	Patient []byte
-	// Chart is the chart number; only its keyed digest is kept.
-	Chart string
+	// Chart is the chart number, and Who tells patients apart as record keys do;
+	// only their keyed digests are kept.
+	Chart, Who string
 	// Content is the digest of what the message says; only its keyed digest is
 	// kept.
 	Content [32]byte
@@ -181,7 +182,7 @@ func (w *CheckWriter) flushMessages() {
 	apps, facilities, sites := make([]string, n), make([]string, n), make([]string, n)
 	outcomes, held, patients := make([]string, n), make([]bool, n), make([][]byte, n)
 	offsets, lengths := make([]int64, n), make([]int64, n)
-	systems, contents, charts := make([][]byte, n), make([][]byte, n), make([][]byte, n)
+	systems, contents, charts, whos := make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	for i, m := range batch {
 		ordinals[i], controls[i] = int32(m.Ordinal), m.ControlID
 		apps[i], facilities[i], sites[i] = m.SendingApp, m.SendingFacility, m.Site
@@ -191,23 +192,27 @@ func (w *CheckWriter) flushMessages() {
 		if m.Chart != "" {
 			charts[i] = chartDigest(w.sealer, w.practice, m.Chart)
 		}
+		if m.Who != "" {
+			whos[i] = w.sealer.Digest("patient", w.practice, m.Who)
+		}
 	}
 	_, w.err = w.tx.Exec(w.ctx, `
 		insert into messages (file_id, ordinal, control_id, sending_app, sending_facility, site, outcome, held,
-			patient, byte_offset, byte_length, control_key, content_key, chart_digest)
+			patient, byte_offset, byte_length, control_key, content_key, chart_digest, patient_digest)
 		select @id, u.* from unnest(@ordinals::integer[], @controls::text[], @apps::text[], @facilities::text[],
 			@sites::text[], @outcomes::text[], @held::boolean[], @patients::bytea[], @offsets::bigint[],
-			@lengths::bigint[], @systems::bytea[], @contents::bytea[], @charts::bytea[]) u
+			@lengths::bigint[], @systems::bytea[], @contents::bytea[], @charts::bytea[], @whos::bytea[]) u
 		on conflict (file_id, ordinal) do update set control_id = excluded.control_id,
 			sending_app = excluded.sending_app, sending_facility = excluded.sending_facility,
 			site = excluded.site, outcome = excluded.outcome, held = excluded.held, patient = excluded.patient,
 			byte_offset = excluded.byte_offset, byte_length = excluded.byte_length,
 			control_key = excluded.control_key, content_key = excluded.content_key,
-			chart_digest = excluded.chart_digest`,
+			chart_digest = excluded.chart_digest, patient_digest = excluded.patient_digest`,
 		pgx.NamedArgs{
 			"id": w.file, "ordinals": ordinals, "controls": controls, "apps": apps, "facilities": facilities,
 			"sites": sites, "outcomes": outcomes, "held": held, "patients": patients, "offsets": offsets,
 			"lengths": lengths, "systems": systems, "contents": contents, "charts": charts,
+			"whos": whos,
 		})
 	if w.err == nil {
 		w.copyDoses(batch)

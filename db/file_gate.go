@@ -44,7 +44,7 @@ func (s *Store) TestFiles(ctx context.Context, practice string) ([]TestFile, err
 				count(*) filter (where answer is not null and answer <> 'unknown') as answered,
 				count(*) filter (where answer in ('dose-rejected', 'patient-rejected', 'message-rejected',
 					'file-rejected')) as bad
-			from messages where file_id = f.id and not held
+			from answered where file_id = f.id and not held
 		) m on true
 		where f.practice = @practice and f.lane = 'test'
 			and f.recorded_at > coalesce((select at from revision), '-infinity')

@@ -198,13 +198,13 @@ func TestSaveCheck(t *testing.T) {
 	})
 
 	t.Run("checking again overwrites, and keeps what the registry answered", func(t *testing.T) {
-		_, err := b.sql.Exec(ctx, `update messages set answer = 'accepted', answer_report = 'r-1', answered_at = now() where ordinal = 1`)
+		_, err := b.sql.Exec(ctx, `insert into answers (file_id, message, answer, answer_report, answered_at) select file_id, ordinal, 'accepted', 'r-1', now() from messages where ordinal = 1`)
 		require.NoError(t, err)
 		save()
 		var messages, findings, doses, counts, answered int
 		require.NoError(t, b.sql.QueryRow(ctx, `select (select count(*) from messages), (select count(*) from findings),
 			(select count(*) from doses), (select count(*) from rule_counts),
-			(select count(*) from messages where answer = 'accepted')`).Scan(&messages, &findings, &doses, &counts, &answered))
+			(select count(*) from answered where answer = 'accepted')`).Scan(&messages, &findings, &doses, &counts, &answered))
 		require.Equal(t, []int{3, 3, 3, 1, 1}, []int{messages, findings, doses, counts, answered})
 	})
 

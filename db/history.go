@@ -283,7 +283,7 @@ with parts as (
 	from parts
 ), answers as (
 	select ` + answerCounts + `
-	from messages m join parts p on p.file_id = m.file_id and p.sent is not null where not m.held
+	from answered m join parts p on p.file_id = m.file_id and p.sent is not null where not m.held
 )
 select s.parts, s.delivered, s.messages, s.sent, s.held, s.duplicate, s.dropped, s.not_sent,
 	a.accepted, a.warned, a.rejected, a.not_objected, a.unanswered

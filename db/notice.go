@@ -125,7 +125,7 @@ const letterFileSQL = `
 	) d on true
 	cross join lateral (
 		select ` + answerCounts + `, max(m.answered_at) as answered
-		from messages m where m.file_id = f.id and not m.held
+		from answered m where m.file_id = f.id and not m.held
 	) a`
 
 // LetterFile reads one file of a practice. Kind Missing when there is none.

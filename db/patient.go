@@ -118,7 +118,7 @@ func (s *Store) FindPatient(ctx context.Context, practice, chart string) ([]Sent
 				where i.file_id = m.file_id and i.message = m.ordinal and i.code <> ''), '{}') as codes,
 			m.patient, coalesce((select array_agg(x.details order by x.ordinal) from doses x
 				where x.file_id = m.file_id and x.message = m.ordinal and x.details is not null), '{}') as doses
-		from messages m join files f on f.id = m.file_id
+		from answered m join files f on f.id = m.file_id
 		left join lateral (
 			select * from deliveries d where d.file_id = m.file_id and d.state in `+sentStates+`
 			order by d.prepared_at desc, length(d.id) desc, d.id desc limit 1

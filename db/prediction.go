@@ -47,22 +47,26 @@ func comparePredictions(ctx context.Context, tx pgx.Tx, in ReportImport) error {
 const knownRules = `known as (select * from unnest(@keys::text[], @rules::text[]) k (key, rule))`
 
 var predictedSQL = `
-with ` + knownRules + `, said as (
-	select distinct file_id, message, code, ` + placeOf("location") + ` as place
-	from report_items
-	where report_id = @report and file_id is not null and code not like 'FIR-%' and code <> all(@skip::text[])
-	  and (code <> '' or location <> '' and outcome in
+with ` + knownRules + `, said as materialized (
+	select distinct f.file_id, f.message, s.code, s.field as place,
+		case when s.code = '' then s.field else s.code end as key
+	from report_stage s join report_found f` + foundFor + ` and f.first
+	where s.kind = 'answer' and s.code not like 'FIR-%' and s.code <> all(@skip::text[])
+	  and (s.code <> '' or s.location <> '' and s.outcome in
 		('dose-rejected', 'patient-rejected', 'message-rejected', 'accepted-with-warnings'))
-), judged as (
-	select s.*, (
-		select f.rule from findings f
-		left join known k on k.key = case when s.code = '' then s.place else s.code end
-			and k.rule in (f.rule, split_part(f.rule, '.', 1))
-		where f.file_id = s.file_id and f.message = s.message and (f.severity in ('E', 'W') or k.rule is not null)
-		  and (k.rule is not null or s.place <> '' and ` + placeOf("f.path") + ` = s.place)
-		order by k.rule is null, f.severity, f.ordinal limit 1
-	) as rule
-	from said s
+), ours as (
+	select s.file_id, s.message, s.code, s.place, f.rule, 1 as way, f.severity, f.ordinal
+	from said s join findings f on f.file_id = s.file_id and f.message = s.message
+	join known k on k.key = s.key and k.rule in (f.rule, split_part(f.rule, '.', 1))
+	union all
+	select s.file_id, s.message, s.code, s.place, f.rule, 2, f.severity, f.ordinal
+	from said s join findings f on f.file_id = s.file_id and f.message = s.message
+	where s.place <> '' and f.severity in ('E', 'W') and ` + placeOf("f.path") + ` = s.place
+), best as (
+	select distinct on (file_id, message, code, place) file_id, message, code, place, rule
+	from ours order by file_id, message, code, place, way, severity, ordinal
+), judged as materialized (
+	select s.*, b.rule from said s left join best b using (file_id, message, code, place)
 )
 insert into predictions (file_id, message, kind, code, place, rule, report_id, at)
 select j.file_id, j.message, case when j.rule is null then 'miss' else 'hit' end, j.code, j.place,
@@ -82,8 +86,10 @@ with ` + knownRules + `
 insert into predictions (file_id, message, kind, code, place, rule, report_id, at)
 select distinct on (f.file_id, f.message, f.rule)
 	f.file_id, f.message, 'false-alarm', '', ` + placeOf("f.path") + `, f.rule, @report, @at
-from messages m join findings f on f.file_id = m.file_id and f.message = m.ordinal
-where m.answer_report = @report
+from report_covers c
+join answers m on m.file_id = c.file_id and m.answer_report = @report
+join findings f on f.file_id = m.file_id and f.message = m.message
+where c.report_id = @report
   and (f.severity = 'E' and m.answer in ('accepted', 'accepted-with-warnings', 'not-objected-to')
 	or f.severity = 'W' and m.answer in ('accepted', 'accepted-with-warnings')
 		and exists (select 1 from known k where k.rule in (f.rule, split_part(f.rule, '.', 1))))
@@ -185,7 +191,7 @@ func (s *Store) Predictions(ctx context.Context, f PredictionFilter) (Prediction
 			count(*) filter (where ours and not theirs)::int as they_took
 		from (
 			select m.outcome in `+refused+` as ours, m.answer in `+refused+` as theirs
-			from messages m join files f on f.id = m.file_id
+			from answered m join files f on f.id = m.file_id
 			where m.answer is not null and m.answer <> 'unknown' and not m.held
 			  and (@practice = '' or f.practice = @practice)
 			  and (@since::timestamptz is null or m.answered_at >= @since)

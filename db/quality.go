@@ -20,13 +20,13 @@ func countAnswers(ctx context.Context, tx pgx.Tx, which string, args pgx.NamedAr
 		`delete from cause_counts where file_id ` + which,
 		`insert into answer_counts (file_id, site, answer, messages)
 		select file_id, site, case when answer = 'unknown' then '' else coalesce(answer, '') end, count(*)
-		from messages where not held and file_id ` + which + ` group by 1, 2, 3`,
+		from answered where not held and file_id ` + which + ` group by 1, 2, 3`,
 		`insert into cause_counts (file_id, site, code, messages, refused)
 		select file_id, site, code, count(*), count(*) filter (where refused) from (
 			select i.file_id, m.site, i.code, i.message,
 				bool_or(i.outcome in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')) as refused
 			from report_items i
-			join messages m on m.file_id = i.file_id and m.ordinal = i.message and m.answer_report = i.report_id
+			join answered m on m.file_id = i.file_id and m.ordinal = i.message and m.answer_report = i.report_id
 			where i.kind = 'answer' and i.code <> '' and not m.held and i.file_id ` + which + `
 			group by 1, 2, 3, 4
 		) told group by 1, 2, 3`,
@@ -149,8 +149,7 @@ with sent as (
 	select d.file_id, ` + label + ` as label from deliveries d
 	where d.state = 'confirmed' and d.lane = any(@lanes) and (@practice = '' or d.practice = @practice)
 	  and (@from::timestamptz is null or d.confirmed_at >= @from)
-	  and (@vendor = '' or exists (select 1 from contacts v where v.practice = d.practice and v.role = 'ehr-vendor'
-		and @vendor in (lower(v.email), split_part(lower(v.email), '@', 2), lower(v.name))))
+	  and (@vendor = '' or exists (select 1 from contacts v where v.practice = d.practice and ` + vendorIs + `))
 	group by d.file_id
 	having @to::timestamptz is null or max(d.confirmed_at) < @to
 )`

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,13 +43,17 @@ type RecordError struct {
 	Reopened int    `db:"reopened"`
 }
 
-const recordErrorFrom = `
+const recordErrorFrom = recordErrorOf + `errors e` + recordErrorWith
+
+const recordErrorOf = `
 	select e.id, e.practice, e.site, e.code, e.owner, e.severity, e.state, f.lane, e.opened_at, e.due_at, e.times,
 		e.file_id, e.message, coalesce(e.dose, 0) as dose, coalesce(m.control_id, '') as control_id, i.location,
 		e.first_report, e.last_report, coalesce(e.verified_by, '') as verified_by,
 		e.settled_at, coalesce(e.settled_by, '') as settled_by, coalesce(e.reason, '') as reason,
 		e.assignee, coalesce(e.fix_file, '') as fix_file, e.reopened
-	from errors e
+	from `
+
+const recordErrorWith = `
 	join files f on f.id = e.file_id
 	join report_items i on i.report_id = e.last_report and i.ordinal = e.last_item
 	left join messages m on m.file_id = e.file_id and m.ordinal = e.message`
@@ -56,48 +61,66 @@ const recordErrorFrom = `
 // ErrorFilter narrows a list of errors; what is empty does not.
 type ErrorFilter struct {
 	Practice, Site, Code, FileID string
-	Owner                        registry.Owner
+	// Vendor is the EHR vendor's contact of the practices, as in
+	// [QualityFilter].
+	Vendor string
+	Owner  registry.Owner
 	// State; empty means those that are not settled, [AllErrors] every state.
 	State    registry.ErrorState
 	Assignee string
-	// DueBefore keeps what is due before a date.
-	DueBefore time.Time
-	Limit     int
+	// DueBefore keeps what is due before a date, OpenedBefore what is older.
+	DueBefore, OpenedBefore time.Time
+	Limit                   int
 }
 
 // AllErrors in an [ErrorFilter] is no state but all of them.
 const AllErrors registry.ErrorState = "all"
 
-func (f ErrorFilter) args() pgx.NamedArgs {
-	states, ok := map[registry.ErrorState][]string{
-		"":        {string(registry.ErrorOpen), string(registry.ErrorAssigned), string(registry.ErrorFixSent)},
-		AllErrors: {},
-	}[f.State]
-	if !ok {
-		states = []string{string(f.State)}
+// where says in SQL what f keeps of errors, or counters of them, called e: only
+// what it asks for, so that the indexes of unsettled errors serve.
+func (f ErrorFilter) where() (string, pgx.NamedArgs) {
+	parts, args := []string{"true"}, pgx.NamedArgs{"limit": atMost(f.Limit)}
+	add := func(sql, name string, value any, asked bool) {
+		if asked {
+			parts = append(parts, sql)
+			args[name] = value
+		}
 	}
-	due := &f.DueBefore
-	if f.DueBefore.IsZero() {
-		due = nil
+	switch f.State {
+	case AllErrors:
+	case "":
+		parts = append(parts, "e.state in "+unsettled)
+	default:
+		add("e.state = @state", "state", string(f.State), true)
 	}
-	return pgx.NamedArgs{
-		"practice": f.Practice, "site": f.Site, "code": f.Code, "file": f.FileID, "owner": string(f.Owner),
-		"states": states, "due": due, "assignee": f.Assignee, "limit": atMost(f.Limit),
-	}
+	add("e.practice = @practice", "practice", f.Practice, f.Practice != "")
+	add("e.site = @site", "site", f.Site, f.Site != "")
+	add("e.code = @code", "code", f.Code, f.Code != "")
+	add("e.file_id = @file", "file", f.FileID, f.FileID != "")
+	add("e.owner = @owner", "owner", string(f.Owner), f.Owner != "")
+	add("e.assignee = @assignee", "assignee", f.Assignee, f.Assignee != "")
+	add("e.due_at < @due", "due", f.DueBefore, !f.DueBefore.IsZero())
+	add("e.opened_at < @opened", "opened", f.OpenedBefore, !f.OpenedBefore.IsZero())
+	add("e.practice in (select v.practice from contacts v where "+vendorIs+")", "vendor", strings.ToLower(f.Vendor), f.Vendor != "")
+	return " where " + strings.Join(parts, " and ") + " ", args
 }
 
-const errorFilter = `
-	where (@practice = '' or e.practice = @practice) and (@site = '' or e.site = @site)
-	  and (@code = '' or e.code = @code) and (@file = '' or e.file_id = @file)
-	  and (@owner = '' or e.owner = @owner)
-	  and (cardinality(@states::text[]) = 0 or e.state = any(@states))
-	  and (@assignee = '' or e.assignee = @assignee)
-	  and (@due::timestamptz is null or e.due_at < @due)`
+// counted reports whether the counters of errors can tell what f keeps.
+func (f ErrorFilter) counted() bool {
+	return f.FileID == "" && f.Assignee == "" && f.DueBefore.IsZero() && f.OpenedBefore.IsZero()
+}
+
+// vendorIs says that a contact v is the EHR vendor that @vendor names.
+const vendorIs = `v.role = 'ehr-vendor'
+		and @vendor in (lower(v.email), split_part(lower(v.email), '@', 2), lower(v.name))`
 
 // ListErrors lists errors, what is due first at the top.
 func (s *Store) ListErrors(ctx context.Context, f ErrorFilter) ([]RecordError, error) {
-	rows, err := many[RecordError](ctx, s.pool, recordErrorFrom+errorFilter+
-		` order by e.due_at, length(e.id), e.id limit @limit`, f.args())
+	// What is shown is picked before it is joined with what is told of it.
+	where, args := f.where()
+	rows, err := many[RecordError](ctx, s.pool,
+		recordErrorOf+`(select * from errors e`+where+`order by e.due_at, e.number limit @limit) e`+
+			recordErrorWith+` order by e.due_at, e.number`, args)
 	return rows, fault("errors list", err)
 }
 

@@ -285,6 +285,6 @@ func (s *Store) FileAnswer(ctx context.Context, practice, file string) (Answer, 
 	if _, err := value[string](ctx, s.pool, `select id from files where id = @file and practice = @practice`, args); err != nil {
 		return Answer{}, fault(op+" "+file, err)
 	}
-	a, err := one[Answer](ctx, s.pool, `select `+answerCounts+` from messages m where m.file_id = @file and not m.held`, args)
+	a, err := one[Answer](ctx, s.pool, `select `+answerCounts+` from answered m where m.file_id = @file and not m.held`, args)
 	return a, fault(op, err)
 }

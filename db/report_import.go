@@ -87,7 +87,7 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 		if err != nil || out.State != "fetched" {
 			return err
 		}
-		names, err := s.copyItems(ctx, tx, in)
+		names, err := s.stageItems(ctx, tx, in)
 		if err != nil {
 			if registry.KindOf(err) == registry.Invalid {
 				unreadable = err
@@ -158,9 +158,37 @@ func lockReport(ctx context.Context, tx pgx.Tx, id string) (Report, error) {
 // errStopped tells the reader that nobody takes its items any more.
 var errStopped = errors.New("stopped")
 
-// copyItems streams the items into the table. An error of the reader is
-// returned as it is, one of the database likewise.
-func (s *Store) copyItems(ctx context.Context, tx pgx.Tx, in ReportImport) (ReportNames, error) {
+// stageSQL makes the table that a report is read into: without indexes, and gone
+// with the transaction. Planning a million rows on guesses of nothing goes
+// wrong, and so does compiling a statement that runs once.
+var stageSQL = []string{
+	`set local work_mem = '64MB'`, `set local jit = off`,
+	`create temp table report_stage (
+		ordinal integer not null, control_id text not null, to_app text not null, to_facility text not null,
+		ack text not null, code text not null, family text not null, severity text not null, location text not null,
+		outcome text not null, text_sealed bytea, kind text not null, told_file text not null, position integer, field text not null
+	) on commit drop`,
+	`create temp table report_found (
+		control_id text not null, to_app text not null, to_facility text not null, told_file text not null,
+		position integer, file_id text not null, message integer not null, delivery_id text not null,
+		first boolean not null
+	) on commit drop`,
+	`create temp table report_worst (file_id text not null, message integer not null, worst bigint not null) on commit drop`,
+}
+
+var stageColumns = []string{
+	"ordinal", "control_id", "to_app", "to_facility", "ack", "code", "family", "severity", "location", "outcome",
+	"text_sealed", "kind", "told_file", "position", "field",
+}
+
+// stageItems streams the items into a table of their own. An error of the reader
+// is returned as it is, one of the database likewise.
+func (s *Store) stageItems(ctx context.Context, tx pgx.Tx, in ReportImport) (ReportNames, error) {
+	for _, sql := range stageSQL {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return ReportNames{}, err
+		}
+	}
 	var names ReportNames
 	var readErr error
 	next, stop := iter.Pull(func(yield func(registry.ReportItem) bool) {
@@ -172,24 +200,26 @@ func (s *Store) copyItems(ctx context.Context, tx pgx.Tx, in ReportImport) (Repo
 		})
 	})
 	defer stop()
-	columns := []string{
-		"report_id", "ordinal", "control_id", "ack", "code", "family", "severity", "location", "outcome", "text_sealed",
-		"kind", "told_file", "position",
-	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"report_items"}, columns, pgx.CopyFromFunc(func() ([]any, error) {
+	row := make([]any, len(stageColumns)) // pgx has written it when it asks for the next
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"report_stage"}, stageColumns, pgx.CopyFromFunc(func() ([]any, error) {
 		item, ok := next()
 		if !ok {
 			return nil, readErr // nil ends the copy
 		}
-		return []any{
-			in.ReportID, item.Ordinal, plainText(item.ControlID), plainText(item.Ack), plainText(item.Code),
-			string(item.Family), string(item.Severity), place(item.Location), string(item.Outcome), s.sealText(item.Text),
-			itemKind(item), ownName(item.File), positionOf(item),
-		}, nil
+		location := place(item.Location)
+		row = append(row[:0],
+			item.Ordinal, plainText(item.ControlID), plainText(item.ToApp), plainText(item.ToFacility),
+			plainText(item.Ack), plainText(item.Code), string(item.Family), string(item.Severity), location,
+			string(item.Outcome), s.sealText(item.Text), itemKind(item), ownName(item.File), positionOf(item), fieldOf(location))
+		return row, nil
 	}))
 	if readErr != nil && !errors.Is(readErr, errStopped) {
 		return names, readErr
 	}
+	if err != nil {
+		return names, err
+	}
+	_, err = tx.Exec(ctx, `analyze report_stage`)
 	return names, err
 }
 
@@ -202,7 +232,7 @@ func itemKind(item registry.ReportItem) string {
 
 // ownName keeps what can be the name of a file of ours.
 func ownName(name string) string {
-	if registry.CheckRemoteName(name) != nil {
+	if name == "" || registry.CheckRemoteName(name) != nil {
 		return ""
 	}
 	return name
@@ -234,6 +264,20 @@ func place(location string) string {
 		return location
 	}
 	return ""
+}
+
+var fieldForm = regexp.MustCompile(`^([A-Z][A-Z0-9]{2})(?:\[\d+\]|\^\d*)?(?:[-^](\d+))?`)
+
+// fieldOf brings a place down to segment and field, as [placeOf] does.
+func fieldOf(place string) string {
+	m := fieldForm.FindStringSubmatch(place)
+	switch {
+	case m == nil:
+		return place
+	case m[2] == "":
+		return m[1]
+	}
+	return m[1] + "-" + m[2]
 }
 
 // plainText is what PostgreSQL takes as text.
@@ -269,8 +313,9 @@ func rejectFile(ctx context.Context, tx pgx.Tx, r Report, at time.Time, name str
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-		update messages set answer = 'file-rejected', answer_report = @report, answer_item = @item, answered_at = @at
-		where file_id = @file and not held`, args)
+		insert into answers as a (file_id, message, answer, answer_report, answer_item, answered_at)
+		select @file, ordinal, 'file-rejected', @report, @item, @at from messages where file_id = @file and not held
+		`+replaceAnswer, args)
 	return err
 }
 

@@ -8,11 +8,13 @@ import (
 )
 
 // linkItems finds the deliveries that the report covers, then the message that
-// each item answers.
+// each item answers, and keeps the items.
 func linkItems(ctx context.Context, tx pgx.Tx, r Report, in ReportImport, names ReportNames) error {
 	args := pgx.NamedArgs{"report": r.ID, "connection": r.Connection, "name": r.Name, "files": orEmpty(names.Files)}
 	withTerms(args, in.Terms)
-	for _, step := range []string{coverNamed, coverPeriod, linkControlIDs, linkPositions, coverAnswered} {
+	for _, step := range []string{
+		coverNamed, coverPeriod, findControlIDs, `analyze report_found`, settleControlIDs, findPositions, keepItems, coverAnswered,
+	} {
 		if _, err := tx.Exec(ctx, step, args); err != nil {
 			return err
 		}
@@ -53,78 +55,145 @@ const coverPeriod = `
 	  and coalesce(d.confirmed_at, d.prepared_at) >= terms.from_at and coalesce(d.confirmed_at, d.prepared_at) < terms.to_at
 	on conflict (report_id, delivery_id) do update set period = true`
 
-const linkControlIDs = `
-	update report_items i set file_id = f.file_id, message = f.ordinal, delivery_id = f.delivery_id
-	from (
-		select distinct on (m.control_id) m.control_id, m.file_id, m.ordinal, d.id as delivery_id
-		from (select distinct control_id from report_items where report_id = @report and control_id <> '') asked
-		join messages m on m.control_id = asked.control_id and not m.held
-		join deliveries d on d.file_id = m.file_id and d.connection = @connection and d.state in ` + sentStates + `
+// findControlIDs collects every message of ours under the control IDs that the
+// report answers. One that went to the registry in the name of another
+// organization than the acknowledgement is addressed to is none of them.
+const findControlIDs = `
+	insert into report_found
+	select asked.control_id, asked.to_app, asked.to_facility, '', null, m.file_id, m.ordinal, d.id, true
+	from (select distinct control_id, to_app, to_facility from report_stage where control_id <> '') asked
+	join messages m on m.control_id = asked.control_id and not m.held
+	join deliveries d on d.file_id = m.file_id and d.connection = @connection and d.state in ` + sentStates + `
+	join practices p on p.id = d.practice
+	where asked.to_facility = '' or asked.to_facility in (m.sending_facility, p.org_code, p.iis_id)
+	   or not exists (select 1 from practices o where o.id <> p.id and asked.to_facility in (o.org_code, nullif(o.iis_id, '')))`
+
+// systemFits ranks messages by how well their sending system is the one that
+// the acknowledgement is addressed to. A registry that writes MSH-5 or MSH-6 in
+// words of its own says nothing by them.
+const systemFits = `
+	(f.to_app <> '' and m.sending_app = f.to_app)::int + (f.to_facility <> '' and m.sending_facility = f.to_facility)::int desc`
+
+// settleControlIDs leaves, of several messages under one control ID, those of
+// the fitting system; then of a file that the report names; then of the one that
+// was prepared last. A control ID that a file has twice names both of its
+// messages; the first of them stands for both.
+const settleControlIDs = `
+	with several as (
+		select control_id, to_app, to_facility from report_found group by 1, 2, 3 having count(*) > 1
+	), ranked as (
+		select f.ctid as row, f.control_id, f.to_app, f.to_facility, f.message,
+			rank() over (partition by f.control_id, f.to_app, f.to_facility
+				order by` + systemFits + `, c.delivery_id is null, d.prepared_at desc, length(d.id) desc, d.id desc) as rank
+		from report_found f
+		join several using (control_id, to_app, to_facility)
+		join messages m on m.file_id = f.file_id and m.ordinal = f.message
+		join deliveries d on d.id = f.delivery_id
 		left join report_covers c on c.report_id = @report and c.delivery_id = d.id
-		order by m.control_id, c.delivery_id is null, d.prepared_at desc, length(d.id) desc, d.id desc, m.ordinal
-	) f
-	where i.report_id = @report and i.control_id = f.control_id`
+	), passed as (
+		delete from report_found f using ranked r where f.ctid = r.row and r.rank > 1
+	)
+	update report_found f set first = false
+	from (select row, row_number() over (partition by control_id, to_app, to_facility order by message) as n
+		from ranked where rank = 1) r
+	where f.ctid = r.row and r.n > 1`
 
 // Positions count the messages as they were sent, without those held back.
-const linkPositions = `
-	update report_items i set file_id = f.file_id, message = f.ordinal, delivery_id = f.delivery_id
-	from (
-		select asked.told_file, n.sent_as, n.ordinal, d.file_id, d.id as delivery_id
-		from (select distinct told_file from report_items
-			where report_id = @report and control_id = '' and told_file <> '' and position is not null) asked
-		join deliveries d on d.remote_name = asked.told_file and d.connection = @connection and d.state in ` + sentStates + `
-		cross join lateral (select m.ordinal, row_number() over (order by m.ordinal) as sent_as
-			from messages m where m.file_id = d.file_id and not m.held) n
-	) f
-	where i.report_id = @report and i.control_id = '' and i.told_file = f.told_file and i.position = f.sent_as`
+const findPositions = `
+	insert into report_found
+	select '', '', '', asked.told_file, n.sent_as, d.file_id, n.ordinal, d.id, true
+	from (select distinct told_file from report_stage
+		where control_id = '' and told_file <> '' and position is not null) asked
+	join deliveries d on d.remote_name = asked.told_file and d.connection = @connection and d.state in ` + sentStates + `
+	cross join lateral (select m.ordinal, row_number() over (order by m.ordinal) as sent_as
+		from messages m where m.file_id = d.file_id and not m.held) n`
+
+// foundFor joins an item s with the messages f that it answers: by control ID
+// and system, or else by file and position.
+const foundFor = ` on f.control_id = s.control_id and f.to_app = s.to_app and f.to_facility = s.to_facility
+	and (s.control_id <> '' or f.told_file = s.told_file and f.position = s.position)`
+
+// keepItems writes the items with what they answer.
+const keepItems = `
+	insert into report_items (report_id, ordinal, control_id, to_app, to_facility, ack, code, family, severity, location,
+		outcome, text_sealed, kind, told_file, position, file_id, message, delivery_id)
+	select @report, s.ordinal, s.control_id, s.to_app, s.to_facility, s.ack, s.code, s.family, s.severity, s.location,
+		s.outcome, s.text_sealed, s.kind, s.told_file, s.position, f.file_id, f.message, f.delivery_id
+	from report_stage s
+	left join report_found f` + foundFor + ` and f.first`
 
 const coverAnswered = `
 	insert into report_covers (report_id, delivery_id, file_id, named)
-	select distinct report_id, delivery_id, file_id, false from report_items
-	where report_id = @report and delivery_id is not null
+	select distinct @report, delivery_id, file_id, false from report_found f
 	on conflict (report_id, delivery_id) do nothing`
 
-// answerBy takes the worst of what a report says of a message. A control ID that
-// a file has twice answers both of its messages.
-func answerBy(column string) string {
-	where, on := "control_id <> ''", "m.control_id = a.control_id"
-	if column == "message" {
-		where, on = "control_id = ''", "m.ordinal = a.message"
-	}
-	return `
-	update messages m set answer = a.outcome, answer_report = @report, answer_item = a.ordinal, answered_at = @at
-	from (
-		select distinct on (file_id, ` + column + `) file_id, ` + column + `, outcome, ordinal
-		from report_items where report_id = @report and file_id is not null and kind = 'answer' and ` + where + `
-		order by file_id, ` + column + `, array_position(array['file-rejected', 'message-rejected',
-			'patient-rejected', 'dose-rejected', 'unknown', 'accepted-with-warnings', 'not-objected-to',
-			'accepted'], outcome), ordinal
-	) a
-	where m.file_id = a.file_id and not m.held and ` + on + `
-	  and (a.outcome <> 'unknown' or m.answer is null)`
-}
+// lockCovered lets two imports that answer the same files go one after the
+// other.
+const lockCovered = `
+	select from files where id in (select file_id from report_covers where report_id = @report)
+	order by id for no key update`
+
+// replaceAnswer lets a later word take the place of an earlier one, except one
+// that nobody understands.
+const replaceAnswer = `
+	on conflict (file_id, message) do update set answer = excluded.answer, answer_report = excluded.answer_report,
+		answer_item = excluded.answer_item, answered_at = excluded.answered_at
+	where excluded.answer <> 'unknown'`
+
+// worstAnswers takes the worst of what a report says of a message: rank and
+// place in the report as one number.
+const worstAnswers = `
+	insert into report_worst
+	select f.file_id, f.message, min(outcome_rank(s.outcome)::bigint * 4294967296 + s.ordinal)
+	from report_stage s join report_found f` + foundFor + `
+	where s.kind = 'answer' group by 1, 2`
+
+const worstOutcome = `(array['file-rejected', 'message-rejected', 'patient-rejected', 'dose-rejected', 'unknown',
+		'accepted-with-warnings', 'not-objected-to', 'accepted'])[w.worst / 4294967296]`
+
+// laterAnswers replace earlier ones, except by what nobody understands.
+const laterAnswers = `
+	with known as (
+		update answers a set answer = ` + worstOutcome + `, answer_report = @report, answer_item = w.worst % 4294967296, answered_at = @at
+		from report_worst w
+		where a.file_id = w.file_id and a.message = w.message and w.worst / 4294967296 <> outcome_rank('unknown')
+	)
+	delete from report_worst w using answers a where a.file_id = w.file_id and a.message = w.message`
+
+// firstAnswers write the others: the files are locked, and nobody else does.
+const firstAnswers = `
+	insert into answers (file_id, message, answer, answer_report, answer_item, answered_at)
+	select w.file_id, w.message, ` + worstOutcome + `, @report, w.worst % 4294967296, @at
+	from report_worst w order by w.file_id, w.message`
+
+const silentAnswers = `
+	insert into answers as a (file_id, message, answer, answer_report, answered_at)
+	select m.file_id, m.ordinal, 'not-objected-to', @report, @at
+	from report_covers c join files f on f.id = c.file_id
+	join ` + terms + ` on terms.practice = f.practice and terms.bad_only
+	join messages m on m.file_id = f.id
+	where c.report_id = @report and (c.period or terms.to_at is null) and not m.held
+	order by m.file_id, m.ordinal
+	on conflict (file_id, message) do nothing`
 
 // answerMessages writes what the report says of each message.
 func answerMessages(ctx context.Context, tx pgx.Tx, r Report, in ReportImport, names ReportNames) error {
 	args := pgx.NamedArgs{"report": r.ID, "at": in.At}
 	withTerms(args, in.Terms)
+	if _, err := tx.Exec(ctx, lockCovered, args); err != nil {
+		return err
+	}
 	for name, item := range names.Rejected {
 		if err := rejectFile(ctx, tx, r, in.At, name, item); err != nil {
 			return err
 		}
 	}
-	for _, by := range []string{"control_id", "message"} {
-		if _, err := tx.Exec(ctx, answerBy(by), args); err != nil {
+	for _, step := range []string{worstAnswers, `analyze report_worst`, laterAnswers, firstAnswers, silentAnswers} {
+		if _, err := tx.Exec(ctx, step, args); err != nil {
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `
-		update messages m set answer = 'not-objected-to', answer_report = @report, answer_item = null, answered_at = @at
-		from report_covers c join files f on f.id = c.file_id
-		join `+terms+` on terms.practice = f.practice and terms.bad_only
-		where c.report_id = @report and (c.period or terms.to_at is null) and m.file_id = f.id
-		  and m.answer is null and not m.held`, args)
-	return err
+	return nil
 }
 
 // tellDifferences adds an item for each covered delivery of which a list of all
@@ -140,7 +209,7 @@ func tellDifferences(ctx context.Context, tx pgx.Tx, r Report, in ReportImport) 
 		from (
 			select c.file_id, c.delivery_id,
 				(select count(*) from messages m where m.file_id = c.file_id and not m.held) as expected,
-				(select count(*) from messages m where m.file_id = c.file_id and not m.held
+				(select count(*) from answered m where m.file_id = c.file_id and not m.held
 				   and m.answer_report = @report) as found
 			from report_covers c join files f on f.id = c.file_id
 			join `+terms+` on terms.practice = f.practice and not terms.bad_only

@@ -92,7 +92,7 @@ func TestImportReportAllOrNothing(t *testing.T) {
 		requireKind(t, registry.Corrupt, err)
 		require.ErrorIs(t, err, errTorn)
 		require.Zero(t, b.count(t, `select count(*) from report_items`))
-		require.Zero(t, b.count(t, `select count(*) from messages where answer is not null`))
+		require.Zero(t, b.count(t, `select count(*) from answered where answer is not null`))
 
 		_, err = b.ImportReport(ctx, db.ReportImport{ReportID: r.ID, At: day0, Read: breaks(nil)})
 		require.NoError(t, err)
@@ -127,8 +127,8 @@ func TestImportReportMatching(t *testing.T) {
 		old := b.sent(t, p, registry.LaneProduction, "a", day0, msg("1", "plano", "x"))
 		young := b.sent(t, p, registry.LaneProduction, "b", later, msg("1", "plano", "y"))
 		b.imported(t, "1", later, says([2]string{"1", ""}))
-		require.Zero(t, b.count(t, `select count(*) from messages where file_id = $1 and answer is not null`, old.FileID))
-		require.Equal(t, 1, b.count(t, `select count(*) from messages where file_id = $1 and answer is not null`, young.FileID))
+		require.Zero(t, b.count(t, `select count(*) from answered where file_id = $1 and answer is not null`, old.FileID))
+		require.Equal(t, 1, b.count(t, `select count(*) from answered where file_id = $1 and answer is not null`, young.FileID))
 	})
 
 	t.Run("unless the report names the earlier one", func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestImportReportMatching(t *testing.T) {
 		r := b.report(t, "1", "ack_"+old.RemoteName[:len(old.RemoteName)-4]+".txt")
 		_, err := b.ImportReport(t.Context(), db.ReportImport{ReportID: r.ID, At: later, Read: reads(says([2]string{"1", ""}), db.ReportNames{})})
 		require.NoError(t, err)
-		require.Equal(t, 1, b.count(t, `select count(*) from messages where file_id = $1 and answer is not null`, old.FileID))
+		require.Equal(t, 1, b.count(t, `select count(*) from answered where file_id = $1 and answer is not null`, old.FileID))
 	})
 
 	t.Run("a file that was never sent, or held messages, are answered by nothing", func(t *testing.T) {
@@ -164,11 +164,11 @@ func TestImportReportAnswers(t *testing.T) {
 		p := b.live(t, "sunrise-plano")
 		d := b.sent(t, p, registry.LaneProduction, "a", day0, msg("1", "plano", "x"))
 		b.imported(t, "1", day0, says([2]string{"1", ""}, [2]string{"1", "CLR-100"}, [2]string{"1", "IMR-111"}))
-		require.Equal(t, 1, b.count(t, `select count(*) from messages where answer = 'patient-rejected' and answer_item = 2`))
+		require.Equal(t, 1, b.count(t, `select count(*) from answered where answer = 'patient-rejected' and answer_item = 2`))
 		unknown := says([2]string{"1", ""})
 		unknown[0].Outcome = registry.OutcomeUnknown
 		b.imported(t, "2", later, unknown)
-		require.Equal(t, 1, b.count(t, `select count(*) from messages where answer = 'patient-rejected'`), "what nobody understands replaces nothing")
+		require.Equal(t, 1, b.count(t, `select count(*) from answered where answer = 'patient-rejected'`), "what nobody understands replaces nothing")
 		b.imported(t, "3", later, says([2]string{"1", ""}))
 		answer, err := b.FileAnswer(t.Context(), p, d.FileID)
 		require.NoError(t, err)
@@ -188,7 +188,7 @@ func TestImportReportAnswers(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Zero(t, got.Unmatched)
-		require.Equal(t, 2, b.count(t, `select count(*) from messages where answer = 'file-rejected'`))
+		require.Equal(t, 2, b.count(t, `select count(*) from answered where answer = 'file-rejected'`))
 		require.Equal(t, 1, b.reconcile(t, r.ID, day0).Opened, "one error for the file, not one per message")
 	})
 }

@@ -17,6 +17,8 @@ type sentMessage struct {
 	control, site string
 	doses         []string // record keys
 	held          bool
+	who           string // what tells the patient apart; empty: nothing
+	app, facility string // the sending system
 }
 
 // checked stages a file and keeps a check of it.
@@ -31,8 +33,8 @@ func (b *bundle) checked(t *testing.T, practice string, lane registry.Lane, c st
 		sum := registry.CheckSummary{Outcome: registry.OutcomeAccepted, ErrorFree: true, Messages: len(msgs), RuleSet: "r1"}
 		for i, m := range msgs {
 			out := db.CheckedMessage{
-				Ordinal: i + 1, ControlID: m.control, Site: m.site, Outcome: registry.OutcomeAccepted, Held: m.held,
-				Length: 100, Patient: []byte("Grace of " + m.control),
+				Ordinal: i + 1, ControlID: m.control, SendingApp: m.app, SendingFacility: m.facility, Site: m.site, Outcome: registry.OutcomeAccepted, Held: m.held,
+				Length: 100, Patient: []byte("Grace of " + m.control), Who: m.who,
 			}
 			for n, key := range m.doses {
 				out.Doses = append(out.Doses, db.CheckedDose{Ordinal: n + 1, RecordKey: key, Year: 2000 + n})
@@ -137,7 +139,7 @@ func (b *bundle) reconcile(t *testing.T, report string, at time.Time) db.Reconci
 	t.Helper()
 	out, err := b.ReconcileReport(t.Context(), db.ReportReconcile{
 		ReportID: report, At: at, Catalogue: catalogue,
-		Due: func(string) (time.Time, error) { return at.AddDate(0, 0, 14), nil },
+		Due: func(string, registry.CatalogueEntry) (time.Time, error) { return at.AddDate(0, 0, 14), nil },
 	})
 	require.NoError(t, err)
 	return out

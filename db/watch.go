@@ -115,7 +115,7 @@ with last as (
 	where d.practice = @practice and d.lane <> 'test'
 	  and (d.state = 'confirmed' or d.state = 'renamed' and c.protocol = 'byhand')
 	  and coalesce(d.confirmed_at, d.sent_at) < @before
-	  and exists (select 1 from messages m where m.file_id = d.file_id and not m.held
+	  and exists (select 1 from answered m where m.file_id = d.file_id and not m.held
 	              and (m.answer is null or m.answer = 'unknown'))
 ), overdue as (
 	select due_at from open_errors where practice = @practice and due_at < @date

@@ -74,14 +74,42 @@ func (t *table) begins(m *Mapping, line string) bool {
 // ignored reports whether a mapping says that a line says nothing. A line with
 // a code is never ignored.
 func (t *table) ignored(line string) bool {
+	words := ""
 	for i := range t.opts.Mappings {
 		for _, pattern := range t.opts.Mappings[i].Ignore {
-			if matches(pattern, headerWords(line)) && len(splitCodes(line)) == 0 {
+			if !mayMatch(pattern, line) {
+				continue
+			}
+			if words == "" {
+				words = headerWords(line)
+			}
+			if matches(pattern, words) && len(splitCodes(line)) == 0 {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// mayMatch saves making words of every line of a long report: a pattern's first
+// word stands in each line that it matches, in whatever case.
+func mayMatch(pattern, line string) bool {
+	word := strings.TrimLeft(pattern, "* ?")
+	if end := strings.IndexAny(word, "* ?[\\"); end >= 0 {
+		word = word[:end]
+	}
+	if word == "" {
+		return true
+	}
+	low := word[0]
+	for i := 0; i+len(word) <= len(line); i++ {
+		if c := line[i]; c >= utf8.RuneSelf {
+			return true // letters of other alphabets have their own rules of case
+		} else if c|0x20 == low|0x20 && strings.EqualFold(line[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return strings.IndexFunc(line, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
 }
 
 // linePattern is a mapping's expression for a line of running text.

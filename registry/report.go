@@ -146,6 +146,11 @@ type ReportItem struct {
 	// of it from 1; they serve where there is no control ID.
 	File     string `json:"file,omitempty"`
 	Position int    `json:"position,omitempty"`
+	// ToApp and ToFacility are the sending system that is answered (MSH-5 and
+	// MSH-6 of an acknowledgement); empty where the report does not tell. Two
+	// systems may use the same control ID.
+	ToApp      string `json:"to_app,omitempty"`
+	ToFacility string `json:"to_facility,omitempty"`
 	// Ack is MSA-1 where the report is made of acknowledgements. Never judged by.
 	Ack string `json:"ack,omitempty"`
 	// Code is such as "CLR-100"; empty where the item is an acceptance.

@@ -320,9 +320,11 @@ func (b *base) fileRows(n int, r *fakeregistry.Received) ([]statement, error) {
 	for i, m := range r.Messages {
 		all = append(all, statement{
 			`insert into messages (file_id, ordinal, control_id, sending_app, sending_facility, site, outcome, held,
-				byte_offset, byte_length, answer, answer_report, answered_at)
-			values ($1, $2, $3, '', '', 'plano', 'accepted', false, 0, 1, $4, $5, $6)`,
-			[]any{file, i + 1, m.ControlID, m.Outcome, report, r.Time},
+				byte_offset, byte_length)
+			values ($1, $2, $3, '', '', 'plano', 'accepted', false, 0, 1)`, []any{file, i + 1, m.ControlID},
+		}, statement{
+			`insert into answers (file_id, message, answer, answer_report, answered_at) values ($1, $2, $3, $4, $5)`,
+			[]any{file, i + 1, m.Outcome, report, r.Time},
 		})
 		for _, code := range orNone(m.Codes) {
 			items++

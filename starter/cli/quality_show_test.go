@@ -87,7 +87,7 @@ func (b *bench) reported(t *testing.T, c string, at time.Time, codes told, more 
 		ReportID: r.ID, At: at, Catalogue: map[string]registry.CatalogueEntry{
 			"IMR-111": {Code: "IMR-111", Owner: registry.OwnerPractice}, "CLR-100": {Code: "CLR-100", Owner: registry.OwnerPractice},
 		},
-		Due: func(string) (time.Time, error) { return at.AddDate(0, 0, 14), nil },
+		Due: func(string, registry.CatalogueEntry) (time.Time, error) { return at.AddDate(0, 0, 14), nil },
 	})
 	require.NoError(t, err)
 	return r.ID

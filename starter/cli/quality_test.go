@@ -31,7 +31,8 @@ func TestPredictions(t *testing.T) {
 		VaultKey: "k", At: b.at(),
 	})
 	require.NoError(t, err)
-	sql(`update messages set answer = 'accepted', answer_report = 'r-1', answered_at = '2026-03-30' where ordinal = 1`)
+	sql(`insert into answers (file_id, message, answer, answer_report, answered_at)
+		select file_id, ordinal, 'accepted', 'r-1', '2026-03-30' from messages where ordinal = 1`)
 	row := func(from, to int, kind, code, place, rule string) {
 		sql(fmt.Sprintf(`insert into predictions (file_id, message, kind, code, place, rule, report_id, at)
 			select 'f-1', n, '%s', '%s', '%s', '%s', 'r-1', '2026-03-30' from generate_series(%d, %d) n`, kind, code, place, rule, from, to))
