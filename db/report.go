@@ -235,7 +235,7 @@ func (s *Store) ReportItems(ctx context.Context, report string, after, limit int
 	rows, err := s.pool.Query(ctx, `
 		select ordinal, control_id, ack, code, family, severity, location, outcome, text_sealed,
 			coalesce(file_id, ''), coalesce(message, 0), coalesce(delivery_id, ''),
-			kind = 'line', told_file, coalesce(position, 0), coalesce(expected, 0), coalesce(found, 0)
+			kind = 'line', told_file, coalesce(position, 0), coalesce(expected, 0), coalesce(found, 0), to_app, to_facility
 		from report_items where report_id = $1 and ordinal > $2 order by ordinal limit $3`,
 		report, after, atMost(limit))
 	if err != nil {
@@ -246,7 +246,7 @@ func (s *Store) ReportItems(ctx context.Context, report string, after, limit int
 		var sealed []byte
 		err := row.Scan(&i.Ordinal, &i.ControlID, &i.Ack, &i.Code, &i.Family, &i.Severity, &i.Location,
 			&i.Outcome, &sealed, &i.FileID, &i.Message, &i.DeliveryID,
-			&i.Line, &i.File, &i.Position, &i.Expected, &i.Found)
+			&i.Line, &i.File, &i.Position, &i.Expected, &i.Found, &i.ToApp, &i.ToFacility)
 		if err != nil {
 			return i, err
 		}

@@ -63,8 +63,10 @@ type ReportNames struct {
 // nothing understands is quarantined, with the reason.
 //
 // An item belongs to the message with its control ID in a file that went over
-// the report's connection. Where several files have it, a file that the report
-// names comes first, then the one that was prepared last. The worst item of a
+// the report's connection. Where several files have it, the sending system that
+// the answer is addressed to comes first, then a file that the report names,
+// then the one that was prepared last; an answer to another organization
+// belongs to none of them. The worst item of a
 // message is its answer; a later report replaces an earlier answer, except that
 // an answer which nobody understands replaces none.
 //

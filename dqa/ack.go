@@ -99,6 +99,7 @@ func (s *sink) fault(words string) {
 
 // message reads one ACK with its pairs of MSA and ERR.
 func (s *sink) message(u *hl7.Unit, file string) error {
+	s.toApp, s.toFacility = system(u, 5), system(u, 6)
 	answered := false
 	for i := range u.Segments {
 		seg := &u.Segments[i]
@@ -130,6 +131,15 @@ func (s *sink) message(u *hl7.Unit, file string) error {
 		return s.stray(text(u.Segments[0].Bytes()))
 	}
 	return s.end()
+}
+
+// system is the name of a system in MSH: its first component.
+func system(u *hl7.Unit, field int) string {
+	name := text(u.Segments[0].Field(field))
+	if i := strings.IndexByte(name, u.Delims.Component); i >= 0 {
+		name = name[:i]
+	}
+	return cleanID(name)
 }
 
 // msaText reads MSA-3, where older systems put their sentence.

@@ -242,3 +242,16 @@ func TestNothingInAnAcknowledgementFileIsDropped(t *testing.T) {
 		require.Len(t, r.verdicts, 3)
 	})
 }
+
+func TestAcknowledgementTellsTheSystemThatItIsAddressedTo(t *testing.T) {
+	var got []registry.ReportItem
+	text := strings.Replace(ack("100", "AA"), "TEXIIS||SUNR1234|", "TEXIIS|EPIC^1.2.840^ISO|SUNR1234^x|", 1) + ack("101", "AA")
+	_, err := dqa.Read(t.Context(), strings.NewReader(text), dqa.Options{}, func(i registry.ReportItem) error {
+		got = append(got, i)
+		return nil
+	})
+	require.NoError(t, err)
+	require.Len(t, got, 2)
+	require.Equal(t, [2]string{"EPIC", "SUNR1234"}, [2]string{got[0].ToApp, got[0].ToFacility})
+	require.Equal(t, [2]string{"", "SUNR1234"}, [2]string{got[1].ToApp, got[1].ToFacility})
+}

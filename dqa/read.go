@@ -145,6 +145,8 @@ type sink struct {
 	sum  Summary
 	news map[string]bool
 	rec  *record
+	// toApp and toFacility are whom the acknowledgement is addressed to.
+	toApp, toFacility string
 }
 
 // record is the one whose items are being emitted.
@@ -273,6 +275,7 @@ func (s *sink) put(it registry.ReportItem) error {
 	s.rec.items++
 	s.rec.outcome = Worse(s.rec.outcome, it.Outcome)
 	it.ControlID, it.Ack, it.File, it.Position = s.rec.id, s.rec.ack, s.rec.file, s.rec.position
+	it.ToApp, it.ToFacility = s.toApp, s.toFacility
 	return s.out(it)
 }
 

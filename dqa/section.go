@@ -2,6 +2,8 @@ package dqa
 
 import (
 	"regexp"
+	"strings"
+	"unicode/utf8"
 
 	"immtrail/registry"
 )

@@ -1,0 +1,7 @@
+package db
+
+// What tests compare.
+var (
+	PlaceOf = placeOf
+	FieldOf = fieldOf
+)
