@@ -72,11 +72,16 @@ func (s *Sealer) Seal(plain []byte) []byte {
 		return nil
 	}
 	aead := s.keys[s.current]
-	head := append([]byte{sealVersion, byte(len(s.current))}, s.current...)
+	head := s.head()
 	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce) // never fails: crypto/rand ends the program instead
 	out := append(append([]byte(nil), head...), nonce...)
 	return aead.Seal(out, nonce, plain, head)
+}
+
+// head begins everything that the first key seals.
+func (s *Sealer) head() []byte {
+	return append([]byte{sealVersion, byte(len(s.current))}, s.current...)
 }
 
 // Open decrypts what [Sealer.Seal] made, with whichever of its keys it names.

@@ -30,7 +30,7 @@ var keyKinds = []string{keyIdentity, keyCodec, keySealing, keyDigest, keyToken}
 func (a *app) keysCommand() *cobra.Command {
 	return folder("keys", "Make, list and change keys",
 		"  starter keys new --kind identity\n  starter keys list\n  starter keys rotate --kind sealing",
-		a.keysNew(), a.keysList(), a.keysRotate())
+		a.keysNew(), a.keysList(), a.keysRotate(), a.keysReseal())
 }
 
 // madeKey is what was made and what to write into the settings.
@@ -236,6 +236,10 @@ the old key as long as anything closed with it is kept.`,
 			}
 			return a.show(key, func(s *screen) {
 				s.madeKey(key)
+				if kind == keySealing {
+					s.line("Then restart the worker, and seal what is there with the new key: starter keys reseal")
+					return
+				}
 				s.line("Then restart the worker. Keep the old key.")
 			})
 		},
