@@ -1,2 +1,0 @@
--- A number that is handed out: whoever brings migration 008 deletes this file.
-select 1;
