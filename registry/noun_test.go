@@ -50,6 +50,18 @@ func TestRemoteName(t *testing.T) {
 	require.Equal(t, registry.Invalid, registry.KindOf(err))
 }
 
+func TestCheckListedName(t *testing.T) {
+	for _, name := range []string{"DQA Report (1).csv", "a b.txt", "a,b@c.txt"} {
+		require.Error(t, registry.CheckRemoteName(name), name)
+		require.NoError(t, registry.CheckListedName(name, registry.NameCharacters), name)
+	}
+	for _, name := range []string{" a", "a ", "a  b", "a/b", `a\\b`, "a\tb", "..", "-a b", ".a b", "a*b", "a;b", "a'b", "a\u00a0b"} {
+		require.Error(t, registry.CheckListedName(name, registry.NameCharacters), "%q", name)
+	}
+	require.Error(t, registry.CheckListedName("a b/c", " /"), "a profile cannot allow what leads out")
+	require.NoError(t, registry.CheckListedName("a.csv", ""))
+}
+
 func FuzzCheckRemoteName(f *testing.F) {
 	for _, s := range []string{"A.HL7", "../x", "/etc/passwd", "a/b", "a\\b", "-rf", ".hidden", "", "a\x00b", "a\nb", "\u202etxt"} {
 		f.Add(s)

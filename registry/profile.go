@@ -132,6 +132,13 @@ type TransferSettings struct {
 	FTPSDataPorts string `yaml:"ftps_data_ports" json:"ftps_data_ports"`
 	// FTPSUnmarkedEnd takes listings that end without TLS's end mark.
 	FTPSUnmarkedEnd bool `yaml:"ftps_unmarked_end" json:"ftps_unmarked_end"`
+	// FTPSKeepAlive is how often TCP asks an FTPS server for a sign of life; 0
+	// never does.
+	FTPSKeepAlive time.Duration `yaml:"ftps_keep_alive" json:"ftps_keep_alive"`
+	// NameCharacters are those that names of the registry's own files may hold
+	// beside letters, digits, "_", "-" and "."; see [CheckListedName]. Ours never
+	// do.
+	NameCharacters string `yaml:"name_characters" json:"name_characters"`
 }
 
 // HostSettings bound what all workers together do at a registry's server. They
@@ -239,6 +246,9 @@ type Policy struct {
 	HistoryStopPercent int `yaml:"history_stop_percent" json:"history_stop_percent"`
 	// RetentionDays after everything about a file is settled its bytes go.
 	RetentionDays int `yaml:"retention_days" json:"retention_days"`
+	// RetryDelaySeconds is how long a registry's server is left alone after the
+	// first failure; later ones wait longer.
+	RetryDelaySeconds int `yaml:"retry_delay_seconds" json:"retry_delay_seconds,omitempty"`
 	// Patience scales every timeout preset: 1 in real life, less in rehearsals.
 	Patience float64 `yaml:"patience" json:"patience"`
 }

@@ -38,6 +38,7 @@ type Hands interface {
 type Attempt struct {
 	Hands  Hands
 	Direct bool
+	conn   *Connection
 	Req    UploadRequest
 	// Final and Part are the paths of the file and of its temporary name.
 	Final, Part string
@@ -57,7 +58,7 @@ func NewAttempt(h Hands, c *Connection, req UploadRequest) (*Attempt, error) {
 	if req.Size < 0 || req.Source == nil {
 		return nil, registry.Errorf(registry.Invalid, opUpload, "%s: a size and a source are needed", final)
 	}
-	return &Attempt{Hands: h, Direct: c.Direct(), Req: req, Final: final, Part: final + PartSuffix, SHA256: req.SHA256}, nil
+	return &Attempt{Hands: h, conn: c, Direct: c.Direct(), Req: req, Final: final, Part: final + PartSuffix, SHA256: req.SHA256}, nil
 }
 
 // Look asks for both names.
@@ -109,7 +110,7 @@ func (a *Attempt) see(ctx context.Context, h Hands, found Found, s *Sight) (err 
 		return nil // it cannot lie under another name
 	}
 	for _, other := range likeOurs(ctx, h, Expected{Folder: a.Req.Folder, Name: a.Req.Name, Size: a.Req.Size}) {
-		p, err := Join(a.Req.Folder, other.Name)
+		p, err := a.conn.Listed(a.Req.Folder, other.Name)
 		if err != nil {
 			continue // no name that could be asked for
 		}

@@ -97,6 +97,19 @@ func Join(folder, name string) (string, error) {
 	return path.Join(dir, name), nil
 }
 
+// Listed is [Join] for a name that the registry chose, with the characters that
+// its profile allows in those.
+func (c *Connection) Listed(folder, name string) (string, error) {
+	dir, err := CleanFolder(folder)
+	if err != nil {
+		return "", err
+	}
+	if err := registry.CheckListedName(name, c.Settings.NameCharacters); err != nil {
+		return "", err
+	}
+	return path.Join(dir, name), nil
+}
+
 // CleanFolder is folder as a path; the home is ".". See [Join].
 func CleanFolder(folder string) (string, error) {
 	for _, r := range folder {

@@ -389,8 +389,8 @@ func (h *registryHost) transientHold() time.Duration {
 // backoff grows with the faults in a row; a busy server is given four times as
 // long.
 func (h *registryHost) backoff(faults int, kind registry.Kind) time.Duration {
-	first := scaled(transferWork.first, leastBackoff, h.policy.Patience)
-	most := scaled(transferWork.most, leastBackoff, h.policy.Patience)
+	work := transferWork.spaced(h.policy)
+	first, most := scaled(work.first, leastBackoff, h.policy.Patience), scaled(work.most, leastBackoff, h.policy.Patience)
 	if kind == registry.Busy {
 		first, most = 4*first, 4*most
 	}

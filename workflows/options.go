@@ -5,6 +5,8 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
+
+	"immtrail/registry"
 )
 
 // A preset is how patient a kind of work is. Both ends are always bounded:
@@ -27,8 +29,9 @@ var (
 		startToClose: 30 * time.Minute, scheduleToClose: 6 * time.Hour, heartbeat: 30 * time.Second,
 		first: 5 * time.Second, most: 5 * time.Minute,
 	}
-	// transferWork talks to the registry's server. DSHS recommends 30 s between
-	// attempts (Stock No. 11-15236, Rev. 09/2019); the drivers make none.
+	// transferWork talks to the registry's server. How soon it is tried again is
+	// the registry's affair ([preset.spaced]); the drivers make no attempts of
+	// their own.
 	transferWork = preset{
 		startToClose: time.Hour, scheduleToClose: 24 * time.Hour, heartbeat: 30 * time.Second,
 		first: 30 * time.Second, most: 15 * time.Minute,
@@ -44,6 +47,16 @@ const (
 	leastWholeStep = time.Minute
 	leastBackoff   = 100 * time.Millisecond
 )
+
+// spaced leaves the registry's server alone for as long as its profile says
+// after the first failure. A policy of before the profile said so has 0.
+func (w preset) spaced(policy registry.Policy) preset {
+	if policy.RetryDelaySeconds > 0 {
+		w.first = time.Duration(policy.RetryDelaySeconds) * time.Second
+		w.most = max(w.most, w.first)
+	}
+	return w
+}
 
 // on returns ctx with the preset's options, scaled by patience (1 in real
 // life). what is the summary that the Web UI shows for the step.

@@ -146,7 +146,7 @@ func visit[In, Out any](
 		if v.granted != nil {
 			share = v.granted.BytesPerSecond
 		}
-		out, err := do(transferWork.on(ctx, v.policy.Patience, what), act, in(share))
+		out, err := do(transferWork.spaced(v.policy).on(ctx, v.policy.Patience, what), act, in(share))
 		if err == nil {
 			v.faults, v.sent = 0, 0
 			return out, "", nil

@@ -181,6 +181,7 @@ func (c *checker) transfer(p *registry.Profile) {
 	}
 	for key, d := range map[string]time.Duration{
 		"transfer.sftp_idle_life": p.Transfer.SFTPIdleLife, "transfer.ftps_idle_life": p.Transfer.FTPSIdleLife,
+		"transfer.ftps_keep_alive": p.Transfer.FTPSKeepAlive,
 	} {
 		if d < 0 || d > time.Hour {
 			c.fail(key, "from 0s to 1h, with its unit")
@@ -188,6 +189,9 @@ func (c *checker) transfer(p *registry.Profile) {
 	}
 	if ports := p.Transfer.FTPSDataPorts; ports != "" && !portsForm.MatchString(ports) {
 		c.fail("transfer.ftps_data_ports", "a range of ports such as 5000-5010, or nothing for every port")
+	}
+	if registry.CheckNameCharacters(p.Transfer.NameCharacters) != nil {
+		c.fail("transfer.name_characters", "some of "+registry.NameCharacters+" or nothing")
 	}
 	c.between("transfer.max_sessions", int64(p.Transfer.MaxSessions), 0, 100)
 	c.between("transfer.write_ahead", int64(p.Transfer.WriteAhead), 0, 128)
@@ -299,6 +303,7 @@ func (c *checker) policy(p *registry.Profile) {
 	c.between("policy.history_part_messages", int64(po.HistoryPartMessages), 1, int64(max(p.File.MaxMessages, 1)))
 	c.between("policy.history_stop_percent", int64(po.HistoryStopPercent), 1, 100)
 	c.between("policy.retention_days", int64(po.RetentionDays), 1, 3650)
+	c.between("policy.retry_delay_seconds", int64(po.RetryDelaySeconds), 1, 900)
 	if !(po.Patience > 0 && po.Patience <= 10) {
 		c.fail("policy.patience", "more than 0, at most 10")
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"immtrail/registry"
 	"immtrail/transfer"
 )
 
@@ -218,7 +219,8 @@ type shownGet struct {
 }
 
 func (a *app) get(ctx context.Context, name string, o getOptions) error {
-	if _, err := transfer.Join(o.folder, name); err != nil {
+	any := transfer.Connection{Settings: registry.TransferSettings{NameCharacters: registry.NameCharacters}}
+	if _, err := any.Listed(o.folder, name); err != nil {
 		return misused("%w", err)
 	}
 	if o.to == "" {
@@ -230,6 +232,9 @@ func (a *app) get(ctx context.Context, name string, o getOptions) error {
 	l, err := a.open(ctx, o.transferOptions, "starter transfer get "+name)
 	if err != nil {
 		return err
+	}
+	if _, err := l.c.Listed(o.folder, name); err != nil {
+		return misused("%w; the profile allows more with transfer.name_characters", err)
 	}
 	remote, err := l.dial(ctx)
 	if err != nil {

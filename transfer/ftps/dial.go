@@ -127,11 +127,12 @@ func (s *session) openControl(ctx context.Context, addr string) (*control, error
 	return &control{link: link{Conn: conn, tcp: tcp, idle: s.c.IdleTimeout()}}, nil
 }
 
-// dialTCP connects without TCP's own signs of life (DSHS: Keep Alive 0).
+// dialTCP connects with TCP's own signs of life or, as DSHS recommends, without.
 func dialTCP(ctx context.Context, c transfer.Connection, addr string) (net.Conn, error) {
 	conn, err := c.DialTCP(ctx, addr)
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		err = tcp.SetKeepAlive(false)
+		every := c.Settings.FTPSKeepAlive
+		err = tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: every > 0, Idle: every, Interval: every})
 	}
 	return conn, err
 }

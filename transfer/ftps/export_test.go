@@ -6,7 +6,7 @@ import "immtrail/transfer"
 func ParseListing(raw []byte) transfer.Listing {
 	var l transfer.Listing
 	for _, f := range parseMLSD(raw) {
-		add(&l, f.name, f.seen)
+		add(&l, f.name, f.seen, "")
 	}
 	return l
 }

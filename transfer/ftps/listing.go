@@ -70,9 +70,9 @@ func parseMLSD(raw []byte) []facts {
 		f, ok := parseFacts(text)
 		if !ok {
 			if len(all) > 0 {
-				all[len(all)-1].name = "" // no plain name
+				all[len(all)-1].name += "\n" + text // no plain name
 			} else {
-				all = append(all, facts{seen: transfer.Seen{Exists: true, Regular: true}})
+				all = append(all, facts{name: "\n" + text, seen: transfer.Seen{Exists: true, Regular: true}})
 			}
 			continue
 		}
@@ -95,12 +95,12 @@ func parseMLST(reply string) (transfer.Seen, bool) {
 }
 
 // add puts one name where it belongs.
-func add(l *transfer.Listing, name string, seen transfer.Seen) {
+func add(l *transfer.Listing, name string, seen transfer.Seen, also string) {
 	switch {
 	case !seen.Regular:
 		l.Skipped++
-	case registry.CheckRemoteName(name) != nil:
-		l.Refused++
+	case registry.CheckListedName(name, also) != nil:
+		l.Refuse(name)
 	default:
 		l.Entries = append(l.Entries, transfer.Entry{Name: name, Size: seen.Size, ModTime: seen.ModTime})
 	}

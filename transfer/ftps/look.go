@@ -22,7 +22,7 @@ import (
 
 // Stat implements [transfer.Remote].
 func (s *session) Stat(ctx context.Context, folder, name string) (transfer.Seen, error) {
-	p, err := transfer.Join(folder, name)
+	p, err := s.c.Listed(folder, name)
 	if err != nil {
 		return transfer.Seen{}, err
 	}
@@ -107,7 +107,7 @@ func (s *session) List(ctx context.Context, folder string) (transfer.Listing, er
 	}
 	var l transfer.Listing
 	for _, f := range found {
-		add(&l, f.name, f.seen)
+		add(&l, f.name, f.seen, s.c.Settings.NameCharacters)
 	}
 	slices.SortFunc(l.Entries, func(a, b transfer.Entry) int { return strings.Compare(a.Name, b.Name) })
 	return l, nil
@@ -177,9 +177,9 @@ func fromLIST(entries []*ftp.Entry, raw []byte) []facts {
 				Exists: true, Regular: e.Type == ftp.EntryTypeFile, Size: int64(e.Size), ModTime: e.Time,
 			}})
 		case len(all) > 0:
-			all[len(all)-1].name = "" // no plain name
+			all[len(all)-1].name += "\n" + text // no plain name
 		default:
-			all = append(all, facts{seen: transfer.Seen{Exists: true, Regular: true}})
+			all = append(all, facts{name: "\n" + text, seen: transfer.Seen{Exists: true, Regular: true}})
 		}
 	}
 	return all
@@ -224,7 +224,7 @@ func (s *session) ReadBack(ctx context.Context, folder, name string) (transfer.D
 
 // Download implements [transfer.Remote].
 func (s *session) Download(ctx context.Context, folder, name string, w io.Writer) (transfer.Downloaded, error) {
-	p, err := transfer.Join(folder, name)
+	p, err := s.c.Listed(folder, name)
 	if err != nil {
 		return transfer.Downloaded{}, err
 	}
@@ -288,7 +288,7 @@ func (o *ours) Write(p []byte) (int, error) {
 
 // Remove implements [transfer.Remote].
 func (s *session) Remove(ctx context.Context, folder, name string) error {
-	p, err := transfer.Join(folder, name)
+	p, err := s.c.Listed(folder, name)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -44,6 +45,37 @@ func looks(t *testing.T, with func(*testing.T) *trial) {
 		require.EqualValues(t, 1, l.Entries[0].Size)
 		require.Equal(t, 2, l.Skipped)
 		require.Equal(t, 5, l.Refused)
+	})
+	t.Run("names with blanks and brackets are refused and reported, and taken where the profile allows them", func(t *testing.T) {
+		f := with(t)
+		const report = "DQA Report (1).csv"
+		data := Noise(1000)
+		f.write(t, report, data)
+		f.write(t, "two  blanks.csv", data)
+		r := f.dial(t)
+		l, err := r.List(t.Context(), f.Folder)
+		require.NoError(t, err)
+		require.Empty(t, l.Entries)
+		require.Equal(t, 2, l.Refused)
+		require.Contains(t, l.Refusals, strconv.Quote(report))
+		_, err = r.Download(t.Context(), f.Folder, report, io.Discard)
+		require.Equal(t, registry.Invalid, Kind(t, err))
+
+		f.Connection.Settings.NameCharacters = " ()"
+		r = f.dial(t)
+		l, err = r.List(t.Context(), f.Folder)
+		require.NoError(t, err)
+		require.Len(t, l.Entries, 1)
+		require.Equal(t, report, l.Entries[0].Name)
+		seen, err := r.Stat(t.Context(), f.Folder, report)
+		require.NoError(t, err)
+		require.EqualValues(t, 1000, seen.Size)
+		d, err := r.Download(t.Context(), f.Folder, report, io.Discard)
+		require.NoError(t, err)
+		require.Equal(t, Digest(data), d.SHA256)
+		_, err = r.Upload(t.Context(), Request(f.Folder, report, data))
+		require.Equal(t, registry.Invalid, Kind(t, err), "ours never hold them")
+		require.NoError(t, r.Remove(t.Context(), f.Folder, report))
 	})
 	t.Run("listing a folder that is not there is refused", func(t *testing.T) {
 		f := with(t)

@@ -27,7 +27,7 @@ const (
 
 // Stat implements [transfer.Remote].
 func (s *session) Stat(ctx context.Context, folder, name string) (transfer.Seen, error) {
-	p, err := transfer.Join(folder, name)
+	p, err := s.c.Listed(folder, name)
 	if err != nil {
 		return transfer.Seen{}, err
 	}
@@ -79,7 +79,7 @@ func (s *session) List(ctx context.Context, folder string) (transfer.Listing, er
 			l.Refuse(whole)
 		case !fi.Mode().IsRegular():
 			l.Skipped++
-		case registry.CheckRemoteName(fi.Name()) != nil:
+		case registry.CheckListedName(fi.Name(), s.c.Settings.NameCharacters) != nil:
 			l.Refuse(fi.Name())
 		default:
 			l.Entries = append(l.Entries, transfer.Entry{Name: fi.Name(), Size: fi.Size(), ModTime: fi.ModTime()})
@@ -96,7 +96,7 @@ func (s *session) ReadBack(ctx context.Context, folder, name string) (transfer.D
 
 // Download implements [transfer.Remote].
 func (s *session) Download(ctx context.Context, folder, name string, w io.Writer) (transfer.Downloaded, error) {
-	p, err := transfer.Join(folder, name)
+	p, err := s.c.Listed(folder, name)
 	if err != nil {
 		return transfer.Downloaded{}, err
 	}
@@ -150,7 +150,7 @@ func (s *session) copyOut(ctx context.Context, p string, size int64, w io.Writer
 // Remove implements [transfer.Remote]. The library falls back to removing a
 // folder of that name, so only files get as far as that.
 func (s *session) Remove(ctx context.Context, folder, name string) error {
-	p, err := transfer.Join(folder, name)
+	p, err := s.c.Listed(folder, name)
 	if err != nil {
 		return err
 	}
