@@ -49,8 +49,9 @@ func digester(r io.Reader) Digester {
 // as it is read, and never longer than it was said to be. What is large is read
 // ahead by a goroutine that ends with [Body.Close]. It serves one reader.
 type Body struct {
-	// OnRead, when set, is called before each read.
-	OnRead func()
+	// OnRead, when set, is called before each read; its error ends the reading and
+	// is no fault of the source.
+	OnRead func() error
 
 	src    io.ReadCloser
 	path   string
@@ -168,7 +169,9 @@ func (b *Body) fill(buf []byte) (n int, err error) {
 // Read implements [io.Reader].
 func (b *Body) Read(p []byte) (int, error) {
 	if b.OnRead != nil {
-		b.OnRead()
+		if err := b.OnRead(); err != nil {
+			return 0, err
+		}
 	}
 	n, err := b.next(p)
 	b.read += int64(n)

@@ -2,10 +2,7 @@ package sftp
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -107,44 +104,6 @@ func (s *session) download(ctx context.Context, p string, w io.Writer) (transfer
 	return transfer.Whole(ctx, p, s.look, func(ctx context.Context, size int64) (transfer.Downloaded, error) {
 		return s.copyOut(ctx, p, size, w)
 	})
-}
-
-// copyOut reads to the end of the file, which only the server's EOF is: an
-// answer shorter than asked for is no end. It stops when more comes than was
-// told, so that a file that grows for ever ends.
-func (s *session) copyOut(ctx context.Context, p string, size int64, w io.Writer) (transfer.Downloaded, error) {
-	f, err := s.open(ctx, p, os.O_RDONLY)
-	if err != nil {
-		kind := kindOf(err)
-		if errors.Is(err, os.ErrNotExist) {
-			kind = registry.Missing
-		}
-		return transfer.Downloaded{}, fail(opDownload, kind, p, err)
-	}
-	defer func() { _ = s.ask(ctx, f.Close) }() // nothing was written to it
-	digest := sha256.New()
-	var got transfer.Downloaded
-	buf := make([]byte, s.packet)
-	for got.Size <= size {
-		n := 0
-		err := s.ask(ctx, func() (err error) {
-			n, err = f.Read(buf)
-			return err
-		})
-		digest.Write(buf[:n])
-		got.Size += int64(n)
-		if _, werr := w.Write(buf[:n]); werr != nil {
-			return got, fail(opDownload, registry.KindOf(werr), "writing our copy", werr)
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return got, fail(opDownload, kindOf(err), fmt.Sprintf("%s at byte %d", p, got.Size), err)
-		}
-	}
-	got.SHA256 = hex.EncodeToString(digest.Sum(nil))
-	return got, nil
 }
 
 // Remove implements [transfer.Remote]. The library falls back to removing a

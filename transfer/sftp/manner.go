@@ -26,10 +26,11 @@ const (
 
 // manner is how the bytes of a file travel.
 //
-//	server                     writes on their way    packet     resume
-//	unknown                    1                      32 KiB     no
-//	writes in order            up to 64, in order     32 KiB     no
-//	marked after a probe       10                     255 KiB    from what was acknowledged
+//	server                     writes on their way    packet     resume                         reads
+//	unknown                    1                      32 KiB     no                             1
+//	writes in order            up to 64, in order     32 KiB     no                             1
+//	marked after a probe       8                      255 KiB    from what was acknowledged     8
+//	marked, direct uploads     1, or 64 in order      255 KiB    no                             8
 //
 // None of the first two can leave a hole before the end of what lies at the
 // server, wherever it dies. The third can, on a server that writes in parallel,
@@ -38,6 +39,8 @@ const (
 type manner struct {
 	ahead  int
 	resume bool
+	// reads is how many reads may be on their way.
+	reads int
 }
 
 func packetFor(c *transfer.Connection) int {
@@ -48,13 +51,17 @@ func packetFor(c *transfer.Connection) int {
 }
 
 func (s *session) manner() manner {
-	switch {
-	case s.c.Trusted() && !s.c.Direct():
-		return manner{ahead: parallelAhead, resume: true}
-	case s.writesInOrder():
-		return manner{ahead: cmp.Or(s.c.Settings.WriteAhead, defaultAhead)}
+	m := manner{ahead: 1, reads: 1}
+	if s.c.Trusted() {
+		m.reads = parallelAhead
 	}
-	return manner{ahead: 1}
+	switch {
+	case s.c.Trusted() && !s.c.Direct(): // a hole would lie under the final name
+		m.ahead, m.resume = parallelAhead, true
+	case s.writesInOrder():
+		m.ahead = cmp.Or(s.c.Settings.WriteAhead, defaultAhead)
+	}
+	return m
 }
 
 // writesInOrder recognises OpenSSH's own sftp-server, which is one process that

@@ -84,7 +84,13 @@ func (u *upload) sendAhead(ctx context.Context, f *sftp.File, b *transfer.Body, 
 	}
 	u.s.acks.begin()
 	defer u.s.acks.end()
-	b.OnRead = func() { u.acknowledged(from + u.s.acks.writes()*int64(u.s.packet)) }
+	b.OnRead = func() error {
+		u.acknowledged(from + u.s.acks.writes()*int64(u.s.packet))
+		if u.s.lost.Load() {
+			return errLost // the library would go on reading for a while
+		}
+		return nil
+	}
 	err := u.s.flow(ctx, func() error {
 		_, err := f.ReadFromWithConcurrency(b, ahead)
 		return err

@@ -60,6 +60,8 @@ type session struct {
 	pulse atomic.Pointer[func()]
 	// acks counts what the server has acknowledged.
 	acks acks
+	// lost is set once no answer can come any more.
+	lost atomic.Bool
 	// watch, while set, reads along what the server answers.
 	watch atomic.Pointer[nameWatch]
 
@@ -70,6 +72,9 @@ var (
 	_ transfer.Remote  = (*session)(nil)
 	_ transfer.Checker = (*session)(nil)
 )
+
+// errLost ends the reading of a source whose bytes nobody takes any more.
+var errLost = errors.New("the connection is lost")
 
 // errSilent ends a step that the server did not answer in time.
 var errSilent = errors.New("the server did not answer in time")
@@ -144,6 +149,9 @@ type answers struct {
 // Read implements [io.Reader].
 func (a *answers) Read(p []byte) (int, error) {
 	n, err := a.Reader.Read(p)
+	if err != nil {
+		a.s.lost.Store(true)
+	}
 	a.s.acks.read(p[:n])
 	if watch := a.s.watch.Load(); watch != nil {
 		watch.read(p[:n])

@@ -47,6 +47,13 @@ func work(text string) error {
 	if err != nil {
 		return err
 	}
+	if j.Get {
+		got, err := r.ReadBack(ctx, j.Folder, j.Name)
+		if err == nil && got.SHA256 != j.SHA256 {
+			err = errors.New("it came wrong")
+		}
+		return errors.Join(err, r.Close())
+	}
 	_, err = r.Upload(ctx, transfer.UploadRequest{Folder: j.Folder, Name: j.Name, Size: j.Size, SHA256: j.SHA256, Source: source})
 	return errors.Join(err, r.Close())
 }
@@ -96,7 +103,7 @@ func ours(j job) (took, error) {
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		t.rss = usage.Maxrss << 10
 	}
-	if err == nil {
+	if err == nil && !j.Get {
 		err = check(filepath.Join(cmp.Or(j.Disk, j.Folder), j.Name), j.SHA256)
 	}
 	return t, err
@@ -105,8 +112,17 @@ func ours(j job) (took, error) {
 // theirs is OpenSSH's own client with the same cipher.
 func (p *peer) theirs(port int, source, digest, flags string) (took, error) {
 	target := filepath.Join(p.in, "theirs.hl7")
+	t, err := p.batch(port, fmt.Sprintf("put %s %s %s\n", flags, source, target))
+	if err != nil {
+		return t, err
+	}
+	return t, check(target, digest)
+}
+
+// batch runs OpenSSH's sftp.
+func (p *peer) batch(port int, words string) (took, error) {
 	batch := filepath.Join(p.dir, "batch")
-	if err := os.WriteFile(batch, fmt.Appendf(nil, "put %s %s %s\n", flags, source, target), 0o600); err != nil {
+	if err := os.WriteFile(batch, []byte(words), 0o600); err != nil {
 		return took{}, err
 	}
 	known := filepath.Join(p.dir, "known_hosts")
@@ -119,10 +135,9 @@ func (p *peer) theirs(port int, source, digest, flags string) (took, error) {
 	cmd.Stderr = os.Stderr
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
-		return took{}, fmt.Errorf("sftp put: %w", err)
+		return took{}, fmt.Errorf("sftp: %w", err)
 	}
-	t := took{wall: time.Since(began), client: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
-	return t, check(target, digest)
+	return took{wall: time.Since(began), client: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
 }
 
 // run is one way to send the file.
@@ -158,6 +173,37 @@ func large(p *peer, o options) error {
 		{"immtrail, marked host", 1.05, func() (took, error) { return ours(marked) }},
 		{"immtrail, marked host, from the file store (age)", 1.8, func() (took, error) { return ours(sealed) }},
 	})
+}
+
+// download compares one large file on its way back.
+func download(p *peer, o options) error {
+	source := filepath.Join(p.in, "report.csv")
+	size := int64(o.sizeMiB) << 20
+	digest, err := noise(source, size)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(source) }()
+	j := p.job(p.Port)
+	j.Name, j.Size, j.SHA256, j.Get = "report.csv", size, digest, true
+	marked := j
+	marked.Marked = true
+	fmt.Printf("\n%d MiB from OpenSSH sshd on loopback, aes128-gcm on both sides; ours with SHA-256 and two looks at its size; best of %d\n", o.sizeMiB, o.rounds)
+	return p.compare(o.rounds, size, []run{
+		{"sftp get", 1, func() (took, error) { return p.fetch(source, digest) }},
+		{"immtrail, one read at a time", 0, func() (took, error) { return ours(j) }},
+		{"immtrail, marked host", 0, func() (took, error) { return ours(marked) }},
+	})
+}
+
+// fetch is OpenSSH's own client, the other way.
+func (p *peer) fetch(source, digest string) (took, error) {
+	target := filepath.Join(p.dir, "fetched")
+	t, err := p.batch(p.Port, fmt.Sprintf("get %s %s\n", source, target))
+	if err != nil {
+		return t, err
+	}
+	return t, check(target, digest)
 }
 
 // store puts the source into a file store of its own.

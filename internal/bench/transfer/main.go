@@ -31,7 +31,7 @@ func main() {
 		return
 	}
 	var o options
-	only := flag.String("only", "large,delayed,small,kills,ftps", "what to measure")
+	only := flag.String("only", "large,download,delayed,small,kills,ftps", "what to measure")
 	flag.StringVar(&o.dir, "dir", "/dev/shm", "where files go; a memory disk leaves the disk out of it")
 	flag.IntVar(&o.sizeMiB, "size", 1024, "the large file in MiB")
 	flag.IntVar(&o.delayedMiB, "delayed-size", 256, "the file of the delayed runs in MiB")
@@ -70,7 +70,7 @@ func measure(o options) error {
 	for _, part := range []struct {
 		name string
 		run  func(*peer, options) error
-	}{{"large", large}, {"delayed", delayed}, {"small", small}, {"kills", kills}, {"ftps", overFTPS}} {
+	}{{"large", large}, {"download", download}, {"delayed", delayed}, {"small", small}, {"kills", kills}, {"ftps", overFTPS}} {
 		if !slices.Contains(o.only, part.name) {
 			continue
 		}

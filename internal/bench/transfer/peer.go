@@ -65,6 +65,8 @@ type job struct {
 	Port                   int
 	User, KeyFile, HostKey string
 	Marked, OneByOne       bool
+	// Get downloads Folder/Name to nowhere, digested.
+	Get bool
 	// Source is a file; or Object in the file store at Vault.
 	Source, Vault, Identity, Object string
 	Size                            int64
