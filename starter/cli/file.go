@@ -17,7 +17,7 @@ import (
 
 func (a *app) fileCommand() *cobra.Command {
 	return folder("file", "See what became of a file, or send it in spite of our check",
-		"  starter file list sunrise-plano\n  starter file show f-12", a.fileList(), a.fileShow(), a.fileSendAnyway())
+		"  starter file list sunrise-plano\n  starter file show f-12", a.fileList(), a.fileShow(), a.fileSendAnyway(), a.fileRecord())
 }
 
 func (a *app) fileList() *cobra.Command {

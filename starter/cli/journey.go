@@ -18,62 +18,6 @@ import (
 	"immtrail/workflows"
 )
 
-func (a *app) onboardCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "onboard PRACTICE", Short: "Begin a practice's way to production", Args: cobra.ExactArgs(1),
-		Long: `Begins the onboarding: prerequisites, three to five error-free test files, the
-registry's review, the Production email, the first production file. It runs for
-weeks by itself; "starter status" says what it waits for. Beginning again
-changes nothing.`,
-		Example: "  starter onboard sunrise-plano",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.onboard(cmd.Context(), args[0])
-		},
-	}
-}
-
-func (a *app) onboard(ctx context.Context, id string) error {
-	by, err := a.actor()
-	if err != nil {
-		return err
-	}
-	store, err := a.store(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := a.practice(ctx, store, id)
-	if err != nil {
-		return err
-	}
-	if p.Phase == registry.PhaseWithdrawn {
-		return refused("%s was withdrawn; a practice that comes back gets another ID", id)
-	}
-	eng, err := a.engine(ctx)
-	if err != nil {
-		return err
-	}
-	again, err := eng.Onboard(ctx, p, workflows.OnboardingInput{
-		Version: 1, Practice: p.ID, Calendar: a.cfg.Calendar.Registry(), By: by,
-	})
-	if err != nil {
-		return err
-	}
-	answer := struct {
-		Practice   string         `json:"practice"`
-		WorkflowID string         `json:"workflow_id"`
-		Phase      registry.Phase `json:"phase"`
-		Again      bool           `json:"again"`
-	}{p.ID, workflows.OnboardingID(p.ID), p.Phase, again}
-	return a.show(answer, func(s *screen) {
-		if again {
-			s.line("%s is on its way already.", p.ID)
-		} else {
-			s.line("%s is on its way.", p.ID)
-		}
-		s.line("Next: starter status %s", p.ID)
-	})
-}
-
 func (a *app) reviewCommand() *cobra.Command {
 	request := &cobra.Command{
 		Use: "request PRACTICE", Short: "Ask the registry to review the test files", Args: cobra.ExactArgs(1),

@@ -75,4 +75,9 @@ func TestPrerequisite(t *testing.T) {
 		b.run(t, "prerequisite", "reopen", "sunrise-plano", "contact-practice", "--reason", "a desk was hired").exits(0).shows("open again")
 		b.run(t, "prerequisite", "list", "sunrise-plano", "--open").exits(0).line("contact-practice", "open", "a desk was hired")
 	})
+	t.Run("a practice beyond that stage is held up by none of it", func(t *testing.T) {
+		b.practice(t, registry.PhaseRegistered)
+		b.run(t, "onboard", "sunrise-plano", "--from", "testing", "--since", "2026-03-01").exits(0)
+		b.run(t, "prerequisite", "list", "sunrise-plano").exits(0).shows("nothing of this holds it up")
+	})
 }
