@@ -17,7 +17,7 @@ import (
 func (a *app) practiceCommand() *cobra.Command {
 	return folder("practice", "Add, list, pause and withdraw practices",
 		"  starter practice add sunrise-plano.yaml\n  starter practice list\n  starter practice show sunrise-plano",
-		a.practiceAdd(), a.practiceList(), a.practiceShow(),
+		a.practiceAdd(), a.practiceImport(), a.practiceExport(), a.practiceList(), a.practiceShow(),
 		a.switchCommand("pause", "Stop sending files for a practice; reports are still collected", workflows.UpdatePause),
 		a.switchCommand("resume", "Go on sending files for a practice", workflows.UpdateResume),
 		a.switchCommand("withdraw", "End a practice for good", workflows.UpdateWithdraw),
