@@ -1,6 +1,7 @@
 package ftptest
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"io/fs"
@@ -147,6 +148,13 @@ func (p *session) list(verb, arg string) error {
 				continue
 			}
 			_, _ = fmt.Fprintf(c, "%s\r\n", p.line(verb, fi))
+		}
+		out := bufio.NewWriter(c)
+		for _, name := range f.StrangeNames {
+			_, _ = fmt.Fprintf(out, "Type=file;Size=1;Modify=20260101000000; %s\r\n", name)
+		}
+		if out.Flush() != nil {
+			return "426 cut"
 		}
 		for i := 0; f.EndlessList; i++ {
 			if _, err := fmt.Fprintf(c, "Type=file;Size=1;Modify=20260101000000; endless%0100d\r\n", i); err != nil {

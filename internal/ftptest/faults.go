@@ -1,6 +1,9 @@
 package ftptest
 
-import "crypto/tls"
+import (
+	"crypto/tls"
+	"time"
+)
 
 // Faults says how the server misbehaves. The zero value behaves. They can be
 // changed while the server runs. Byte positions begin with 1; 0 is off.
@@ -44,6 +47,8 @@ type Faults struct {
 	RenameReply string
 	// CutBeforeRename ends the session; LoseRenameReply renames first.
 	CutBeforeRename, LoseRenameReply bool
+	// StallBeforeRename never renames nor answers; StallRenameReply renames first.
+	StallBeforeRename, StallRenameReply bool
 	// SweepAfterRename takes a file away before the rename is answered.
 	SweepAfterRename bool
 	// RenamedTo gives a renamed file another name before the rename is answered,
@@ -58,6 +63,10 @@ type Faults struct {
 	Trickle bool
 	// StallList never sends a listing; EndlessList never ends one.
 	StallList, EndlessList bool
+	// StrangeNames stand in every listing (MLSD) beside what is there.
+	StrangeNames []string
+	// ClockOff is added to every time that is told.
+	ClockOff time.Duration
 
 	// Once lifts all faults after the first that struck at a transfer or rename.
 	Once bool

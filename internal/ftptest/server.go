@@ -31,6 +31,8 @@ type Server struct {
 	logins int
 	stores int
 	conns  map[net.Conn]struct{}
+
+	onStrike func()
 }
 
 // Start listens on a free loopback port until [Server.Close].
@@ -81,13 +83,31 @@ func (s *Server) get() Faults {
 	return s.faults
 }
 
+// OnStrike has f called at each strike.
+func (s *Server) OnStrike(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onStrike = f
+}
+
 // struck lifts the faults when they were to strike once.
 func (s *Server) struck() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.faults.Once {
 		s.faults = Faults{}
 	}
+	hook := s.onStrike
+	s.mu.Unlock()
+	if hook != nil {
+		hook()
+	}
+}
+
+// Sessions counts connections that are open now, of commands and of data.
+func (s *Server) Sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
 }
 
 // Close ends all sessions.

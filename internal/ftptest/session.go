@@ -190,7 +190,7 @@ func (p *session) facts(fi fs.FileInfo, name string) string {
 		kind = "OS.unix=slink:/elsewhere"
 	}
 	return fmt.Sprintf("Type=%s;Size=%d;Modify=%s; %s", kind, fi.Size()+p.s.get().LieAboutSize,
-		fi.ModTime().UTC().Format("20060102150405"), name)
+		fi.ModTime().Add(p.s.get().ClockOff).UTC().Format("20060102150405"), name)
 }
 
 func (p *session) look(verb, arg string) error {
@@ -204,7 +204,7 @@ func (p *session) look(verb, arg string) error {
 	case verb == "SIZE" && fi.Mode().IsRegular():
 		return p.say("213 %d", fi.Size()+p.s.get().LieAboutSize)
 	case verb == "MDTM" && fi.Mode().IsRegular():
-		return p.say("213 %s", fi.ModTime().UTC().Format("20060102150405"))
+		return p.say("213 %s", fi.ModTime().Add(p.s.get().ClockOff).UTC().Format("20060102150405"))
 	case verb == "MLST":
 		return p.say("502 not known")
 	}
@@ -221,6 +221,10 @@ func (p *session) rename(arg string) error {
 	case f.CutBeforeRename:
 		p.s.struck()
 		return errEnd
+	case f.StallBeforeRename:
+		p.s.struck()
+		p.s.silence(p.raw)
+		return errEnd
 	}
 	// Replaces silently, as many servers do.
 	if err := p.s.root.Rename(from, to); err != nil {
@@ -236,6 +240,11 @@ func (p *session) rename(arg string) error {
 	}
 	if f.LoseRenameReply {
 		p.s.struck()
+		return errEnd
+	}
+	if f.StallRenameReply {
+		p.s.struck()
+		p.s.silence(p.raw)
 		return errEnd
 	}
 	return p.say("250 renamed")

@@ -41,6 +41,8 @@ type Options struct {
 	// Paths have slashes, are relative to the user's folder and have no leading
 	// slash. Both run before the client gets its answer and hold it up.
 	OnUploaded, OnRename func(user, path string)
+	// Ciphers are all that the server knows; nil are the library's.
+	Ciphers []string
 }
 
 // Server is a running SFTP server.
@@ -196,6 +198,7 @@ func (s *Server) sshConfig(f Faults) *ssh.ServerConfig {
 		key = f.HostKey
 	}
 	cfg := &ssh.ServerConfig{
+		Config: ssh.Config{Ciphers: s.opts.Ciphers},
 		PasswordCallback: func(c ssh.ConnMetadata, pass []byte) (*ssh.Permissions, error) {
 			return s.password(c.User(), pass)
 		},

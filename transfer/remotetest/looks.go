@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"os"
 	"strconv"
 	"testing"
@@ -199,6 +200,20 @@ func dials(t *testing.T, with func(*testing.T) *trial) {
 		f := with(t)
 		f.Connection.HostKeys = append([]string{f.OtherKey}, f.Connection.HostKeys...)
 		f.dial(t)
+	})
+	t.Run("a name that leads nowhere, and a port where nobody listens, are weather", func(t *testing.T) {
+		f := with(t)
+		nowhere := f.Connection
+		nowhere.Host = "nowhere.invalid"
+		_, err := f.Dialer.Dial(t.Context(), nowhere)
+		require.Equal(t, registry.Transient, Kind(t, err))
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		nobody := f.Connection
+		nobody.Port = l.Addr().(*net.TCPAddr).Port
+		require.NoError(t, l.Close())
+		_, err = f.Dialer.Dial(t.Context(), nobody)
+		require.Equal(t, registry.Transient, Kind(t, err))
 	})
 	t.Run("an ended context dials nobody", func(t *testing.T) {
 		f := with(t)

@@ -58,12 +58,36 @@ var catalogue = []struct{ fault, outcome, test string }{
 	{"hole before the place of a resume", "found by reading back, begun again", "sftp TestResume/reads back what it resumed"},
 	{"our file changed since it was checked", "corrupt, temporary file removed", "remotetest uploadsStop/leaves nothing when our file is not what it was"},
 	{"client killed at every step", "once, or delivery-unknown", "sftp TestClientKilled"},
+	{"client killed at every step", "once, or delivery-unknown", "ftps TestClientKilled"},
+	{"client killed, and the server renamed the file", "delivered, not sent again", "sftp TestClientKilled/gave it another name"},
+	{"client killed, and somebody took the name", "conflict, untouched", "sftp TestClientKilled/somebody takes the name"},
+	{"client killed on a full disk, and at a refused rename", "once", "sftp TestClientKilled/when the disk was full"},
+	{"server without strict key exchange (Terrapin)", "AES, or refused before the login", "sftp TestCiphers/alone is refused"},
+	{"name that leads nowhere, nobody listens", "retried", "remotetest dials/a name that leads nowhere"},
+	{"login refused", "unauthorised, said once", "ftps TestLogin/refused is said once"},
+	{"certificate changed", "no login sent, both named", "ftps TestCertificate/that changed stops before the login"},
+	{"certificate rotated", "both accepted in the window, the old one not after it", "ftps TestRotatedCertificate"},
+	{"handshake that never speaks", "ends at its deadline", "ftps TestSilentServer/at the handshake"},
+	{"cut at byte 0, 1, N, last", "retried, once", "ftps TestUploadThatBreaks/data connection cut at the last byte"},
+	{"stalled in the middle of a write", "ends at its deadline", "ftps TestSilentServer/in the middle of an upload"},
+	{"disk full and quota", "busy", "ftps TestUploadThatBreaks/quota is used up (552)"},
+	{"disk full and quota on a 10-byte file", "busy, nothing under the final name", "ftps TestNoSpaceForSmallFiles"},
+	{"rename refused", "refused", "ftps TestUploadThatBreaks/rename refused (553)"},
+	{"answer to the last step lost, swept, renamed", "delivered, swept, renamed or unknown, judged once for both drivers", "remotetest lastSteps"},
+	{"what lies there at a confirmation", "each sight has one name", "remotetest proofsOfRenamed/renamed by the server is recognised"},
+	{"server lies about a size", "corrupt", "ftps TestUploadThatBreaks/server keeps less than it took"},
+	{"listing with 100,000 entries", "listed, bounded memory", "ftps TestListingOf100000Entries"},
+	{"listing that never ends", "refused", "ftps TestDownloadThatLies/listing that never ends is refused"},
+	{"hostile names in a listing", "refused and reported", "remotetest looks/listing skips folders and links"},
+	{"names with blanks", "refused and reported, unless the profile allows them", "remotetest looks/names with blanks and brackets"},
+	{"most sessions reached", "busy, and no refused login", "ftps TestProFTPDIsToldApart/one session too many"},
+	{"server's clock years off", "no difference", "ftps TestServerClockYearsOff"},
 	{"key missing, locked, of a wrong form", "unauthorised before the server hears of us", "sftp TestLogin/a key with a passphrase"},
 }
 
 // Every fault's test exists.
 func TestCatalogueOfFaults(t *testing.T) {
-	folders := map[string]string{"sftp": ".", "remotetest": filepath.Join("..", "remotetest")}
+	folders := map[string]string{"sftp": ".", "ftps": filepath.Join("..", "ftps"), "remotetest": filepath.Join("..", "remotetest")}
 	for _, c := range catalogue {
 		where, test, _ := strings.Cut(c.test, " ")
 		function, words, _ := strings.Cut(test, "/")

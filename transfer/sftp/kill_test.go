@@ -122,18 +122,32 @@ func TestClientKilled(t *testing.T) {
 		// kind is what the next attempt ends with, where it does not deliver.
 		kind    registry.Kind
 		renames int
+		// theirs is what somebody else puts under our name before the next attempt.
+		theirs string
+		// left is what lies there then, where it is not our file under its name.
+		left string
 	}{
-		{"while it opens the file", sftptest.Faults{StallBefore: "open"}, "", 1},
-		{"before the first byte", sftptest.Faults{StallUploadAt: 1}, "", 1},
-		{"in the middle of the bytes", sftptest.Faults{StallUploadAt: 150_000}, "", 1},
-		{"at the last byte", sftptest.Faults{StallUploadAt: 300_000}, "", 1},
-		{"while it closes the file", sftptest.Faults{StallBefore: "close"}, "", 1},
-		{"before the rename", sftptest.Faults{StallBefore: "rename"}, "", 1},
-		{"after the rename, before its answer", sftptest.Faults{StallBefore: "rename-reply"}, "", 1},
-		{"after the rename, and the file was swept", sftptest.Faults{StallBefore: "rename-reply", SweepAfterRename: true}, registry.DeliveryUnknown, 1},
+		{when: "while it opens the file", faults: sftptest.Faults{StallBefore: "open"}, kind: "", renames: 1},
+		{when: "before the first byte", faults: sftptest.Faults{StallUploadAt: 1}, kind: "", renames: 1},
+		{when: "in the middle of the bytes", faults: sftptest.Faults{StallUploadAt: 150_000}, kind: "", renames: 1},
+		{when: "at the last byte", faults: sftptest.Faults{StallUploadAt: 300_000}, kind: "", renames: 1},
+		{when: "while it closes the file", faults: sftptest.Faults{StallBefore: "close"}, kind: "", renames: 1},
+		{when: "before the rename", faults: sftptest.Faults{StallBefore: "rename"}, kind: "", renames: 1},
+		{when: "after the rename, before its answer", faults: sftptest.Faults{StallBefore: "rename-reply"}, kind: "", renames: 1},
+		{when: "after the rename, and the file was swept", faults: sftptest.Faults{StallBefore: "rename-reply", SweepAfterRename: true}, kind: registry.DeliveryUnknown},
+		{
+			when: "after the rename, and the server gave it another name", renames: 1, left: name + ".done",
+			faults: sftptest.Faults{StallBefore: "rename-reply", RenamedTo: "%s.done"},
+		},
+		{
+			when: "before the rename, and somebody takes the name", theirs: "theirs", kind: registry.Conflict, left: name,
+			faults: sftptest.Faults{StallBefore: "rename"},
+		},
+		{when: "when the disk was full at the last byte", faults: sftptest.Faults{DiskFullAt: 300_000, StallBefore: "close"}, renames: 1},
+		{when: "when the rename was refused", faults: sftptest.Faults{DenyRename: true}, renames: 1},
 	} {
 		for _, direct := range []bool{false, true} {
-			if direct && strings.HasPrefix(tc.faults.StallBefore, "rename") {
+			if direct && (strings.HasPrefix(tc.faults.StallBefore, "rename") || tc.faults.DenyRename) {
 				continue // there is none
 			}
 			t.Run(fmt.Sprintf("%s (direct: %t)", tc.when, direct), func(t *testing.T) {
@@ -144,7 +158,7 @@ func TestClientKilled(t *testing.T) {
 				announced := filepath.Join(t.TempDir(), "announced")
 				cmd, _ := start(t, task{Port: f.Connection.Port, HostKey: f.HostKeyLine(), Direct: direct, Announced: announced})
 				<-struck
-				if tc.faults.SweepAfterRename {
+				if tc.faults.SweepAfterRename || tc.faults.RenamedTo != "" || tc.faults.DiskFullAt > 0 {
 					<-struck
 				}
 				end(cmd)
@@ -152,6 +166,9 @@ func TestClientKilled(t *testing.T) {
 				f.SetFaults(sftptest.Faults{})
 				require.Eventually(t, func() bool { return f.Stats().Sessions == 0 }, 10*time.Second, time.Millisecond)
 
+				if tc.theirs != "" {
+					f.put(t, []byte(tc.theirs))
+				}
 				if direct {
 					f.Connection.Settings.Upload = transfer.UploadDirect
 				}
@@ -159,10 +176,21 @@ func TestClientKilled(t *testing.T) {
 				up, err := f.upload(t, mayBeThereIf(err == nil))
 				if tc.kind != "" {
 					require.Equal(t, tc.kind, remotetest.Kind(t, err))
-					require.Empty(t, f.names(t), "it is never sent again blindly")
+					if tc.theirs == "" {
+						require.Empty(t, f.names(t), "it is never sent again blindly")
+						return
+					}
+					got, err := os.ReadFile(filepath.Join(f.Disk, name))
+					require.NoError(t, err)
+					require.Equal(t, tc.theirs, string(got), "it was not touched")
 					return
 				}
 				require.NoError(t, err)
+				if tc.left != "" {
+					require.True(t, up.AlreadyThere)
+					require.Equal(t, []string{tc.left}, f.names(t))
+					return
+				}
 				require.Equal(t, remotetest.Digest(body), up.SHA256)
 				f.delivered(t)
 				if !direct {
