@@ -44,6 +44,9 @@ type Options struct {
 	// OnFinding is called for each finding in the order of the file, always on
 	// the caller's goroutine. May be nil.
 	OnFinding func(registry.Finding)
+	// Run is what several checks share: what holds for all of them is told once
+	// and not once a file. Nil: this check is alone.
+	Run *Run
 	// Contents asks for the digests of messages ([MessageFact.Content]).
 	Contents bool
 	// OnMessage is called for each message after its findings, on the caller's
@@ -67,6 +70,13 @@ type Summary struct {
 	// archive".
 	Found string
 }
+
+// Run is one run over several files, possibly at once. Its zero value is ready.
+type Run struct{ consentTold atomic.Bool }
+
+// tellConsent reports whether nobody of the run has told yet that consent is
+// not checked.
+func (r *Run) tellConsent() bool { return r == nil || !r.consentTold.Swap(true) }
 
 // Check judges the file that src gives. A file with wrong contents, or one
 // that is not HL7 at all, is a Summary and not an error. Errors are of kind

@@ -81,7 +81,7 @@ var edges = map[string][]edit{
 	"R-08.historic": {set("RXA-15", ""), set("RXA-16", ""), set("RXA-17", ""), set("RXA-3", "20260202")},
 	"R-09":          nil, "R-09.place": nil, "R-09.facility": nil, "R-09.foreign": {set("RXA-11.4", "SUNRFRISCO")}, "R-10": {set("RXA-15", "K1")}, "R-10.junk": {set("RXA-15", "K1")},
 	"R-10.pattern": {set("RXA-5.1", "101"), set("RXA-17.1", "PMC"), set("RXA-15", "UJ123AA")}, "R-11": nil, "R-11.form": {set("RXA-16", "202712")},
-	"R-11.expired": {set("RXA-16", "20260303")}, "R-12": nil, "R-12.code": nil, "R-12.pair": nil, "R-12.ndc": {set("RXA-5", "00006-4681-01^M-M-R II^NDC")},
+	"R-11.expired": {set("RXA-16", "20260303")}, "R-12": nil, "R-12.code": nil, "R-12.pair": nil, "R-12.other": {set("RXA-5.1", "20"), set("RXA-17.1", "SKB"), set("OBX[3]-5.1", "20")}, "R-12.ndc": {set("RXA-5", "00006-4681-01^M-M-R II^NDC")},
 	"R-13": {refused, set("RXA[2]-18", "03^Patient decision^NIP002")}, "R-13.code": {refused, set("RXA[2]-18", "03^Patient decision^NIP002")},
 	"R-13.extra": {refused, set("RXA[2]-18", "03^Patient decision^NIP002")}, "R-14": {set("RXA[2]-20", ""), set("RXA[2]-9", "")}, "R-14.code": {set("RXA[2]-20", "PA")},
 	"R-15": {set("RXA[2]-5.1", "998"), set("RXA[2]-21", "")}, "R-15.code": {set("RXA-21", "U")}, "R-15.delete": {set("RXA-21", "U")},
@@ -220,5 +220,8 @@ func TestNoRuleIsWithoutABreachAndAnEdge(t *testing.T) {
 	}
 	require.Equal(t, []string{"F-11"}, judge(t, batch(live("c-1", set("PID-5.1", "ZZTEST"))), production).rules())
 	require.Empty(t, judge(t, batch(live("c-1", set("PID-5.1", "Testerman"))), production).rules())
-	require.Equal(t, registry.SeverityError, conformance.Graded(registry.LaneProduction, nil)["F-11"])
+	pair := func(lane registry.Lane) registry.Severity { return conformance.Graded(lane, nil)["R-12.pair"] }
+	require.Equal(t, registry.SeverityError, pair(registry.LaneTest), "Texas refuses the dose")
+	require.Equal(t, registry.SeverityError, pair(registry.LaneProduction))
+	require.Equal(t, registry.SeverityWarning, pair(registry.LaneHistorical), "the table knows the past in part")
 }

@@ -50,6 +50,27 @@ func ExampleCheck_summary() {
 	// Output: 1 message: dose-rejected 1 error
 }
 
+// Several files of one run share a Run: that consent is not checked is told once.
+func ExampleRun() {
+	run, told := &conformance.Run{}, 0
+	for range 3 {
+		_, err := conformance.Check(context.Background(), strings.NewReader(sample), conformance.Options{
+			Lane: registry.LaneProduction, Now: time.Date(2026, 3, 4, 18, 0, 0, 0, time.UTC),
+			Profile: &registry.Profile{}, Run: run,
+			OnFinding: func(f registry.Finding) {
+				if f.Rule == "C-01.unknown" {
+					told++
+				}
+			},
+		})
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Println(told)
+	// Output: 1
+}
+
 // What is no HL7 is named, not read as a file without messages.
 func ExampleCheck_notHL7() {
 	sum, _ := conformance.Check(context.Background(), strings.NewReader("\x1f\x8b\x08\x00"), conformance.Options{

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -52,7 +53,7 @@ func TestFilesThatMustNotGo(t *testing.T) {
 }
 
 func TestEnvelopesThatAreFine(t *testing.T) {
-	one, two := soundWith("c-1"), soundWith("c-2", set("PID-3.1", "OTHER"))
+	one, two := soundWith("c-1"), soundWith("c-2", chart("OTHER"))
 	bare := func(s string) string { return strings.TrimSuffix(strings.TrimPrefix(s, "FHS|^~\\&|EHR\r"), "FTS|1\r") }
 	for name, file := range map[string]string{
 		"file of one batch":      batch(one, two),
@@ -82,7 +83,7 @@ func TestFindingsAboutTheFilesForm(t *testing.T) {
 		"odd delimiters":     {strings.Replace(batch(one), "BHS|^~\\&", "BHS|~^\\&", 1), "F-04", "BHS-2"},
 		"wrong BTS":          {strings.Replace(batch(one), "BTS|1", "BTS|2", 1), "F-05", "BTS-1"},
 		"wrong FTS":          {strings.Replace(batch(one), "FTS|1", "FTS|none", 1), "F-05", "FTS-1"},
-		"control ID twice":   {batch(one, soundWith("c-1", set("PID-3.1", "OTHER"))), "F-07", "MSH-10"},
+		"control ID twice":   {batch(one, soundWith("c-1", chart("OTHER"))), "F-07", "MSH-10"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, c.file)
@@ -96,8 +97,31 @@ func TestFindingsAboutTheFilesForm(t *testing.T) {
 		require.Len(t, v.findings, 2, "both doses of the message")
 		require.Equal(t, "RXA[2]", v.findings[1].Path)
 	})
+	t.Run("patients are told apart by name, birth date and sex, not by chart number", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			other []edit
+			twice bool
+		}{
+			"the same child under two chart numbers":     {[]edit{set("PID-3.1", "KAVORI018")}, true},
+			"... under two authorities":                  {[]edit{set("PID-3.4", "SUNRPLANO")}, true},
+			"... written in capitals":                    {[]edit{set("PID-5.1", "KAVORIMDELTA"), set("PID-5.2", "NEMURILASOPO")}, true},
+			"twins under one chart number":               {[]edit{set("PID-5.2", "Nemurilasopa")}, false},
+			"brothers of one name under one number":      {[]edit{set("PID-7", "20240114")}, false},
+			"another sex":                                {[]edit{set("PID-8", "M")}, false},
+			"without a birth date, the same chart":       {[]edit{set("PID-7", "")}, false},
+			"parts of the names that run into the other": {[]edit{set("PID-5.1", "KavorimdeltaN"), set("PID-5.2", "emurilasopo")}, false},
+		} {
+			v := judge(t, batch(one, soundWith("c-2", c.other...)))
+			require.Equal(t, c.twice, slices.Contains(v.rules(), "F-08"), name)
+		}
+		nameless := []edit{set("PID-5.1", "")}
+		require.Contains(t, judge(t, batch(soundWith("c-1", nameless...), soundWith("c-2", nameless...))).rules(), "F-08",
+			"without a name the chart number tells")
+		require.NotContains(t, judge(t, batch(soundWith("c-1", nameless...), soundWith("c-2", set("PID-5.1", ""), set("PID-3.4", "OTHER")))).rules(), "F-08",
+			"a chart number is one of its authority")
+	})
 	t.Run("too large, too many", func(t *testing.T) {
-		v := judge(t, batch(one, soundWith("c-2", set("PID-3.1", "OTHER"))), func(in *conformance.Options) {
+		v := judge(t, batch(one, soundWith("c-2", chart("OTHER"))), func(in *conformance.Options) {
 			in.Profile.File = registry.FileSettings{MaxBytes: 1000, MaxMessages: 1}
 		})
 		require.Equal(t, []string{"F-02.messages", "F-02.size"}, v.rules())

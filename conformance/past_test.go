@@ -38,7 +38,7 @@ func judgeWithPast(t *testing.T, file string, past map[string]conformance.SentBe
 	return s, findings, facts
 }
 
-func other(n int) edit { return set("PID-3.1", fmt.Sprintf("OTHER%d", n)) }
+func other(n int) edit { return chart(fmt.Sprintf("OTHER%d", n)) }
 
 func graded(rule, grade string) func(*conformance.Options) {
 	return func(in *conformance.Options) {

@@ -133,7 +133,11 @@ func (c *checker) checkMaker(s *segment, d *dose) {
 	}
 	switch v, p := d.vaccine, d.pack; {
 	case v != nil && len(v.Products) > 0 && !v.MadeBy(maker):
-		c.hit(ruleMakerPair, s, 17)
+		if v.OtherMakers {
+			c.hit(ruleMakerOther, s, 17)
+		} else {
+			c.hit(ruleMakerPair, s, 17)
+		}
 	case p != nil && len(p.Makers) > 0 && !slices.Contains(p.Makers, maker):
 		c.hit(ruleMakerNDC, s, 17)
 	}

@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"strings"
 
@@ -16,7 +18,11 @@ func (c *checker) digests(r *unitResult) {
 	if id := m.msh.Field(10); c.weigh[ruleControlIDTwice.n] != "" && !hl7.Empty(id) {
 		r.idKey = maphash.Bytes(c.key, id) | 1
 	}
-	if c.weigh[ruleDoseTwice.n] == "" || m.chart.Empty() {
+	if c.weigh[ruleDoseTwice.n] == "" || len(m.orders) == 0 {
+		return
+	}
+	who := c.patientDigest()
+	if who == 0 {
 		return
 	}
 	for i := range m.orders {
@@ -25,22 +31,67 @@ func (c *checker) digests(r *unitResult) {
 		if o.rxa == nil || d.given == 0 || d.code == "" || d.code == "998" {
 			continue
 		}
-		c.b.doses = append(c.b.doses, doseKey{c.doseDigest(d), o.rxa.occ, o.rxa.Offset, o.rxa.Line})
+		c.b.doses = append(c.b.doses, doseKey{c.doseDigest(who, d), o.rxa.occ, o.rxa.Offset, o.rxa.Line})
 	}
+}
+
+// patientDigest tells patients apart as [PatientRef.key] does: by name, birth
+// date and sex, because the same child may have two chart numbers and two
+// children may share one; by the chart number where these are missing. It is 0
+// where nothing tells.
+func (c *checker) patientDigest() uint64 {
+	m := &c.m
+	if m.pid == nil {
+		return 0
+	}
+	var h maphash.Hash
+	h.SetSeed(c.key)
+	name := m.pid.Rep(5)
+	family, given := bytes.TrimSpace(name.Unescape(1)), bytes.TrimSpace(name.Unescape(2))
+	if !hl7.Empty(family) && !hl7.Empty(given) && m.birth != 0 {
+		writeUpper(&h, family)
+		writeUpper(&h, given)
+		writeUpper(&h, m.pid.Field(8))
+		writeDate(&h, m.birth)
+		return max(h.Sum64(), 1)
+	}
+	number := bytes.TrimSpace(m.chart.Unescape(1))
+	if m.chart.Empty() || hl7.Empty(number) {
+		return 0
+	}
+	_, _ = h.Write(m.chart.Sub(4, 1))
+	_ = h.WriteByte(0)
+	_, _ = h.Write(number)
+	return max(h.Sum64(), 1)
 }
 
 // doseDigest is of patient, vaccine and date. It is even and not 0, and that of
 // a control ID odd.
-func (c *checker) doseDigest(d *dose) uint64 {
+func (c *checker) doseDigest(who uint64, d *dose) uint64 {
 	var h maphash.Hash
 	h.SetSeed(c.key)
-	_, _ = h.Write(c.m.chart.Component(4))
-	_ = h.WriteByte(0)
-	_, _ = h.Write(c.m.chart.Component(1))
-	_ = h.WriteByte(0)
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], who)
+	_, _ = h.Write(b[:])
 	_, _ = h.WriteString(d.code)
-	_, _ = h.Write([]byte{0, byte(d.given), byte(d.given >> 8), byte(d.given >> 16), byte(d.given >> 24)})
+	_ = h.WriteByte(0)
+	writeDate(&h, d.given)
 	return max(h.Sum64()&^1, 2)
+}
+
+func writeDate(h *maphash.Hash, d hl7.Date) {
+	_, _ = h.Write([]byte{byte(d), byte(d >> 8), byte(d >> 16), byte(d >> 24)})
+}
+
+// writeUpper writes a part in capitals, with an end that no part has.
+func writeUpper(h *maphash.Hash, b []byte) {
+	for _, x := range b {
+		if x >= 'a' && x <= 'z' {
+			x -= 'a' - 'A'
+		}
+		_ = h.WriteByte(x)
+	}
+	_ = h.WriteByte(0)
 }
 
 // FNV-1a of 64 bits, with a separator after each part.

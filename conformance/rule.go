@@ -60,6 +60,8 @@ var (
 	isError   = Lanes{errorGrade, errorGrade, errorGrade}
 	isWarning = Lanes{warningGrade, warningGrade, warningGrade}
 	isInfo    = Lanes{infoGrade, infoGrade, infoGrade}
+	// isErrorNow rules judge by tables that know the past in part only.
+	isErrorNow = Lanes{errorGrade, errorGrade, warningGrade}
 	// live rules look after real patients and are silent while testing.
 	isLiveError   = Lanes{"", errorGrade, errorGrade}
 	isLiveWarning = Lanes{"", warningGrade, ""}

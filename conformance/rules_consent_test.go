@@ -100,4 +100,12 @@ func TestConsentThatNobodyCanReadIsSaidOnce(t *testing.T) {
 	require.Equal(t, 1, v.Infos)
 	require.True(t, v.ErrorFree)
 	require.Equal(t, registry.OutcomeAccepted, v.Outcome)
+
+	t.Run("and once for all files of a run", func(t *testing.T) {
+		run := &conformance.Run{}
+		inRun := func(in *conformance.Options) { in.Run = run }
+		require.Equal(t, []string{"C-01.unknown"}, judge(t, batch(soundWith("c-1")), asked("", ""), inRun).rules())
+		require.Empty(t, judge(t, batch(soundWith("c-1")), asked("", ""), inRun).rules())
+		require.Equal(t, []string{"C-01.unknown"}, judge(t, batch(soundWith("c-1")), asked("", "")).rules(), "another run is told again")
+	})
 }

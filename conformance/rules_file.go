@@ -245,7 +245,7 @@ func (c *fileChecker) endOfFile() {
 	}
 	c.tellEverybody()
 	if p := c.in.Profile; p != nil {
-		if c.consent.status == nil {
+		if c.consent.status == nil && c.weigh[ruleConsentUnknown.n] != "" && c.in.Run.tellConsent() {
 			c.atFile(ruleConsentUnknown, "file", 0, 1)
 		}
 		if p.File.MaxBytes > 0 && n.Bytes > p.File.MaxBytes {

@@ -37,6 +37,7 @@ func init() {
 			{"RXA[2]-3", []edit{set("RXA[2]-5.1", "115"), set("RXA[2]-3", "20250303")}},
 		},
 		"R-10.pattern": {{"RXA[1]-15", []edit{set("RXA-15", "UJ123AA")}}},
+		"R-12.other":   {{"RXA[1]-17", []edit{set("RXA-5.1", "20"), set("RXA-17.1", "PFR"), set("OBX[3]-5.1", "20")}}},
 		"R-12.ndc":     {{"RXA[1]-17", []edit{set("RXA-5", "58160-0831-03^Priorix^NDC")}}},
 		"X-01.fit":     {{"RXR[1]-1", []edit{set("RXR-1", "C38288^Oral^NCIT")}}, {"RXR[1]-1", []edit{set("RXR-1", "C38284^Nasal^NCIT")}}},
 		"X-02.twice":   {{"RXR[2]-2", twoNirsevimab}},

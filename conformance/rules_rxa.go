@@ -282,11 +282,22 @@ var (
 		Remedy: "Ask the EHR vendor to renew the MVX table; if the code is new, renew ours with 'starter codes import'.",
 		Source: "CDC MVX table; Texas IMR-111", Table: codes.MVX,
 	})
+	// Texas refuses such a dose (IMR-111), so it is an error where a file is to be
+	// error-free and where the verdict foretells the answer. In a historical load
+	// it is a warning: makers merged, and CDC's table begins with what was on the
+	// market around 2010. Where that table leaves a maker of the vaccine out, the
+	// other rule speaks.
 	ruleMakerPair = declare(Rule{
-		ID: "R-12.pair", Where: "RXA-17", Severity: isWarning, Code: 102, Detail: 3,
+		ID: "R-12.pair", Where: "RXA-17", Severity: isErrorNow, Drops: DropsDose, Code: 102, Detail: 3,
 		Says:   "This manufacturer makes no such vaccine.",
-		Remedy: "Choose the product again: vaccine and manufacturer do not fit.",
+		Remedy: "Choose the product again: vaccine and manufacturer do not fit; if the product is new, renew our tables with 'starter codes import'.",
 		Source: "CDC product names; Texas IMR-111", Table: codes.Product,
+	})
+	ruleMakerOther = declare(Rule{
+		ID: "R-12.other", Where: "RXA-17", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "CDC's table does not name this manufacturer for the vaccine; but it does not name all of them.",
+		Remedy: "Compare vaccine and manufacturer with the vial.",
+		Source: "CDC product names, of which some have no manufacturer", Table: codes.Product,
 	})
 	ruleRefusal = declare(Rule{
 		ID: "R-13", Where: "RXA-18", Severity: isError, Drops: DropsDose, Code: 101,

@@ -42,7 +42,7 @@ func TestDuplicatesAreFoundFarApartAndTheFolderIsLeftEmpty(t *testing.T) {
 		if i == messages-1 {
 			id = "c-7"
 		}
-		file.WriteString(soundWith(id, set("PID-3.1", "KAV"+id)))
+		file.WriteString(soundWith(id, chart("KAV"+id)))
 	}
 	run := func(workers int) told {
 		return tell(bytes.NewReader(file.Bytes()), func(in *conformance.Options) {

@@ -81,6 +81,9 @@ func (t *Tables) addMaker(row []string) {
 
 func (t *Tables) addProduct(row []string) {
 	v, m := t.vaccine(row[0]), t.mvx[packText([]byte(row[1]))]
+	if v != nil && row[1] == "" {
+		v.OtherMakers = true
+	}
 	if v == nil || m == nil {
 		return
 	}

@@ -77,6 +77,8 @@ type Vaccine struct {
 	Statements []*Statement
 	Groups     []*VaccineGroup
 	Use        UsePeriod
+	// OtherMakers: the table has a product of it without a maker.
+	OtherMakers bool
 	// Marketed: at least one of its products is.
 	Marketed bool
 	// Routes are the ways in which its packages are given.

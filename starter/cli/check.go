@@ -111,6 +111,7 @@ type desk struct {
 	profile []string // where its values come from
 	most    int
 	reveal  bool
+	run     conformance.Run
 	alone   bool // one file only
 	meter   *meter
 }

@@ -94,6 +94,7 @@ func (d *desk) judge(ctx context.Context, in input, r reporter) *verdict {
 	places := map[string][]registry.Place{}
 	most := d.places()
 	o := d.options
+	o.Run = &d.run
 	o.MaxFindings = max(most, 1)
 	o.OnFinding = func(f registry.Finding) {
 		if have := places[f.Rule]; len(have) < most {
