@@ -67,13 +67,19 @@ func (d Dir) Load(practice string) (*texas.Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	return loaded, known(loaded.Profile.Rules)
+	return loaded, known(loaded)
 }
 
 // known refuses rules that the checker does not have: a misspelt one would
 // change nothing, and nobody would notice.
-func known(r registry.RuleSettings) error {
+func known(loaded *texas.Loaded) error {
+	r := loaded.Profile.Rules
 	ids := slices.Concat(slices.Sorted(maps.Keys(r.Grades)), r.Held)
+	for _, f := range loaded.Foretold {
+		if f.Rule != "" && !slices.Contains(ids, f.Rule) {
+			ids = append(ids, f.Rule)
+		}
+	}
 	var faults []error
 	for _, id := range conformance.UnknownRules(ids) {
 		near := ""

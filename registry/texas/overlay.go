@@ -55,6 +55,9 @@ func (l *layer) mapping(node *yaml.Node, prefix string) {
 		switch {
 		case key == "catalogue":
 			l.errs = append(l.errs, l.out.Catalogue.overlay(l.name, val)...)
+			l.foretoldByCatalogue(val)
+		case key == "predictions":
+			l.predictions(val)
 		case key == "mappings":
 			l.mappings(val)
 		case key == "prerequisites":

@@ -87,3 +87,46 @@ func TestCatalogueColumnsAreOverridable(t *testing.T) {
 		require.Error(t, err, bad)
 	}
 }
+
+func TestPredictionsAreOverridable(t *testing.T) {
+	load := func(text string) (*texas.Loaded, error) {
+		return texas.Load(texas.Overlay{Name: "texas.yaml", Data: []byte(text)})
+	}
+	rules := func(l *texas.Loaded, key string) (out []string) {
+		for _, f := range l.Foretold {
+			if f.Key == key {
+				out = append(out, f.Rule)
+			}
+		}
+		return out
+	}
+	plain, err := load("")
+	require.NoError(t, err)
+	l, err := load("predictions:\n  IEE-413: {rules: [P-10, P-10.area], source: 'letter of 2026-10-01'}\n  IMR-131: {rules: [R-12]}\n  PID-3: {rules: [P-03]}\n  IEE-519: {rules: []}\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"P-10", "P-10.area"}, rules(l, "IEE-413"), "an entry is replaced whole")
+	require.Equal(t, []string{"R-12"}, rules(l, "IMR-131"), "a code is added")
+	require.Equal(t, []string{"P-03"}, rules(l, "PID-3"), "a place is added")
+	require.Equal(t, []string{""}, rules(l, "IEE-519"), "no file can show it")
+	require.Equal(t, rules(plain, "IEE-998"), rules(l, "IEE-998"), "what is not named stays")
+	i := slices.IndexFunc(l.Foretold, func(f registry.Foretold) bool { return f.Key == "IEE-413" })
+	require.Equal(t, "your override: texas.yaml, letter of 2026-10-01", l.Foretold[i].Source)
+
+	t.Run("what is said of a code in the catalogue counts, too", func(t *testing.T) {
+		l, err := load("catalogue: {IEE-570: {foretold: [X-01.code, own-data]}, IEE-571: {foretold: [never]}, IEE-519: {meaning: M.}}")
+		require.NoError(t, err)
+		require.Equal(t, []string{"X-01.code"}, rules(l, "IEE-570"))
+		require.Equal(t, []string{""}, rules(l, "IEE-571"))
+		require.Equal(t, []string{"N-01"}, rules(l, "IEE-519"))
+	})
+	for text, want := range map[string]string{
+		"predictions: {hundred: {rules: [P-10]}}":  "predictions.hundred: a code looks like",
+		"predictions: {IEE-413: {rules: [phone]}}": "predictions.IEE-413: a rule looks like",
+		"predictions: {IEE-413: {rule: P-10}}":     "predictions: has a field",
+		"predictions: [IEE-413]":                   "predictions:",
+	} {
+		_, err := load(text)
+		require.ErrorContains(t, err, want, text)
+		require.Equal(t, registry.Invalid, registry.KindOf(err))
+	}
+}

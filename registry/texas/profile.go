@@ -22,6 +22,7 @@ var profileYAML []byte
 //
 //	catalogue:  {CLR-100: {remedy: "…"}}     codes of the registry's answers
 //	prerequisites: [{key: intent, required: false}]   rows of the checklist
+//	predictions: {IEE-998: {rules: [P-09], source: "…"}}   rules that foretell them
 //	mappings:   [{name: …, columns: {…}}]    layouts of delimited reports
 //	confirmed:  {folders.test: "phone call with DSHS, 2026-11-02"}
 //
@@ -81,8 +82,9 @@ func (l *Loaded) Unconfirmed() []Value {
 }
 
 // Load lays overlays over the built-in profile, the later above the earlier.
-// Lists are replaced whole; rules.grades, the catalogue and mappings are laid
-// over entry by entry. It returns an error of kind Invalid that joins every
+// Lists are replaced whole; rules.grades, the catalogue, predictions and mappings
+// are laid over entry by entry. What a catalogue entry says of "foretold" counts
+// for the predictions, too. It returns an error of kind Invalid that joins every
 // fault of every overlay, each with its file and key.
 func Load(overlays ...Overlay) (*Loaded, error) {
 	s, err := builtin()

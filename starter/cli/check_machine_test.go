@@ -41,9 +41,14 @@ var mixed = strings.Replace(batchOf(
 	edited("m-3", "4713", "|L1234|", "||"),
 ), "BTS|3", "BTS|4", 1)
 
-// edited is the clean message with a control ID, a chart number and a change.
+// edited is the clean message with a control ID, a chart number, a first name for
+// each chart number, and a change.
 func edited(id, chart string, change ...string) string {
-	return strings.NewReplacer(append([]string{"|m-1|T|", "|" + id + "|P|", "4711", chart}, change...)...).Replace(cleanMessage)
+	given := "Zebedin" + string("abcdefghij"[chart[len(chart)-1]-'0'])
+	if chart == "4711" {
+		given = "Zebedine"
+	}
+	return strings.NewReplacer(append([]string{"|m-1|T|", "|" + id + "|P|", "4711", chart, "Zebedine", given}, change...)...).Replace(cleanMessage)
 }
 
 var versions = func() *strings.Replacer {

@@ -50,9 +50,6 @@ func (r *textReport) file(v *verdict) error {
 		r.line("It is %s.", v.Found)
 		return nil
 	}
-	if len(v.Causes) == 0 {
-		return nil
-	}
 	r.line("%s", v.counts())
 	if hint := v.hint(r.desk.options.Lane); hint != "" {
 		r.line("%s", hint)

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,6 +67,25 @@ func TestRules(t *testing.T) {
 		b.run(t, clear...).exits(0).shows("as the profile says again")
 		b.run(t, clear...).exits(0).shows("nothing changed")
 		require.Equal(t, "the rule itself", one("R-10").From)
+	})
+	t.Run("several practices, or all, in one command", func(t *testing.T) {
+		other := strings.NewReplacer("sunrise-plano", "dawn-austin", "BURL6343", "DAWN1234", "0001112000", "0001112001").Replace(practiceFile)
+		b.run(t, "practice", "add", b.file(t, "dawn.yaml", other+"phase: testing\n")).exits(0)
+		set := []string{"rules", "set", "R-12.pair", "--grade", "warning", "--reason", "our tables are old"}
+		b.run(t, append(set, "--all", "--practice", "sunrise-plano")...).exits(2)
+		b.run(t, set...).exits(2)
+		b.run(t, append(set, "--practice", "sunrise-plano", "--practice", "nowhere")...).exits(1)
+		require.Equal(t, "E", one("R-12.pair").Production, "nothing is changed where one of them is none")
+		b.run(t, append(set, "--practice", "sunrise-plano")...).exits(0)
+		b.run(t, append(set, "--all")...).exits(0).fits().shows("for dawn-austin from the next check on", "for sunrise-plano already", "starter rules clear R-12.pair --all")
+		require.Equal(t, "W", one("R-12.pair").Production)
+		var got []struct {
+			Practice string
+			Again    bool
+		}
+		b.run(t, "rules", "clear", "R-12.pair", "--all", "--reason", "renewed", "-o", "json").exits(0).json(&got)
+		require.Len(t, got, 2)
+		require.False(t, got[0].Again || got[1].Again)
 	})
 	t.Run("nobody decides in somebody's name who may not", func(t *testing.T) {
 		b.run(t, "rules", "set", "R-10", "--grade", "off", "--practice", "sunrise-plano", "--by", "Sam Minor", "--reason", "x").exits(1).complains("may not act for")
