@@ -13,9 +13,10 @@ import (
 
 // Hands serves connections whose files a person uploads with a browser.
 type Hands struct {
-	DB    *db.Store
-	Vault *vault.Vault
-	Clock Clock
+	DB       *db.Store
+	Vault    *vault.Vault
+	Profiles ProfileSource
+	Clock    Clock
 }
 
 // LayOutFileInput names the delivery that a person is to upload.
@@ -27,7 +28,8 @@ type LayOutFileInput struct {
 // LayOutFileResult says where the file lies.
 type LayOutFileResult struct {
 	Path string `json:"path"`
-	// Site is the address of the registry's web client, as far as it is known.
+	// Site is the address of the registry's web client: the connection's host, or
+	// else what the profile says.
 	Site string `json:"site,omitempty"`
 	// Done says that the file was uploaded before.
 	Done bool `json:"done,omitempty"`
@@ -51,7 +53,11 @@ func (a *Hands) layOut(ctx context.Context, in LayOutFileInput) (LayOutFileResul
 	if err != nil {
 		return LayOutFileResult{}, err
 	}
-	out := LayOutFileResult{Site: conn.Host}
+	profile, err := a.Profiles.Profile(in.Practice)
+	if err != nil {
+		return LayOutFileResult{}, err
+	}
+	out := LayOutFileResult{Site: webClient(conn, profile)}
 	if d.State == db.DeliveryRenamed || d.State == db.DeliveryConfirmed {
 		out.Done = true
 		return out, nil

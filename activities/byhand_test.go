@@ -21,7 +21,7 @@ func TestHands(t *testing.T) {
 		Name: "texas-sftp", Protocol: "byhand", Host: "https://web.example", Settings: db.ConnectionSettings{Folder: folder},
 	}, b.act("hand")))
 	d := b.prepare(t, 1, registry.LaneTest, 2)
-	hands := &activities.Hands{DB: b.db, Vault: b.vault, Clock: func() time.Time { return b.now }}
+	hands := &activities.Hands{DB: b.db, Vault: b.vault, Profiles: b, Clock: func() time.Time { return b.now }}
 	in := activities.LayOutFileInput{Scope: scope(), DeliveryID: d.DeliveryID}
 	end := activities.EndHandUploadInput{Scope: scope(), DeliveryID: d.DeliveryID, Uploaded: true, Who: "Ana Example", By: maria, At: b.now}
 	path := filepath.Join(folder, d.RemoteName)

@@ -146,7 +146,8 @@ func endingWords(e db.Expiry, days int) string {
 		remedy = fmt.Sprintf("Ask the registry for the new key's fingerprint, then: starter connection host-key accept %s --fingerprint SHA256:…", e.Connection)
 	}
 	if e.What == db.CredentialCertificate {
-		remedy = "Ask the registry for the new certificate."
+		remedy = fmt.Sprintf("The registry has to renew it. Ask for the fingerprint of the new one, then: "+
+			"starter connection host-key accept %s --fingerprint cert-sha256:…", e.Connection)
 	}
 	return fmt.Sprintf("%s of connection %s %s. %s", capital(e.What.Words()), e.Connection, when, remedy)
 }

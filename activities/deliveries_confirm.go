@@ -24,7 +24,7 @@ func (a *Deliveries) confirm(ctx context.Context, in ConfirmDeliveryInput) (Rece
 		return Receipt{}, registry.Errorf(registry.NotAllowed, opConfirm, "%s is %s: there is nothing to be seen yet", d.ID, d.State)
 	case db.DeliveryUploaded, db.DeliveryRenamed, db.DeliveryUnknown:
 	}
-	remote, err := a.dial(ctx, d, transfer.ToLook)
+	remote, err := a.dial(ctx, d, transfer.ToLook, in.date(a.Clock))
 	if err != nil {
 		return Receipt{}, err
 	}

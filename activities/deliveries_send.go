@@ -51,7 +51,7 @@ func (a *Deliveries) upload(ctx context.Context, in UploadFileInput) (int64, err
 	var acknowledged atomic.Bool
 	progress := func() any { return uploadProgress{Sent: sent.Load(), Acknowledged: acknowledged.Load()} }
 	defer beat(ctx, progress)()
-	remote, err := a.dial(ctx, d, transfer.ToSend)
+	remote, err := a.dial(ctx, d, transfer.ToSend, in.date(a.Clock))
 	if err != nil {
 		return 0, withSent(err, before.Sent)
 	}
@@ -91,7 +91,7 @@ func lastAttempt(ctx context.Context, earlier uploadProgress) uploadProgress {
 	return before
 }
 
-func (a *Deliveries) dial(ctx context.Context, d db.Delivery, purpose transfer.Purpose) (transfer.Remote, error) {
+func (a *Deliveries) dial(ctx context.Context, d db.Delivery, purpose transfer.Purpose, at time.Time) (transfer.Remote, error) {
 	profile, err := a.Profiles.Profile(d.Practice)
 	if err != nil {
 		return nil, err
@@ -101,8 +101,7 @@ func (a *Deliveries) dial(ctx context.Context, d db.Delivery, purpose transfer.P
 		return nil, err
 	}
 	conn.Purpose = purpose
-	remote, err := a.Dialer.Dial(ctx, conn)
-	return remote, met(d.Connection, err)
+	return a.Connections.dial(ctx, a.Dialer, conn, at)
 }
 
 // sending is one attempt to upload.

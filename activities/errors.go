@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"immtrail/registry"
+	"immtrail/transfer"
 )
 
 // Attempts after which a kind is not tried again by itself. All attempts of
@@ -32,14 +33,17 @@ const maxErrorText = 500
 // too.
 type ConnectionFault struct {
 	Connection string `json:"connection"`
+	// Server ("host:port") is set where it was met before the login: whoever
+	// comes next with any login would meet it too.
+	Server string `json:"server,omitempty"`
 	// Sent is how many bytes of an upload the server has acknowledged.
 	Sent int64 `json:"sent,omitempty"`
 }
 
 // metError marks an error as met at a registry's server.
 type metError struct {
-	connection string
-	sent       int64
+	connection, server string
+	sent               int64
 	error
 }
 
@@ -52,6 +56,17 @@ func met(connection string, err error) error {
 		return nil
 	}
 	return &metError{connection: connection, error: err}
+}
+
+// metAt is met for what a dial met: before the login it is the server's.
+func metAt(connection, server string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if !transfer.MetBeforeLogin(err) {
+		server = ""
+	}
+	return &metError{connection: connection, server: server, error: err}
 }
 
 // withSent adds how far an upload came.
@@ -73,7 +88,7 @@ func faultOf(err error) (ConnectionFault, bool) {
 	}
 	switch registry.KindOf(err) {
 	case registry.Transient, registry.Busy, registry.Refused, registry.Unauthorised, registry.HostKeyChanged:
-		return ConnectionFault{Connection: m.connection, Sent: m.sent}, true
+		return ConnectionFault{Connection: m.connection, Server: m.server, Sent: m.sent}, true
 	default:
 		return ConnectionFault{}, false
 	}

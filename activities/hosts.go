@@ -31,7 +31,7 @@ const (
 	HostWorkflow         = "RegistryHost"
 	PermitAskedSignal    = "permit-asked"
 	protocolByHand       = byhand.Protocol
-	maxPermits           = 20
+	maxPermits           = registry.MostSessions
 	holdsPerPage         = 12
 	longestWordsPerEntry = 300
 )
@@ -132,9 +132,12 @@ type ChoosePermitsInput struct {
 	Inside []Visit `json:"inside,omitempty"`
 	Over   []Visit `json:"over,omitempty"`
 	Again  []Visit `json:"again,omitempty"`
-	// Closed connections let nobody in, Doubtful ones one at a time.
-	Closed   []string `json:"closed,omitempty"`
-	Doubtful []string `json:"doubtful,omitempty"`
+	// Closed connections let nobody in, Doubtful ones one at a time; the same for
+	// servers ("host:port").
+	Closed          []string `json:"closed,omitempty"`
+	Doubtful        []string `json:"doubtful,omitempty"`
+	ClosedServers   []string `json:"closed_servers,omitempty"`
+	DoubtfulServers []string `json:"doubtful_servers,omitempty"`
 	// ThisHour counts the files that were let in within the current hour.
 	ThisHour int `json:"this_hour,omitempty"`
 }
@@ -143,6 +146,8 @@ type ChoosePermitsInput struct {
 type Permit struct {
 	Visit
 	Connection string `json:"connection"`
+	// Port is that of the connection's server.
+	Port int `json:"port"`
 	// File says that it is a file that counts by the hour.
 	File bool `json:"file,omitempty"`
 }
@@ -191,7 +196,8 @@ func (a *Hosts) choose(ctx context.Context, in ChoosePermitsInput) (ChoosePermit
 	}
 	line, err := a.DB.ChoosePermits(ctx, db.PermitChoice{
 		Host: in.Host, Inside: visits(in.Inside), Over: visits(in.Over), Again: visits(in.Again),
-		Closed: in.Closed, Doubtful: in.Doubtful, PerLogin: max(1, limits.SessionsPerLogin), Max: free,
+		Closed: in.Closed, Doubtful: in.Doubtful,
+		ClosedServers: in.ClosedServers, DoubtfulServers: in.DoubtfulServers, PerLogin: max(1, limits.SessionsPerLogin), Max: free,
 	})
 	if err != nil {
 		return out, err
@@ -199,7 +205,7 @@ func (a *Hosts) choose(ctx context.Context, in ChoosePermitsInput) (ChoosePermit
 	out.Waiting = line.Waiting
 	for _, p := range line.Next {
 		out.Next = append(out.Next, Permit{
-			Visit: Visit{Workflow: p.WorkflowID, Ask: p.Ask}, Connection: p.Connection, File: p.FileID != "",
+			Visit: Visit{Workflow: p.WorkflowID, Ask: p.Ask}, Connection: p.Connection, Port: p.Port, File: p.FileID != "",
 		})
 	}
 	return out, nil
@@ -221,10 +227,11 @@ type ListHostHoldsInput struct {
 	After string `json:"after,omitempty"`
 }
 
-// HostHold is an open hold of a connection.
+// HostHold is an open hold of a connection, or of a server.
 type HostHold struct {
 	ID         string    `json:"id"`
-	Connection string    `json:"connection"`
+	Connection string    `json:"connection,omitempty"`
+	Server     string    `json:"server,omitempty"`
 	Words      string    `json:"words"`
 	Since      time.Time `json:"since"`
 }
@@ -235,7 +242,7 @@ type ListHostHoldsResult struct {
 	More  bool       `json:"more,omitempty"`
 }
 
-// ListHostHolds lists the connections that were held when an earlier run of the
+// ListHostHolds lists the connections and servers that were held when an earlier run of the
 // host's workflow ended.
 func (a *Hosts) ListHostHolds(ctx context.Context, in ListHostHoldsInput) (ListHostHoldsResult, error) {
 	found, err := a.DB.ConnectionHolds(ctx, HostID(in.Host), in.After, holdsPerPage+1)
@@ -245,7 +252,7 @@ func (a *Hosts) ListHostHolds(ctx context.Context, in ListHostHoldsInput) (ListH
 	var out ListHostHoldsResult
 	for _, h := range found[:min(len(found), holdsPerPage)] {
 		out.Holds = append(out.Holds, HostHold{
-			ID: h.ID, Connection: h.Connection, Words: cut(h.Words, longestWordsPerEntry), Since: h.OpenedAt,
+			ID: h.ID, Connection: h.Connection, Server: h.Server, Words: cut(h.Words, longestWordsPerEntry), Since: h.OpenedAt,
 		})
 	}
 	out.More = len(found) > holdsPerPage

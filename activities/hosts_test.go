@@ -51,7 +51,7 @@ func TestAskPermit(t *testing.T) {
 		}, *started)
 		line := must(t, hosts.ChoosePermits, activities.ChoosePermitsInput{Host: "127.0.0.1"})
 		require.Equal(t, []activities.Permit{{
-			Visit: activities.Visit{Workflow: "file/f-1", Ask: 1}, Connection: "texas-sftp", File: true,
+			Visit: activities.Visit{Workflow: "file/f-1", Ask: 1}, Connection: "texas-sftp", Port: b.server.Port(), File: true,
 		}}, line.Next)
 	})
 

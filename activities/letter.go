@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"immtrail/conformance"
@@ -94,7 +92,7 @@ func (w *writer) recipients() []registry.Contact {
 	case NoticeProductionVendor, NoticeHistoryQuestions, NoticeFileRefused:
 		role = registry.ContactVendor
 	case NoticeReviewReminder, NoticeEvidenceWanted, NoticeApprovalRefused, NoticeHold, NoticeReminder,
-		NoticeWatch, NoticeResolved, NoticeDigestMonth:
+		NoticeByHand, NoticeWatch, NoticeResolved, NoticeDigestMonth:
 	case NoticeDigestWeek:
 		role = registry.ContactPractice
 	}
@@ -138,6 +136,8 @@ func (w *writer) details(ctx context.Context) error {
 		return w.fileRefused(ctx)
 	case NoticeHold, NoticeReminder:
 		return w.hold(ctx)
+	case NoticeByHand:
+		return w.upload(ctx)
 	case NoticeWatch, NoticeResolved:
 		return w.incident(ctx)
 	case NoticeDigestWeek, NoticeDigestMonth:
@@ -245,49 +245,14 @@ func (w *writer) hold(ctx context.Context) error {
 	w.data.HoldID = h.ID
 	w.data.What = h.Reason.Words()
 	w.data.Words = joinSentences(h.What, h.Words, w.in.Words)
-	if h.Connection != "" {
-		if err := w.connection(ctx, h.Connection); err != nil {
-			return err
-		}
+	if err := w.heldLink(ctx, h); err != nil {
+		return err
 	}
 	for _, action := range h.Offers() {
 		w.data.Actions = append(w.data.Actions, string(action))
 		w.data.Commands = append(w.data.Commands, fmt.Sprintf("starter hold resolve %s --action %s", h.ID, action))
 	}
 	w.since(h.OpenedAt)
-	return nil
-}
-
-// maxWaiting bounds the practices and the files that a letter names.
-const maxWaiting = 20
-
-// connection tells which practices, sites and files wait for a connection, and
-// writes to the coordinators of all practices that use it.
-func (w *writer) connection(ctx context.Context, name string) error {
-	w.data.Practice.ID, w.data.Practice.Name = name, "Connection "+name
-	waiting, err := w.DB.WaitingFor(ctx, name, maxWaiting)
-	if err != nil {
-		return err
-	}
-	for _, p := range waiting.Practices[:min(len(waiting.Practices), maxWaiting)] {
-		w.data.Waiting = append(w.data.Waiting, registry.LetterWaiting{ID: p.ID, Name: p.Name, Files: p.Files, Sites: p.Sites})
-	}
-	w.data.WaitingFiles = waiting.Names
-	w.data.Commands = append(w.data.Commands, "starter connection test "+name)
-	practices, err := w.DB.ConnectionPractices(ctx, name)
-	if err != nil {
-		return err
-	}
-	for _, id := range practices {
-		p, err := w.DB.Practice(ctx, id)
-		if err != nil {
-			return err
-		}
-		c, ok := p.Contact(registry.ContactCoordinator)
-		if ok && !slices.ContainsFunc(w.concerned, func(o registry.Contact) bool { return strings.EqualFold(o.Email, c.Email) }) {
-			w.concerned = append(w.concerned, c)
-		}
-	}
 	return nil
 }
 
@@ -344,10 +309,8 @@ func (w *writer) holdOver(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.Connection != "" {
-		if err := w.connection(ctx, h.Connection); err != nil {
-			return err
-		}
+	if err := w.heldLink(ctx, h); err != nil {
+		return err
 	}
 	w.data.What, w.data.Commands = h.Reason.Words(), nil
 	if h.ClosedAt != nil {

@@ -40,6 +40,7 @@ const (
 	NoticeFileRefused      = registry.LetterFileRefused
 	NoticeHold             = registry.LetterHold
 	NoticeReminder         = registry.LetterReminder
+	NoticeByHand           = registry.LetterByHand
 	NoticeWatch            = registry.LetterWatch
 	NoticeEvidenceWanted   = registry.LetterEvidenceWanted
 	NoticeApprovalRefused  = registry.LetterApprovalRefused

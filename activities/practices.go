@@ -191,8 +191,10 @@ type OpenHoldInput struct {
 	// ID is unique: workflow ID and a counter. It is what resolve-hold names.
 	ID         string `json:"id"`
 	WorkflowID string `json:"workflow_id"`
-	// Connection is set where a connection is what is held.
+	// Connection is set where a connection is what is held, Server ("host:port")
+	// where a server is.
 	Connection string              `json:"connection,omitempty"`
+	Server     string              `json:"server,omitempty"`
 	Reason     registry.HoldReason `json:"reason"`
 	// What names the step and the thing: "upload of BURL6343_PROD_….HL7".
 	What string `json:"what"`
@@ -205,8 +207,8 @@ type OpenHoldInput struct {
 // OpenHold records the hold. Repeating it changes nothing.
 func (a *Practices) OpenHold(ctx context.Context, in OpenHoldInput) (Done, error) {
 	return Done{}, fail(ctx, a.DB.OpenHold(ctx, db.Hold{
-		ID: in.ID, Practice: in.Practice, Connection: in.Connection, WorkflowID: in.WorkflowID, Reason: in.Reason,
-		What: in.What, Words: in.Words, OpenedAt: in.date(a.Clock), Actions: in.Actions,
+		ID: in.ID, Practice: in.Practice, Connection: in.Connection, Server: in.Server, WorkflowID: in.WorkflowID,
+		Reason: in.Reason, What: in.What, Words: in.Words, OpenedAt: in.date(a.Clock), Actions: in.Actions,
 	}))
 }
 

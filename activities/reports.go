@@ -73,7 +73,7 @@ func (a *Reports) ListReports(ctx context.Context, in ListReportsInput) (ListRep
 
 func (a *Reports) listReports(ctx context.Context, in ListReportsInput) (ListReportsResult, error) {
 	var out ListReportsResult
-	remote, profile, err := a.dial(ctx, in.Connection)
+	remote, profile, err := a.dial(ctx, in.Connection, in.date(a.Clock))
 	if err != nil {
 		return out, err
 	}
@@ -140,7 +140,7 @@ func candidates(entries []transfer.Entry, pattern string) []db.RemoteFile {
 }
 
 // dial opens a session on the connection, with the profile that holds there.
-func (a *Reports) dial(ctx context.Context, connection string) (transfer.Remote, *registry.Profile, error) {
+func (a *Reports) dial(ctx context.Context, connection string, at time.Time) (transfer.Remote, *registry.Profile, error) {
 	practices, err := a.DB.ConnectionPractices(ctx, connection)
 	if err != nil {
 		return nil, nil, err
@@ -156,8 +156,8 @@ func (a *Reports) dial(ctx context.Context, connection string) (transfer.Remote,
 	if err != nil {
 		return nil, nil, err
 	}
-	remote, err := a.Dialer.Dial(ctx, conn)
-	return remote, profile, met(connection, err)
+	remote, err := a.Connections.dial(ctx, a.Dialer, conn, at)
+	return remote, profile, err
 }
 
 // FetchReportInput names a report at the registry.
@@ -186,7 +186,7 @@ func (a *Reports) FetchReport(ctx context.Context, in FetchReportInput) (FetchRe
 
 func (a *Reports) fetchReport(ctx context.Context, in FetchReportInput) (FetchReportResult, error) {
 	var out FetchReportResult
-	remote, profile, err := a.dial(ctx, in.Connection)
+	remote, profile, err := a.dial(ctx, in.Connection, in.date(a.Clock))
 	if err != nil {
 		return out, err
 	}

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,6 +62,39 @@ func (c Connections) Resolve(stored db.Connection, settings registry.TransferSet
 	}
 	conn.Passphrase, err = c.secret(name, stored.Settings.PassphraseRef)
 	return conn, met(name, err)
+}
+
+// dial opens a session, notes at what date the server's certificate ends where
+// it has one, and says of what fails whether it is the login's or the server's.
+func (c Connections) dial(ctx context.Context, d transfer.Dialer, conn transfer.Connection, at time.Time) (transfer.Remote, error) {
+	remote, err := d.Dial(ctx, conn)
+	if err == nil {
+		for _, end := range remote.Capabilities().Ends() {
+			_ = c.DB.SeeExpiry(ctx, db.SeenExpiry(conn.Name, db.Credential(end.What), end.At), at) // the next session shows it again
+		}
+		return remote, nil
+	}
+	server := db.ServerOf(conn.Host, conn.Port)
+	if registry.KindOf(err) == registry.HostKeyChanged && c.othersKnowMore(ctx, conn.Name) {
+		server = ""
+	}
+	return nil, metAt(conn.Name, server, err)
+}
+
+// othersKnowMore reports whether another connection to the same server accepts a
+// key, or an authority, that this one does not: a key that is wrong here may be
+// right there, and says nothing about the server then.
+func (c Connections) othersKnowMore(ctx context.Context, name string) bool {
+	all, err := c.DB.ServerConnections(ctx, name)
+	if err != nil {
+		return false // the hold is the server's then: too much is safer than too little
+	}
+	own := slices.IndexFunc(all, func(o db.Connection) bool { return o.Name == name })
+	return own >= 0 && slices.ContainsFunc(all, func(o db.Connection) bool {
+		return o.Settings.CA != all[own].Settings.CA || slices.ContainsFunc(o.HostKeys, func(pin string) bool {
+			return !slices.Contains(all[own].HostKeys, pin)
+		})
+	})
 }
 
 func (c Connections) secret(name, ref string) (transfer.Secret, error) {

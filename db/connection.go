@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -40,6 +42,12 @@ type ConnectionSettings struct {
 	// CA are the authorities (PEM) of an FTPS server.
 	CA string `json:"ca,omitempty"`
 }
+
+// ServerOf is the address by which connections share a server: "host:port".
+func ServerOf(host string, port int) string { return strings.ToLower(host) + ":" + strconv.Itoa(port) }
+
+// Server is where the connection leads.
+func (c Connection) Server() string { return ServerOf(c.Host, c.Port) }
 
 const connectionColumns = `name, protocol, host, port, username, secret_ref, host_keys, settings`
 
@@ -85,4 +93,23 @@ func (s *Store) Connection(ctx context.Context, name string) (Connection, error)
 func (s *Store) Connections(ctx context.Context) ([]Connection, error) {
 	all, err := many[Connection](ctx, s.pool, `select `+connectionColumns+` from connections order by name`, nil)
 	return all, fault("connections", err)
+}
+
+// ServerConnections lists the connections that lead to the same server as the
+// named one by the same protocol, itself among them, by name.
+func (s *Store) ServerConnections(ctx context.Context, name string) ([]Connection, error) {
+	all, err := many[Connection](ctx, s.pool, `
+		select `+connectionColumns+` from connections c
+		where exists (select from connections o where o.name = @name and o.protocol = c.protocol
+			and lower(o.host) = lower(c.host) and o.port = c.port)
+		order by c.name`, pgx.NamedArgs{"name": name})
+	return all, fault("connections of a server", err)
+}
+
+// ConnectionsAt lists the names of the connections that lead to a server
+// ("host:port", [ServerOf]).
+func (s *Store) ConnectionsAt(ctx context.Context, server string) ([]string, error) {
+	all, err := s.texts(ctx, `select c.name from connections c where c.protocol <> 'byhand' and `+serverSQL+` = @server order by 1`,
+		pgx.NamedArgs{"server": server})
+	return all, fault("connections of a server", err)
 }

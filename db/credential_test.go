@@ -68,3 +68,35 @@ func TestExpiries(t *testing.T) {
 		requireKind(t, registry.Invalid, b.RotateSecret(ctx, "texas-sftp", "hunter2", settings, db.Expiry{}, act("r3")))
 	})
 }
+
+func TestSeeExpiry(t *testing.T) {
+	t.Parallel()
+	q := newQueue(t, "a")
+	ctx := t.Context()
+	seen := db.SeenExpiry("to-a", db.CredentialCertificate, time.Date(2026, 12, 31, 12, 0, 0, 0, time.UTC))
+	require.Equal(t, "2026-12-31", seen.Expires.Format(time.DateOnly))
+	require.Equal(t, "2026-12-30", db.SeenExpiry("to-a", db.CredentialCertificate, time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)).Expires.Format(time.DateOnly),
+		"what ends at midnight does not hold on that day")
+	known := func() []db.Expiry {
+		all, err := q.Expiries(ctx, "to-a", time.Time{})
+		require.NoError(t, err)
+		return all
+	}
+	events := func() int {
+		all, err := q.Events(ctx, db.EventQuery{Kind: "credential-date"})
+		require.NoError(t, err)
+		return len(all)
+	}
+
+	typed := db.Expiry{Connection: "to-a", What: db.CredentialCertificate, Expires: seen.Expires.AddDate(0, 1, 0)}
+	require.NoError(t, q.SetExpiry(ctx, typed, act("typed")))
+	for n := range 3 {
+		require.NoError(t, q.SeeExpiry(ctx, seen, day0.AddDate(0, 0, n)))
+		require.Equal(t, []db.Expiry{seen}, known(), "what the server shows is truer than what somebody typed")
+		require.Equal(t, 2, events(), "told once, however often it is seen")
+	}
+	renewed := db.SeenExpiry("to-a", db.CredentialCertificate, time.Date(2028, 1, 1, 12, 0, 0, 0, time.UTC))
+	require.NoError(t, q.SeeExpiry(ctx, renewed, day0.AddDate(0, 0, 9)))
+	require.Equal(t, []db.Expiry{renewed}, known())
+	require.Equal(t, 3, events())
+}

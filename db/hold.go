@@ -16,6 +16,7 @@ type Hold struct {
 	ID         string
 	Practice   string // empty where the hold concerns none, as of a connection
 	Connection string // set where a connection is what is held
+	Server     string // "host:port", set where a server is what is held
 	WorkflowID string
 	Reason     registry.HoldReason
 	// What names the step and the thing; Words are a machine's words.
@@ -43,12 +44,12 @@ func (h Hold) Offers() []registry.HoldAction {
 func (s *Store) OpenHold(ctx context.Context, h Hold) error {
 	return s.tx(ctx, "open hold", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
-			insert into holds (id, practice, connection, workflow_id, reason, what, words, opened_at, actions)
-			values (@id, nullif(@practice, ''), nullif(@connection, ''), @workflow, @reason, @what, @words, @at, @actions)
+			insert into holds (id, practice, connection, server, workflow_id, reason, what, words, opened_at, actions)
+			values (@id, nullif(@practice, ''), nullif(@connection, ''), nullif(@server, ''), @workflow, @reason, @what, @words, @at, @actions)
 			on conflict (id) do nothing`,
 			pgx.NamedArgs{
 				"id": h.ID, "practice": h.Practice, "workflow": h.WorkflowID, "reason": h.Reason,
-				"connection": h.Connection, "actions": h.Actions, "what": h.What, "words": h.Words, "at": h.OpenedAt,
+				"connection": h.Connection, "server": h.Server, "actions": h.Actions, "what": h.What, "words": h.Words, "at": h.OpenedAt,
 			})
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
@@ -100,17 +101,18 @@ func (s *Store) CloseHold(ctx context.Context, id string, action registry.HoldAc
 	})
 }
 
-const holdColumns = `id, coalesce(practice, '') as practice, coalesce(connection, '') as connection, workflow_id, reason,
-	what, words, opened_at, actions, closed_at, coalesce(action, '') as action, coalesce(closed_by, '') as closed_by,
-	coalesce(close_reason, '') as close_reason`
+const holdColumns = `id, coalesce(practice, '') as practice, coalesce(connection, '') as connection,
+	coalesce(server, '') as server, workflow_id, reason, what, words, opened_at, actions, closed_at,
+	coalesce(action, '') as action, coalesce(closed_by, '') as closed_by, coalesce(close_reason, '') as close_reason`
 
 // Holds lists holds, the oldest first; of one practice, with those of its
-// connection, or of all where practice is empty.
+// connection and of that connection's server, or of all where practice is empty.
 func (s *Store) Holds(ctx context.Context, practice string, openOnly bool) ([]Hold, error) {
 	all, err := many[Hold](ctx, s.pool, `
 		select `+holdColumns+` from holds
 		where (@practice = '' or practice = @practice
-			or connection = (select connection from practices where id = @practice)) and (not @open or closed_at is null)
+			or exists (select from practices p join connections c on c.name = p.connection
+				where p.id = @practice and (holds.connection = c.name or holds.server = `+serverSQL+`))) and (not @open or closed_at is null)
 		order by opened_at, id`, pgx.NamedArgs{"practice": practice, "open": openOnly})
 	return all, fault("holds", err)
 }

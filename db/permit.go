@@ -20,14 +20,15 @@ type PermitAsk struct {
 }
 
 // AskPermit puts a workflow into the line of a host. The same ask again changes
-// nothing; an older one than the last is ignored.
+// nothing, unless the connection leads to another host by now; an older one than
+// the last is ignored.
 func (s *Store) AskPermit(ctx context.Context, p PermitAsk) error {
 	_, err := s.pool.Exec(ctx, `
 		insert into permits (workflow_id, ask, host, connection, practice, file_id, asked_at)
 		values (@workflow, @ask, @host, @connection, nullif(@practice, ''), nullif(@file, ''), @at)
 		on conflict (workflow_id) do update set ask = excluded.ask, host = excluded.host,
 			connection = excluded.connection, turn = nextval('permit_turns'), asked_at = excluded.asked_at
-		where permits.ask < excluded.ask`,
+		where permits.ask < excluded.ask or permits.host <> excluded.host`,
 		pgx.NamedArgs{
 			"workflow": p.WorkflowID, "ask": p.Ask, "host": p.Host, "connection": p.Connection,
 			"practice": p.Practice, "file": p.FileID, "at": p.AskedAt,
@@ -48,16 +49,25 @@ type PermitChoice struct {
 	// behind the others of their practice.
 	Inside, Over, Again []PermitVisit
 	// Closed connections get nothing; Doubtful ones one visit at a time; any
-	// other PerLogin.
-	Closed, Doubtful []string
-	PerLogin         int
+	// other PerLogin. The same holds for servers ("host:port"), which have no
+	// bound of their own otherwise.
+	Closed, Doubtful               []string
+	ClosedServers, DoubtfulServers []string
+	PerLogin                       int
 	// Max is how many may go in now.
 	Max int
 }
 
+// PermitTurn is one that goes in.
+type PermitTurn struct {
+	PermitAsk
+	// Port is that of its connection's server.
+	Port int
+}
+
 // PermitLine is who goes in, and who waits.
 type PermitLine struct {
-	Next []PermitAsk
+	Next []PermitTurn
 	// Waiting counts those that stay in line.
 	Waiting int
 }
@@ -75,10 +85,10 @@ func (s *Store) ChoosePermits(ctx context.Context, c PermitChoice) (PermitLine, 
 		inside, _ := columns(c.Inside)
 		args := pgx.NamedArgs{
 			"host": c.Host, "inside": inside, "closed": notNil(c.Closed), "doubtful": notNil(c.Doubtful),
-			"per_login": c.PerLogin, "max": c.Max,
+			"closed_servers": notNil(c.ClosedServers), "doubtful_servers": notNil(c.DoubtfulServers), "per_login": c.PerLogin, "max": c.Max,
 		}
 		var err error
-		if line.Next, err = many[PermitAsk](ctx, tx, choosePermitsSQL, args); err != nil {
+		if line.Next, err = many[PermitTurn](ctx, tx, choosePermitsSQL, args); err != nil {
 			return err
 		}
 		all, err := value[int](ctx, tx, `select count(*)::int from permits where host = @host and not workflow_id = any(@inside)`, args)
@@ -134,105 +144,87 @@ func notNil(s []string) []string {
 	return s
 }
 
+// serverSQL is the address of connection c; [ServerOf] says the same.
+const serverSQL = `(lower(c.host) || ':' || c.port)`
+
 // The first of each one's line stand before the second of anybody's; among
 // them, who was served the longest time ago.
 const choosePermitsSQL = `
 with inside as (
-	select connection, count(*) as n from permits where workflow_id = any(@inside) group by connection
+	select p.connection, ` + serverSQL + ` as server from permits p join connections c on c.name = p.connection
+	where p.workflow_id = any(@inside)
 ), queued as (
-	select p.*, t.served_at, row_number() over (partition by ` + whoseSQL + ` order by p.turn) as nth
+	select p.*, ` + serverSQL + ` as server, c.port, t.served_at,
+		row_number() over (partition by ` + whoseSQL + ` order by p.turn) as nth
 	from permits p
+	join connections c on c.name = p.connection
 	left join host_turns t on t.host = p.host and t.whose = ` + whoseSQL + `
 	where p.host = @host and not p.workflow_id = any(@inside) and not p.connection = any(@closed)
-		and not exists (select from holds h where h.connection = p.connection and h.closed_at is null)
+		and not ` + serverSQL + ` = any(@closed_servers)
+		and not exists (select from holds h where h.closed_at is null
+			and (h.connection = p.connection or h.server = ` + serverSQL + `))
 ), placed as (
 	select q.*, row_number() over (partition by q.connection order by q.nth, q.served_at nulls first, q.turn) as place
 	from queued q
+), allowed as (
+	select p.*, row_number() over (partition by p.server order by p.nth, p.served_at nulls first, p.turn) as at_server
+	from placed p
+	where p.place + (select count(*) from inside i where i.connection = p.connection)
+		<= case when p.connection = any(@doubtful) then 1 else @per_login end
 )
 select p.workflow_id, p.ask, p.host, p.connection, coalesce(p.practice, '') as practice,
-	coalesce(p.file_id, '') as file_id, p.asked_at
-from placed p
-left join inside i on i.connection = p.connection
-where p.place + coalesce(i.n, 0) <= case when p.connection = any(@doubtful) then 1 else @per_login end
+	coalesce(p.file_id, '') as file_id, p.asked_at, p.port
+from allowed p
+where not p.server = any(@doubtful_servers)
+	or p.at_server + (select count(*) from inside i where i.server = p.server) <= 1
 order by p.nth, p.served_at nulls first, p.turn
 limit @max`
 
-// Waiting is who waits for a connection.
-type Waiting struct {
-	Practices []WaitingPractice
-	// Names are the files' names at the registry, or their numbers where none is
-	// fixed; the oldest first, at most the limit that was asked for.
-	Names []string
-	// Files counts all of them.
-	Files int
-}
-
-// WaitingPractice is one practice of it.
-type WaitingPractice struct {
-	ID, Name string
-	Files    int
-	// Sites are those of which the files hold records.
-	Sites []string
-}
-
-// WaitingFor tells which practices, sites and files wait for a connection.
-func (s *Store) WaitingFor(ctx context.Context, connection string, limit int) (Waiting, error) {
-	const op = "who waits for a connection"
-	args := pgx.NamedArgs{"connection": connection, "limit": limit}
-	practices, err := many[WaitingPractice](ctx, s.pool, `
-		select w.practice as id, c.name, count(*)::int as files,
-			coalesce((select array_agg(distinct m.site order by m.site) from permits p
-				join messages m on m.file_id = p.file_id
-				where p.connection = @connection and p.practice = w.practice and m.site <> '' and not m.held), '{}') as sites
-		from permits w join practices c on c.id = w.practice
-		where w.connection = @connection and w.file_id is not null
-		group by w.practice, c.name order by w.practice`, args)
-	if err != nil {
-		return Waiting{}, fault(op, err)
-	}
-	out := Waiting{Practices: practices}
-	for _, p := range practices {
-		out.Files += p.Files
-	}
-	rows, err := s.pool.Query(ctx, `
-		select coalesce(d.remote_name, p.file_id) from permits p
-		left join lateral (select remote_name from deliveries where file_id = p.file_id and state <> 'abandoned'
-			order by attempt desc limit 1) d on true
-		where p.connection = @connection and p.file_id is not null order by p.asked_at, p.turn limit @limit`, args)
-	if err != nil {
-		return out, fault(op, err)
-	}
-	out.Names, err = pgx.CollectRows(rows, pgx.RowTo[string])
-	return out, fault(op, err)
-}
-
-// ConnectionHold is an open hold of a connection.
+// ConnectionHold is an open hold of a connection or of a server.
 type ConnectionHold struct {
-	ID, Connection, Words string
-	OpenedAt              time.Time
+	ID, Connection, Server, Words string
+	OpenedAt                      time.Time
 }
 
 // ConnectionHolds lists the open holds that a host's workflow has to settle, by
 // ID, those after the given one.
 func (s *Store) ConnectionHolds(ctx context.Context, workflowID, after string, limit int) ([]ConnectionHold, error) {
 	all, err := many[ConnectionHold](ctx, s.pool, `
-		select id, connection, words, opened_at from holds
-		where workflow_id = @workflow and connection is not null and closed_at is null and id > @after
+		select id, coalesce(connection, '') as connection, coalesce(server, '') as server, words, opened_at from holds
+		where workflow_id = @workflow and (connection is not null or server is not null) and closed_at is null and id > @after
 		order by id limit @limit`, pgx.NamedArgs{"workflow": workflowID, "after": after, "limit": limit})
 	return all, fault("holds of connections", err)
 }
 
-// HeldConnection is a hold of a connection as those see it who wait for it.
+// HeldConnection is a hold of a connection, or of its server, as those see it
+// who wait for it.
 type HeldConnection struct {
 	Practice, Connection, HoldID string
-	Since                        time.Time
+	// Server is set where the server is what is held.
+	Server string
+	Since  time.Time
 }
 
-// HeldConnections lists the practices whose connection is held, by practice.
+// HeldConnections lists the practices whose connection, or whose server, is
+// held, by practice.
 func (s *Store) HeldConnections(ctx context.Context) ([]HeldConnection, error) {
 	all, err := many[HeldConnection](ctx, s.pool, `
-		select p.id as practice, p.connection, h.id as hold_id, h.opened_at as since
-		from holds h join practices p on p.connection = h.connection
-		where h.closed_at is null and p.phase <> 'withdrawn' order by p.id`, nil)
+		select p.id as practice, p.connection, h.id as hold_id, coalesce(h.server, '') as server, h.opened_at as since
+		from practices p join connections c on c.name = p.connection
+		join holds h on h.connection = c.name or h.server = `+serverSQL+`
+		where h.closed_at is null and p.phase <> 'withdrawn' order by p.id, h.id`, nil)
 	return all, fault("held connections", err)
+}
+
+// ConnectionHeld is the open hold that keeps a connection from being used, its
+// own or its server's. ok is false where there is none.
+func (s *Store) ConnectionHeld(ctx context.Context, connection string) (h Hold, ok bool, err error) {
+	all, err := many[Hold](ctx, s.pool, `
+		select `+holdColumns+` from holds where closed_at is null and (connection = @name
+			or server = (select `+serverSQL+` from connections c where c.name = @name)) order by server nulls last limit 1`,
+		pgx.NamedArgs{"name": connection})
+	if err != nil || len(all) == 0 {
+		return Hold{}, false, fault("hold of a connection", err)
+	}
+	return all[0], true, nil
 }

@@ -184,6 +184,111 @@ func TestChoosePermits(t *testing.T) {
 	})
 }
 
+func TestServers(t *testing.T) {
+	t.Parallel()
+	const away = server + ":22"
+	ctx := t.Context()
+	hold := db.Hold{
+		ID: "h-s", Server: away, WorkflowID: "host/" + server, Reason: registry.HoldConnection, What: "server " + away,
+		Words: "another host key", OpenedAt: day0, Actions: []registry.HoldAction{registry.ActionRetry},
+	}
+	// c leads to another port of the same machine.
+	fresh := func(t *testing.T) *queue {
+		t.Helper()
+		q := newQueue(t, "a", "b", "c")
+		require.NoError(t, q.SaveConnection(ctx, db.Connection{
+			Name: "to-c", Protocol: "sftp", Host: server, Port: 2222, Username: "c", SecretRef: "env:X",
+		}, act("c-moved")))
+		return q
+	}
+
+	t.Run("a held one lets nobody in with any login; another port goes on", func(t *testing.T) {
+		t.Parallel()
+		q := fresh(t)
+		q.ask(t, "a", 2)
+		q.ask(t, "b", 1)
+		c := q.ask(t, "c", 1)
+		require.NoError(t, q.OpenHold(ctx, hold))
+		next, waiting := q.choose(t, db.PermitChoice{Max: 9})
+		require.Equal(t, c, next)
+		require.Equal(t, 3, waiting)
+
+		second := hold
+		second.ID = "h-t"
+		requireKind(t, registry.Invalid, q.OpenHold(ctx, second))
+		require.NoError(t, q.CloseHold(ctx, "h-s", registry.ActionRetry, act("")))
+		next, _ = q.choose(t, db.PermitChoice{Max: 9})
+		require.Len(t, next, 4)
+	})
+
+	t.Run("a closed one is left out, a doubtful one is tried by one of all logins", func(t *testing.T) {
+		t.Parallel()
+		q := fresh(t)
+		a, b, c := q.ask(t, "a", 2), q.ask(t, "b", 2), q.ask(t, "c", 2)
+		next, _ := q.choose(t, db.PermitChoice{Max: 9, ClosedServers: []string{away}})
+		require.Equal(t, c, next)
+		next, _ = q.choose(t, db.PermitChoice{Max: 9, DoubtfulServers: []string{away}})
+		require.Equal(t, []string{a[0], c[0], c[1]}, next)
+		next, _ = q.choose(t, db.PermitChoice{Max: 9, DoubtfulServers: []string{away}, Inside: visit(a[0])})
+		require.Equal(t, c, next)
+		next, _ = q.choose(t, db.PermitChoice{Max: 9, DoubtfulServers: []string{away}, Closed: []string{"to-a"}})
+		require.Equal(t, []string{b[0], c[0], c[1]}, next, "whoever may still try")
+		next, _ = q.choose(t, db.PermitChoice{Max: 9, PerLogin: 1})
+		require.ElementsMatch(t, []string{a[0], b[0], c[0]}, next)
+	})
+
+	t.Run("its hold is found by the host, by every practice on it and by its connections", func(t *testing.T) {
+		t.Parallel()
+		q := fresh(t)
+		q.ask(t, "a", 2)
+		q.ask(t, "b", 1)
+		q.ask(t, "c", 1)
+		require.NoError(t, q.OpenHold(ctx, hold))
+		found, err := q.ConnectionHolds(ctx, "host/"+server, "", 5)
+		require.NoError(t, err)
+		require.Equal(t, []db.ConnectionHold{{ID: "h-s", Server: away, Words: "another host key", OpenedAt: day0}}, found)
+		for practice, want := range map[string]int{"a": 1, "b": 1, "c": 0} {
+			of, err := q.Holds(ctx, practice, true)
+			require.NoError(t, err)
+			require.Len(t, of, want, practice)
+			h, held, err := q.ConnectionHeld(ctx, "to-"+practice)
+			require.NoError(t, err)
+			require.Equal(t, want == 1, held)
+			require.True(t, !held || h.ID == "h-s")
+		}
+		held, err := q.HeldConnections(ctx)
+		require.NoError(t, err)
+		require.Equal(t, []db.HeldConnection{
+			{Practice: "a", Connection: "to-a", HoldID: "h-s", Server: away, Since: day0},
+			{Practice: "b", Connection: "to-b", HoldID: "h-s", Server: away, Since: day0},
+		}, held)
+		waits, err := q.WaitingForServer(ctx, away, 2)
+		require.NoError(t, err)
+		require.Equal(t, []string{"to-a", "to-b"}, waits.Connections)
+		require.Equal(t, 3, waits.Files)
+		require.Len(t, waits.Practices, 2)
+		require.Len(t, waits.Names, 2)
+		at, err := q.ConnectionsAt(ctx, away)
+		require.NoError(t, err)
+		require.Subset(t, at, []string{"to-a", "to-b"})
+		require.NotContains(t, at, "to-c")
+		same, err := q.ServerConnections(ctx, "to-a")
+		require.NoError(t, err)
+		require.Len(t, same, len(at))
+	})
+
+	t.Run("who waits for a connection that moved to another host waits there once it asks again", func(t *testing.T) {
+		t.Parallel()
+		q := fresh(t)
+		a := q.ask(t, "a", 1)
+		require.NoError(t, q.AskPermit(ctx, db.PermitAsk{
+			WorkflowID: a[0], Ask: 1, Host: "new.example.org", Connection: "to-a", Practice: "a", FileID: "f-1", AskedAt: day0,
+		}))
+		next, _ := q.choose(t, db.PermitChoice{Max: 9})
+		require.Empty(t, next)
+	})
+}
+
 func TestConnectionHolds(t *testing.T) {
 	t.Parallel()
 	q := newQueue(t, "a", "b")

@@ -16,6 +16,7 @@ const (
 	LetterHold             LetterKind = "alert-hold"                     // our people: something waits for you
 	LetterReminder         LetterKind = "alert-reminder"                 // our people: it still waits
 	LetterWatch            LetterKind = "alert-watch"                    // our people: a date or a count needs a look
+	LetterByHand           LetterKind = "upload-by-hand"                 // our people: upload a file with a browser
 	LetterResolved         LetterKind = "resolved"                       // our people: an alert is over
 	LetterDigestWeek       LetterKind = "digest-week"                    // practice: the registry's answers of a week
 	LetterDigestMonth      LetterKind = "digest-month"                   // our people: the same of a month, by site
@@ -26,7 +27,7 @@ func LetterKinds() []LetterKind {
 	return []LetterKind{
 		LetterReviewRequest, LetterFirstFile, LetterProductionVendor, LetterHistoryQuestions,
 		LetterFileRefused, LetterReviewReminder, LetterEvidenceWanted, LetterApprovalRefused,
-		LetterHold, LetterReminder, LetterWatch, LetterResolved, LetterDigestWeek, LetterDigestMonth,
+		LetterHold, LetterReminder, LetterByHand, LetterWatch, LetterResolved, LetterDigestWeek, LetterDigestMonth,
 	}
 }
 
@@ -62,12 +63,39 @@ type LetterData struct {
 	// the oldest of those files, by the names that we gave them.
 	Waiting      []LetterWaiting `json:"waiting,omitempty"`
 	WaitingFiles []string        `json:"waiting_files,omitempty"`
+	// Connections lead to the server that is held; MorePractices and
+	// MoreConnections count those that are not named.
+	Connections     []string `json:"connections,omitempty"`
+	MoreConnections int      `json:"more_connections,omitempty"`
+	MorePractices   int      `json:"more_practices,omitempty"`
+	// Upload is the file that a person is to upload.
+	Upload LetterUpload `json:"upload,omitzero"`
 	// Digest is what the registry said in a time.
 	Digest LetterDigest `json:"digest,omitzero"`
 	// HoldID and Actions say how to settle it; Commands are typed as they stand.
 	HoldID   string   `json:"hold_id,omitempty"`
 	Actions  []string `json:"actions,omitempty"`
 	Commands []string `json:"commands,omitempty"`
+}
+
+// LetterUpload is a file that waits for a person to upload it with a browser.
+type LetterUpload struct {
+	// File is our own number of it, Name what it must be called at the registry,
+	// Path where it lies, Where the address of the registry's web client.
+	File     string `json:"file"`
+	Name     string `json:"name"`
+	Path     string `json:"path"`
+	Where    string `json:"where"`
+	Messages int    `json:"messages"`
+	Bytes    int    `json:"bytes"`
+	// SHA256 lets the person see that it is the very file.
+	SHA256 string `json:"sha256"`
+	// Delivery and Workflow name it in commands and in the Web UI, where Signal
+	// is sent with Input.
+	Delivery string `json:"delivery"`
+	Workflow string `json:"workflow"`
+	Signal   string `json:"signal"`
+	Input    string `json:"input"`
 }
 
 // LetterDigest tells in numbers what the registry said of the messages that were

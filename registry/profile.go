@@ -100,6 +100,9 @@ func (f FolderSettings) For(l Lane) string {
 
 // TransferSettings say how to behave towards the registry's server.
 type TransferSettings struct {
+	// WebClient is the address of the registry's own page for uploads with a
+	// browser; empty where there is none.
+	WebClient string `yaml:"web_client" json:"web_client"`
 	// Upload is "rename" (write to a .part name, then rename) or "direct".
 	Upload string `yaml:"upload" json:"upload"`
 	// Every wait is bounded.
@@ -117,7 +120,7 @@ type TransferSettings struct {
 	SFTPIdleLife time.Duration `yaml:"sftp_idle_life" json:"sftp_idle_life"`
 	FTPSIdleLife time.Duration `yaml:"ftps_idle_life" json:"ftps_idle_life"`
 	// MaxSessions bounds the sessions that one worker has open at one host; 0 is
-	// no bound.
+	// no bound. In a profile it is always Host.Sessions and cannot be set by itself.
 	MaxSessions int `yaml:"max_sessions" json:"max_sessions"`
 	// WriteAhead is how many writes may be on their way at once to a server that
 	// is known to write them in order; 1 is one by one, 0 the default of 64.
@@ -140,6 +143,10 @@ type TransferSettings struct {
 	// do.
 	NameCharacters string `yaml:"name_characters" json:"name_characters"`
 }
+
+// MostSessions is the most that HostSettings.Sessions may be: what a host's
+// workflow knows of its visits has to fit into history.
+const MostSessions = 16
 
 // HostSettings bound what all workers together do at a registry's server. They
 // are those of the registry: a practice's own overrides do not reach them.
@@ -207,6 +214,9 @@ type Policy struct {
 	HistoryReminders []int `yaml:"history_reminders" json:"history_reminders"`
 	// HoldReminders are days after which an unsettled hold is said again.
 	HoldReminders []int `yaml:"hold_reminders" json:"hold_reminders"`
+	// UploadDays are business days within which a file that waits for a person is
+	// to be uploaded.
+	UploadDays int `yaml:"upload_days" json:"upload_days"`
 	// CredentialWarnings are days before the end of a credential that warn.
 	CredentialWarnings []int `yaml:"credential_warnings" json:"credential_warnings"`
 	// FloorDays is the law's 30 days; FloorWarnings are the days that warn.

@@ -110,8 +110,8 @@ func uploadWords(d activities.PreparedDelivery, laid activities.LayOutFileResult
 		where = laid.Site
 	}
 	return fmt.Sprintf(`The file lies at %s. Upload it at %s under exactly this name; then type: starter delivery uploaded %s --by NAME. `+
-		`In the Web UI send this workflow the signal %s with {"delivery_id": %q, "by": "YOUR NAME"}`,
-		laid.Path, where, d.DeliveryID, SignalFileUploadedByHand.Name, d.DeliveryID)
+		`In the Web UI send this workflow the signal %s with %s`,
+		laid.Path, where, d.DeliveryID, SignalFileUploadedByHand.Name, activities.UploadInput(d.DeliveryID))
 }
 
 // proveByReport records that the report which answers the file proves its

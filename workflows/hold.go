@@ -64,7 +64,7 @@ func (p *process) recordHold(ctx workflow.Context, h *openHold) error {
 	}
 	in := activities.OpenHoldInput{
 		Scope: p.scope(), ID: h.ID, WorkflowID: workflow.GetInfo(ctx).WorkflowExecution.ID,
-		Connection: h.Connection, Reason: h.Reason, What: h.What, Words: h.Words, Actions: h.Actions,
+		Connection: h.Connection, Server: h.Server, Reason: h.Reason, What: h.What, Words: h.Words, Actions: h.Actions,
 	}
 	step := ledgerWork.on(ctx, p.policy.Patience, "note that a person is needed")
 	if _, err := do(step, practices.OpenHold, in); err != nil {
@@ -116,7 +116,10 @@ func (p *process) remind(ctx workflow.Context, h *openHold) {
 			Scope: p.scope(), Kind: activities.NoticeHold, HoldID: h.ID,
 			Event: fmt.Sprintf("hold/%s/%d", h.ID, n),
 		}
-		if n > 0 {
+		switch {
+		case h.Reason == registry.HoldByHand:
+			in.Kind = activities.NoticeByHand // the whole of what to do, each time
+		case n > 0:
 			in.Kind = activities.NoticeReminder
 		}
 		if _, err := do(noticeWork.on(ctx, p.policy.Patience, "alert: a person is needed"), notices.SendNotice, in); err != nil {

@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"immtrail/activities"
-	"immtrail/registry"
 )
 
 // RegistryHostInput starts the workflow of a registry's server, or continues it.
@@ -28,8 +26,10 @@ type HostState struct {
 	Permits int64 `json:"permits"`
 	// Inside are the visits that go on.
 	Inside []HostVisit `json:"inside,omitempty"`
-	// Links are connections that are not as they should be.
-	Links map[string]HostLink `json:"links,omitempty"`
+	// Links are connections that are not as they should be, Servers ("host:port")
+	// are servers that are not.
+	Links   map[string]HostLink `json:"links,omitempty"`
+	Servers map[string]HostLink `json:"servers,omitempty"`
 	// HourFrom is when the current hour began, ThisHour how many files it had.
 	HourFrom time.Time `json:"hour_from"`
 	ThisHour int       `json:"this_hour,omitempty"`
@@ -44,11 +44,13 @@ type HostVisit struct {
 	activities.Visit
 	Permit     int64  `json:"permit"`
 	Connection string `json:"connection"`
-	// Seen is when it was last known to live.
+	// Port is that of its server, on this host.
+	Port int `json:"port"`
+	// Seen is when it was let in, or last known to live.
 	Seen time.Time `json:"seen"`
 }
 
-// HostLink is a connection that is not as it should be.
+// HostLink is a connection, or a server, that is not as it should be.
 type HostLink struct {
 	// Since is when the faults began, Faults how many there were in a row; Next
 	// is when it may be tried again.
@@ -62,22 +64,22 @@ type HostLink struct {
 }
 
 const (
-	// linksKept bounds what a run hands to the next; what is left out is only
-	// found out again.
-	linksKept = 20
 	// An hour of a registry's limit is an hour of the clock on the wall.
 	limitedHour = time.Hour
 	// livesFor is how long a visit may be silent before it is asked whether it
 	// lives.
 	livesFor      = 15 * time.Minute
 	leastLivesFor = 30 * time.Second
+	// reachTime is longer than any login may take (transfer.dial_timeout is 65 s).
+	reachTime      = 3 * time.Minute
+	leastReachTime = 10 * time.Second
 )
 
 // RegistryHost keeps the door of a registry's server: it lets workflows in by
 // the registry's limits and in turns, so that no practice delays another, and
-// holds a connection once where its login, its host key or its server is wrong,
-// whoever has met it. Everything that is asked of a person about a connection is
-// asked here.
+// holds once, whoever has met it, a connection where its login is wrong, and the
+// server where nobody gets as far as a login: it is away, silent, another one
+// than was pinned. Everything that is asked of a person about them is asked here.
 func RegistryHost(ctx workflow.Context, in RegistryHostInput) error {
 	h, err := newHost(ctx, in)
 	if err != nil {
@@ -127,6 +129,9 @@ func newHost(ctx workflow.Context, in RegistryHostInput) (*registryHost, error) 
 	if h.Links == nil {
 		h.Links = map[string]HostLink{}
 	}
+	if h.Servers == nil {
+		h.Servers = map[string]HostLink{}
+	}
 	hear(ctx, p, SignalPermitAsked, func(activities.PermitAsked) { h.look = true })
 	hear(ctx, p, SignalPermitReleased, func(r PermitReleased) { h.Released = append(h.Released, r) })
 	return h, answer(ctx, QueryStatus, h.status)
@@ -165,7 +170,7 @@ func (h *registryHost) settleVisits(ctx workflow.Context) error {
 	for len(h.Released) > 0 {
 		r := h.Released[0]
 		h.Released = h.Released[1:]
-		at := slices.IndexFunc(h.Inside, func(v HostVisit) bool { return v.Workflow == r.Workflow && v.Permit == r.Permit })
+		at := h.inside(r)
 		if at < 0 {
 			continue // known already
 		}
@@ -175,12 +180,12 @@ func (h *registryHost) settleVisits(ctx workflow.Context) error {
 		if r.Outcome != VisitFault {
 			h.over = append(h.over, v.Visit)
 			if r.Outcome == VisitDone {
-				h.works(ctx, v.Connection)
+				h.works(ctx, v)
 			}
 			continue
 		}
 		h.again = append(h.again, v.Visit)
-		if err := h.fault(ctx, v.Connection, r); err != nil {
+		if err := h.fault(ctx, v, r); err != nil {
 			return err
 		}
 		h.listen()
@@ -201,7 +206,9 @@ func (h *registryHost) letIn(ctx workflow.Context) error {
 	for _, v := range h.Inside {
 		in.Inside = append(in.Inside, v.Visit)
 	}
-	in.Closed, in.Doubtful = h.sortLinks(now)
+	in.Closed, in.Doubtful = sortLinks(h.Links, now, mostClosed, mostDoubtful)
+	in.ClosedServers, in.DoubtfulServers = sortLinks(h.Servers, now, mostServers, mostServers)
+	in.DoubtfulServers = slices.DeleteFunc(in.DoubtfulServers, func(server string) bool { return h.reached(server, now) })
 	seen, err := must(ctx, h.process, ledgerWork, "who goes next", hosts.ChoosePermits, in)
 	if err != nil {
 		return err
@@ -215,32 +222,13 @@ func (h *registryHost) letIn(ctx workflow.Context) error {
 	return h.tellWhoWaits(ctx)
 }
 
-// sortLinks says which connections let nobody in, and which one at a time. Held
-// ones are known to the database; they are named for the moment in which it has
-// not heard of the hold.
-func (h *registryHost) sortLinks(now time.Time) (closed, doubtful []string) {
-	// Sorted below.
-	//workflowcheck:ignore
-	for name, l := range h.Links {
-		switch {
-		case l.Hold != "" || l.Next.After(now):
-			closed = append(closed, name)
-		default:
-			doubtful = append(doubtful, name)
-		}
-	}
-	slices.Sort(closed)
-	slices.Sort(doubtful)
-	return closed[:min(len(closed), 100)], doubtful[:min(len(doubtful), 100)]
-}
-
 // grant lets one in. Whoever has ended in the meantime loses its place.
 func (h *registryHost) grant(ctx workflow.Context, p activities.Permit) error {
 	now := workflow.Now(ctx)
 	// Greater than every number before it, also after somebody has ended this
 	// workflow and another one has begun.
 	h.Permits = max(h.Permits+1, now.UnixMilli())
-	v := HostVisit{Visit: p.Visit, Permit: h.Permits, Connection: p.Connection, Seen: now}
+	v := HostVisit{Visit: p.Visit, Permit: h.Permits, Connection: p.Connection, Port: p.Port, Seen: now}
 	lives, err := h.tellVisit(ctx, v)
 	if err != nil {
 		return err
@@ -295,9 +283,11 @@ func (h *registryHost) nextLook(now time.Time) (until time.Time, what string) {
 			until, what = at, why
 		}
 	}
-	for _, name := range workflow.DeterministicKeys(h.Links) {
-		if l := h.Links[name]; l.Hold == "" && l.Next.After(now) {
-			earlier(l.Next, "try "+name+" again")
+	for _, links := range []map[string]HostLink{h.Links, h.Servers} {
+		for _, name := range workflow.DeterministicKeys(links) {
+			if l := links[name]; l.Hold == "" && l.Next.After(now) {
+				earlier(l.Next, "try "+name+" again")
+			}
 		}
 	}
 	if h.seen.Waiting > 0 && !h.seen.QuietUntil.IsZero() {
@@ -308,6 +298,10 @@ func (h *registryHost) nextLook(now time.Time) (until time.Time, what string) {
 	}
 	for _, v := range h.Inside {
 		earlier(v.Seen.Add(h.livesFor()), "does "+v.Workflow+" live?")
+		server := h.serverOf(v)
+		if _, doubtful := h.Servers[server]; doubtful && h.seen.Waiting > 0 && !h.reached(server, now) {
+			earlier(v.Seen.Add(h.reachTime()), "has "+server+" been reached?")
+		}
 	}
 	return until, what
 }
@@ -346,65 +340,16 @@ func (h *registryHost) tellWhoWaits(ctx workflow.Context) error {
 	}
 	line.Since = h.now(ctx)
 	if len(h.holds) > 0 {
-		line.Next, line.Whose = "settle what holds a connection", "you"
+		line.Next, line.Whose = "settle what is held", "you"
 	}
 	h.notes = nil
 	for _, v := range h.Inside {
 		h.notes = append(h.notes, fmt.Sprintf("inside: %s on %s", v.Workflow, v.Connection))
 	}
-	now := workflow.Now(ctx)
-	for _, name := range workflow.DeterministicKeys(h.Links) {
-		if l := h.Links[name]; l.Hold == "" && l.Next.After(now) {
-			h.notes = append(h.notes, fmt.Sprintf("%s failed %d times in a row; it is tried again by itself", name, l.Faults))
-		}
-	}
+	h.notes = append(h.notes, h.weatherNotes(workflow.Now(ctx))...)
 	if !h.seen.QuietUntil.IsZero() {
 		h.notes = append(h.notes, "quiet hours until "+h.seen.QuietUntil.Format("Monday 15:04"))
 	}
 	h.progress = line
 	return h.show(ctx)
-}
-
-// handOver is what the next run begins with.
-func (h *registryHost) handOver() *HostState {
-	s := h.HostState
-	s.Links = map[string]HostLink{}
-	for _, name := range workflow.DeterministicKeys(h.Links) {
-		if l := h.Links[name]; l.Hold == "" && len(s.Links) < linksKept {
-			s.Links[name] = l
-		}
-	}
-	s.Released = slices.Clone(h.Released)
-	for i := range s.Released {
-		s.Released[i].Words = firstBytes(s.Released[i].Words, 100)
-	}
-	return &s
-}
-
-// transientHold is how long a connection may fail before a person is asked.
-func (h *registryHost) transientHold() time.Duration {
-	return scaled(transferWork.scheduleToClose, leastWholeStep, h.policy.Patience)
-}
-
-// backoff grows with the faults in a row; a busy server is given four times as
-// long.
-func (h *registryHost) backoff(faults int, kind registry.Kind) time.Duration {
-	work := transferWork.spaced(h.policy)
-	first, most := scaled(work.first, leastBackoff, h.policy.Patience), scaled(work.most, leastBackoff, h.policy.Patience)
-	if kind == registry.Busy {
-		first, most = 4*first, 4*most
-	}
-	wait := first
-	for range faults - 1 {
-		if wait >= most {
-			break
-		}
-		wait *= 2
-	}
-	return min(wait, most)
-}
-
-// connectionWords is what a hold of a connection is called.
-func connectionWords(connection, host string) string {
-	return strings.TrimSpace("connection " + connection + " to " + host)
 }

@@ -25,12 +25,9 @@ func (h *registryHost) takeOver(ctx workflow.Context) error {
 			return err
 		}
 		for _, held := range page.Holds {
-			h.Links[held.Connection] = HostLink{Hold: held.ID}
-			h.await(ctx, Hold{
-				ID: held.ID, Connection: held.Connection, Reason: registry.HoldConnection,
-				What: connectionWords(held.Connection, h.host), Words: held.Words, Since: held.Since,
-				Actions: connectionActions(),
-			})
+			again := h.heldAgain(held)
+			h.setLink(ofHold(again), HostLink{Hold: held.ID})
+			h.await(ctx, again)
 			after = held.ID
 		}
 		if !page.More {
@@ -42,38 +39,15 @@ func (h *registryHost) takeOver(ctx workflow.Context) error {
 // connectionActions: who gives up a file does it with the file.
 func connectionActions() []registry.HoldAction { return []registry.HoldAction{registry.ActionRetry} }
 
-// fault is told by a visit: the connection's server did something that whoever
-// comes next would meet too. Refusals hold the connection at once, since
-// accounts get locked; weather does after the time allowed. A trial that fails
-// brings the hold back.
-func (h *registryHost) fault(ctx workflow.Context, connection string, r PermitReleased) error {
-	l := h.Links[connection]
-	if l.Hold != "" {
-		return nil // it was inside when the connection was held
-	}
-	now := workflow.Now(ctx)
-	if l.Faults == 0 {
-		l.Since = now
-	}
-	l.Faults++
-	patient := r.Kind == registry.Transient || r.Kind == registry.Busy
-	if patient && l.Settled == "" && now.Sub(l.Since) < h.transientHold() {
-		l.Next = now.Add(h.backoff(l.Faults, r.Kind))
-		h.Links[connection] = l
-		return nil
-	}
-	return h.holdConnection(ctx, connection, r.Words)
-}
-
-// holdConnection records the hold, alerts once, and reminds.
-func (h *registryHost) holdConnection(ctx workflow.Context, connection, words string) error {
+// holdLink records the hold, alerts once, and reminds.
+func (h *registryHost) holdLink(ctx workflow.Context, what linked, words string) error {
 	h.holdSeq++
 	held := Hold{
 		ID:         fmt.Sprintf("h-%.8s-%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, h.holdSeq),
-		Connection: connection, Reason: registry.HoldConnection, What: connectionWords(connection, h.host),
+		Connection: what.connection, Server: what.server, Reason: registry.HoldConnection, What: h.holdWords(what),
 		Words: words, Since: h.now(ctx), Actions: connectionActions(),
 	}
-	h.Links[connection] = HostLink{Hold: held.ID}
+	h.setLink(what, HostLink{Hold: held.ID})
 	if err := h.recordHold(ctx, &openHold{Hold: held}); err != nil {
 		return err
 	}
@@ -140,28 +114,16 @@ func (h *registryHost) settleHolds(ctx workflow.Context) error {
 		delete(h.holds, o.ID)
 		h.alerts[o.ID]()
 		delete(h.alerts, o.ID)
-		h.Links[o.Connection] = HostLink{Settled: o.ID}
+		h.setLink(ofHold(o.Hold), HostLink{Settled: o.ID})
+		if o.Server != "" {
+			h.forgetWeather()
+		}
 		h.look = true
 		if err := h.show(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// works is told by a visit that came to its end: what was wrong with the
-// connection is over, and who was told of a hold is told of that.
-func (h *registryHost) works(ctx workflow.Context, connection string) {
-	l, doubtful := h.Links[connection]
-	if !doubtful || l.Hold != "" {
-		return
-	}
-	delete(h.Links, connection)
-	if l.Settled == "" {
-		return
-	}
-	h.Settled = append(h.Settled, l.Settled)
-	h.allClear(ctx, l.Settled)
 }
 
 // allClear says that a hold is over. One that a run could not send is sent by

@@ -408,13 +408,13 @@ func TestRegistryHostAlone(t *testing.T) {
 	t.Run("a state as large as it gets goes into history", func(t *testing.T) {
 		t.Parallel()
 		s := workflows.HostState{Permits: 1 << 50, HourFrom: epoch, Links: map[string]workflows.HostLink{}}
-		for n := range 20 {
+		for n := range 16 {
 			s.Inside = append(s.Inside, workflows.HostVisit{
 				Visit:  activities.Visit{Workflow: fmt.Sprintf("reports/connection-%020d-2026-03-02T15:04:05Z", n), Ask: 100},
-				Permit: 1 << 50, Connection: fmt.Sprintf("connection-%030d", n), Seen: epoch,
+				Permit: 1 << 50, Connection: fmt.Sprintf("connection-%030d", n), Port: 65535, Seen: epoch,
 			})
 		}
-		for n := range 20 {
+		for n := range 5 {
 			s.Links[fmt.Sprintf("connection-%030d", n)] = workflows.HostLink{Since: epoch, Faults: 99, Next: epoch, Settled: "h-12345678-99"}
 		}
 		data, err := json.Marshal(workflows.RegistryHostInput{

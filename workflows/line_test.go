@@ -3,6 +3,8 @@ package workflows_test
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,7 +31,7 @@ type line struct {
 	waits  []waiting
 	turns  int
 	served map[string]int
-	held   map[string]activities.HostHold // by connection
+	held   map[string]activities.HostHold // by connection or server
 	// most is the greatest number of visits that were inside at once.
 	most int
 }
@@ -37,8 +39,21 @@ type line struct {
 type waiting struct {
 	activities.Visit
 	connection, whose string
-	file              bool
-	turn              int
+	// server is empty where it is the only one.
+	server string
+	file   bool
+	turn   int
+}
+
+// server is where every connection of the tests leads that says nothing else.
+const server = host + ":22"
+
+func (w waiting) at() string { return cmp.Or(w.server, server) }
+
+func (w waiting) port() int {
+	_, text, _ := strings.Cut(w.at(), ":")
+	n, _ := strconv.Atoi(text)
+	return n
 }
 
 func newLine(t *testing.T, sessions, perLogin int) *line {
@@ -92,15 +107,20 @@ func (l *line) choose(in activities.ChoosePermitsInput) activities.ChoosePermits
 	perLogin := map[string]int{}
 	for _, v := range in.Inside {
 		perLogin[l.of(v).connection]++
+		perLogin[l.of(v).at()]++
 	}
 	for _, w := range l.inTurns(in) {
 		limit := l.perLogin
 		if slices.Contains(in.Doubtful, w.connection) {
 			limit = 1
 		}
+		if slices.Contains(in.DoubtfulServers, w.at()) && perLogin[w.at()] > 0 {
+			continue
+		}
 		if perLogin[w.connection] < limit && len(out.Next) < free {
 			perLogin[w.connection]++
-			out.Next = append(out.Next, activities.Permit{Visit: w.Visit, Connection: w.connection, File: w.file})
+			perLogin[w.at()]++
+			out.Next = append(out.Next, activities.Permit{Visit: w.Visit, Connection: w.connection, Port: w.port(), File: w.file})
 			out.Waiting--
 		}
 	}
@@ -138,7 +158,9 @@ func (l *line) inTurns(in activities.ChoosePermitsInput) []waiting {
 	nth, seen := map[activities.Visit]int{}, map[string]int{}
 	queue = slices.DeleteFunc(queue, func(w waiting) bool {
 		_, held := l.held[w.connection]
-		return held || slices.Contains(in.Inside, w.Visit) || slices.Contains(in.Closed, w.connection)
+		_, away := l.held[w.at()]
+		return held || away || slices.Contains(in.Inside, w.Visit) || slices.Contains(in.Closed, w.connection) ||
+			slices.Contains(in.ClosedServers, w.at())
 	})
 	for _, w := range queue {
 		nth[w.Visit] = seen[w.whose]
@@ -153,10 +175,11 @@ func (l *line) inTurns(in activities.ChoosePermitsInput) []waiting {
 func (l *line) hold(in activities.OpenHoldInput) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if open, again := l.held[in.Connection]; again && open.ID != in.ID {
-		l.t.Errorf("%s is held twice", in.Connection)
+	name := cmp.Or(in.Connection, in.Server)
+	if open, again := l.held[name]; again && open.ID != in.ID {
+		l.t.Errorf("%s is held twice", name)
 	}
-	l.held[in.Connection] = activities.HostHold{ID: in.ID, Connection: in.Connection, Words: in.Words, Since: epoch}
+	l.held[name] = activities.HostHold{ID: in.ID, Connection: in.Connection, Server: in.Server, Words: in.Words, Since: epoch}
 }
 
 func (l *line) unhold(id string) {

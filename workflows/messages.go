@@ -34,7 +34,7 @@ var (
 	// SignalHistoryEnded: the historical load is over. To watch/<practice>.
 	SignalHistoryEnded = Message[HistoryEnded]{"history-ended"}
 	// SignalFileUploadedByHand: a person uploaded a file. To file/<id>.
-	SignalFileUploadedByHand = Message[FileUploadedByHand]{"file-uploaded-by-hand"}
+	SignalFileUploadedByHand = Message[FileUploadedByHand]{activities.FileUploadedSignal}
 	// SignalPermitAsked: somebody stands in line. To host/<host>.
 	SignalPermitAsked = Message[activities.PermitAsked]{activities.PermitAskedSignal}
 	// SignalPermitGranted: a workflow may log in. To whoever stood in line.
@@ -187,17 +187,21 @@ type PermitReleased struct {
 	Ask      int          `json:"ask"`
 	Permit   int64        `json:"permit"`
 	Outcome  VisitOutcome `json:"outcome"`
-	// Kind and Words say what the connection's server did.
-	Kind  registry.Kind `json:"kind,omitempty"`
-	Words string        `json:"words,omitempty"`
+	// Kind and Words say what the connection's server did; Server ("host:port") is
+	// set where it was met before the login.
+	Kind   registry.Kind `json:"kind,omitempty"`
+	Words  string        `json:"words,omitempty"`
+	Server string        `json:"server,omitempty"`
 }
 
 // Hold is what a person sees of a wait.
 type Hold struct {
 	ID     string              `json:"id"`
 	Reason registry.HoldReason `json:"reason"`
-	// Connection is set where a connection is what is held.
+	// Connection is set where a connection is what is held, Server ("host:port")
+	// where a server is.
 	Connection string `json:"connection,omitempty"`
+	Server     string `json:"server,omitempty"`
 
 	What    string                `json:"what"`
 	Words   string                `json:"words,omitempty"`

@@ -61,14 +61,23 @@ func newVisitor(ctx workflow.Context, p *process, waiting func(workflow.Context,
 func (v *visitor) hear(g PermitGranted) {
 	switch {
 	case g.Permit <= v.last, v.granted != nil && g.Permit <= v.granted.Permit:
-		// The host's workflow asks whether we live; that the signal came is the answer.
+		// The host's workflow asks whether we live; that the signal came is the
+		// answer. One that was given back is given back again: the first time may
+		// have been lost.
+		if v.granted == nil {
+			v.giveBack(g)
+		}
 	case !v.wants:
-		v.chores = append(v.chores, func(ctx workflow.Context) error {
-			return v.tellHost(ctx, g, PermitReleased{Outcome: VisitUnused})
-		})
+		v.giveBack(g)
 	default:
 		v.granted = &g
 	}
+}
+
+func (v *visitor) giveBack(g PermitGranted) {
+	v.chores = append(v.chores, func(ctx workflow.Context) error {
+		return v.tellHost(ctx, g, PermitReleased{Outcome: VisitUnused})
+	})
 }
 
 // enter waits for the turn; it returns at once where the visit goes on.
@@ -114,12 +123,12 @@ func (v *visitor) leave(ctx workflow.Context, outcome VisitOutcome) error {
 
 // fault ends the visit and stays in line: the host's workflow says when the
 // connection may be tried again.
-func (v *visitor) fault(ctx workflow.Context, err error) error {
+func (v *visitor) fault(ctx workflow.Context, err error, fault activities.ConnectionFault) error {
 	v.faults++
 	g := *v.granted
 	v.granted, v.last = nil, g.Permit
 	return v.tellHost(ctx, g, PermitReleased{
-		Outcome: VisitFault, Kind: kindOf(err), Words: firstBytes(wordsOf(err), wordsTold),
+		Outcome: VisitFault, Kind: kindOf(err), Words: firstBytes(wordsOf(err), wordsTold), Server: fault.Server,
 	})
 }
 
@@ -158,7 +167,7 @@ func visit[In, Out any](
 		if fault, ok := ofConnection(err); ok && v.granted != nil && v.faults < faultsOfOwn {
 			v.sent = fault.Sent
 			words = fmt.Sprintf("%s; last time: %s", what, wordsOf(err))
-			if err := v.fault(ctx, err); err != nil {
+			if err := v.fault(ctx, err, fault); err != nil {
 				return none, "", err
 			}
 			continue

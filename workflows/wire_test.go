@@ -79,10 +79,11 @@ func TestStatesSurviveJSON(t *testing.T) {
 	}
 	watch := workflows.WatchState{Acts: 1, Mornings: 2, OpenErrors: 3}
 	host := workflows.HostState{
-		Permits: 1, Inside: []workflows.HostVisit{{Visit: activities.Visit{Workflow: "file/f-1", Ask: 1}, Permit: 1, Connection: "c", Seen: epoch}},
-		Links: map[string]workflows.HostLink{"c": {Since: epoch, Faults: 1, Next: epoch, Hold: "h-1", Settled: "h-0"}}, HourFrom: epoch,
+		Permits: 1, Inside: []workflows.HostVisit{{Visit: activities.Visit{Workflow: "file/f-1", Ask: 1}, Permit: 1, Connection: "c", Port: 22, Seen: epoch}},
+		Servers: map[string]workflows.HostLink{"s:22": {Since: epoch, Faults: 1}},
+		Links:   map[string]workflows.HostLink{"c": {Since: epoch, Faults: 1, Next: epoch, Hold: "h-1", Settled: "h-0"}}, HourFrom: epoch,
 		ThisHour: 2, Settled: []string{"h-0"}, Released: []workflows.PermitReleased{{
-			Workflow: "file/f-1", Ask: 1, Permit: 1, Outcome: workflows.VisitFault, Kind: registry.Busy, Words: "full",
+			Workflow: "file/f-1", Ask: 1, Permit: 1, Outcome: workflows.VisitFault, Kind: registry.Busy, Words: "full", Server: "s:22",
 		}},
 	}
 	roundTrip(t, onboarding)

@@ -70,6 +70,8 @@ type world struct {
 	// test is the environment that the world was made for.
 	test    *testsuite.TestWorkflowEnvironment
 	permits int64
+	// chosen hears what the host's workflow asks the database.
+	chosen func(in activities.ChoosePermitsInput)
 	// byHand says that people upload; uploads are the ends of such uploads.
 	byHand  bool
 	uploads []activities.EndHandUploadInput
@@ -198,7 +200,7 @@ func (w *world) RecordProgress(_ context.Context, in activities.RecordProgressIn
 func (w *world) OpenHold(_ context.Context, in activities.OpenHoldInput) (activities.Done, error) {
 	w.mu.Lock()
 	w.holds[in.ID] = string(in.Reason)
-	if in.Connection != "" {
+	if in.Connection+in.Server != "" {
 		w.line.hold(in)
 	}
 	w.mu.Unlock()
@@ -400,6 +402,9 @@ func (w *world) ConfirmByReport(_ context.Context, _ activities.ConfirmByReportI
 func (w *world) ChoosePermits(_ context.Context, in activities.ChoosePermitsInput) (activities.ChoosePermitsResult, error) {
 	if err := w.called("ChoosePermits"); err != nil {
 		return activities.ChoosePermitsResult{}, err
+	}
+	if w.chosen != nil {
+		w.chosen(in)
 	}
 	return w.line.choose(in), nil
 }

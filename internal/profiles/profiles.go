@@ -46,11 +46,12 @@ func (d Dir) Load(practice string) (*texas.Loaded, error) {
 		return nil, registry.Errorf(registry.Missing, "profile", "the folder %s cannot be read (profile.dir)", string(d))
 	}
 	names := []string{File, MappingsFile, CatalogueFile}
+	own := filepath.Join("practices", practice+".yaml")
 	if practice != "" {
 		if err := registry.CheckID("practice", practice); err != nil {
 			return nil, err
 		}
-		names = append(names, filepath.Join("practices", practice+".yaml"))
+		names = append(names, own)
 	}
 	var overlays []texas.Overlay
 	for _, name := range names {
@@ -61,7 +62,7 @@ func (d Dir) Load(practice string) (*texas.Loaded, error) {
 		if err != nil {
 			return nil, &registry.Error{Kind: registry.Busy, Op: "profile", Err: err}
 		}
-		overlays = append(overlays, texas.Overlay{Name: filepath.ToSlash(name), Data: data})
+		overlays = append(overlays, texas.Overlay{Name: filepath.ToSlash(name), Data: data, Practice: name == own})
 	}
 	loaded, err := texas.Load(overlays...)
 	if err != nil {

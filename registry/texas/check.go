@@ -171,6 +171,9 @@ func (c *checker) folders(p *registry.Profile) {
 }
 
 func (c *checker) transfer(p *registry.Profile) {
+	if v := p.Transfer.WebClient; v != "" && (!oneLineText(v) || !strings.HasPrefix(v, "https://")) {
+		c.fail("transfer.web_client", "an address such as https://registry.example/upload, or empty")
+	}
 	c.oneOf("transfer.upload", p.Transfer.Upload, "rename", "direct")
 	for key, d := range map[string]time.Duration{
 		"transfer.dial_timeout": p.Transfer.DialTimeout, "transfer.idle_timeout": p.Transfer.IdleTimeout,
@@ -193,7 +196,6 @@ func (c *checker) transfer(p *registry.Profile) {
 	if registry.CheckNameCharacters(p.Transfer.NameCharacters) != nil {
 		c.fail("transfer.name_characters", "some of "+registry.NameCharacters+" or nothing")
 	}
-	c.between("transfer.max_sessions", int64(p.Transfer.MaxSessions), 0, 100)
 	c.between("transfer.write_ahead", int64(p.Transfer.WriteAhead), 0, 128)
 	for _, host := range p.Transfer.TrustedParallel {
 		if !oneLineText(host) || strings.ContainsAny(host, " /@*") {
@@ -208,7 +210,7 @@ func (c *checker) transfer(p *registry.Profile) {
 }
 
 func (c *checker) host(p *registry.Profile) {
-	c.between("host.sessions", int64(p.Host.Sessions), 1, 20)
+	c.between("host.sessions", int64(p.Host.Sessions), 1, registry.MostSessions)
 	c.between("host.sessions_per_login", int64(p.Host.SessionsPerLogin), 1, 64)
 	c.between("host.files_per_hour", int64(p.Host.FilesPerHour), 0, 1_000_000)
 	c.between("host.bytes_per_second", p.Host.BytesPerSecond, 0, 1<<40)
@@ -296,6 +298,7 @@ func (c *checker) policy(p *registry.Profile) {
 			"cadence_days (%d) is more than floor_days (%d)", po.CadenceDays, po.FloorDays)
 	}
 	c.between("policy.quiet_site_days", int64(po.QuietSiteDays), 1, 365)
+	c.between("policy.upload_days", int64(p.Policy.UploadDays), 1, 60)
 	c.between("policy.error_due_days", int64(po.ErrorDueDays), 1, 365)
 	c.answers(po)
 	c.between("policy.files_per_cycle", int64(po.FilesPerCycle), 1, 10_000)

@@ -144,6 +144,13 @@ func SampleLetterData() registry.LetterData {
 		What: "the registry's server cannot be used", Words: "The login was refused twice.",
 		Waiting:      []registry.LetterWaiting{{ID: "sunrise-plano", Name: "Sunrise Pediatrics", Files: 3, Sites: []string{"plano", "allen"}}},
 		WaitingFiles: []string{"SUNR1234_PROD_20260302101500_000001.HL7"},
+		Upload: registry.LetterUpload{
+			File: "f-1042", Name: "SUNR1234_PROD_20260302101500_000001.HL7", Messages: 12, Bytes: 15120,
+			Path:     "/srv/immtrail/by-hand/casey/SUNR1234_PROD_20260302101500_000001.HL7",
+			Where:    "https://registry.example.org/upload",
+			SHA256:   "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+			Delivery: "d-7", Workflow: "file/f-1042", Signal: "file-uploaded-by-hand", Input: `{"delivery_id": "d-7", "by": "YOUR NAME"}`,
+		},
 		Digest: registry.LetterDigest{
 			From: "2026-03-02", To: "2026-03-08", Sent: 40, Answered: 30, Refused: 4,
 			Rate: "86.6 % (the registry's mark is 90 %)", Before: "97.1 %", Settled: 3, Open: 7, Overdue: 2, DueSoon: 4,

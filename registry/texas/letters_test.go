@@ -47,9 +47,14 @@ func TestLettersSayWhatTheyAreFor(t *testing.T) {
 		registry.LetterReviewReminder:   {"2026-03-02", "call the registry"},
 		registry.LetterHold:             {"goes on by itself", "h-7", "(sunrise-plano), 3 files, of plano, allen", "starter hold resolve h-7 --action retry"},
 		registry.LetterReminder:         {"7 days", "h-7"},
-		registry.LetterResolved:         {"is over"},
-		registry.LetterDigestWeek:       {"40 messages", "86.6 %", "7 errors; overdue: 2; due within a week: 4", "10 messages without an answer", "names no patient"},
-		registry.LetterDigestMonth:      {"2026-03-02 to 2026-03-08", "allen: 10 messages sent, 5 errors open", "plano: 30 messages sent, 95.0 % taken"},
+		registry.LetterByHand: {
+			"/srv/immtrail/by-hand/casey/SUNR1234_PROD_20260302101500_000001.HL7", "https://registry.example.org/upload",
+			`starter delivery uploaded d-7 --by "YOUR NAME"`, `{"delivery_id": "d-7", "by": "YOUR NAME"}`, "file-uploaded-by-hand",
+			"By when: 2026-03-31", "It has waited for 7 days", "starter report import FILE", "--action drop",
+		},
+		registry.LetterResolved:    {"is over"},
+		registry.LetterDigestWeek:  {"40 messages", "86.6 %", "7 errors; overdue: 2; due within a week: 4", "10 messages without an answer", "names no patient"},
+		registry.LetterDigestMonth: {"2026-03-02 to 2026-03-08", "allen: 10 messages sent, 5 errors open", "plano: 30 messages sent, 95.0 % taken"},
 	} {
 		_, body, err := letters.Render(kind, texas.SampleLetterData())
 		require.NoError(t, err)
@@ -78,7 +83,7 @@ func TestLettersHaveNoRoomForPatientData(t *testing.T) {
 		}
 	}
 	walk("", reflect.TypeFor[registry.LetterData]())
-	require.Len(t, fields, 64, "a new field of a letter: can it ever hold a patient's name, number or date?")
+	require.Len(t, fields, 78, "a new field of a letter: can it ever hold a patient's name, number or date?")
 	for _, f := range fields {
 		for _, word := range []string{"Patient", "Birth", "MRN", "Chart", "Content", "Value", "Text"} {
 			require.NotContains(t, f, word)

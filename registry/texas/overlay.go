@@ -30,7 +30,7 @@ func (s *set) lay(o Overlay) []error {
 	if root.Kind != yaml.MappingNode {
 		return []error{fmt.Errorf("%s: wants lines such as policy.test_files_min: 4", o.Name)}
 	}
-	l := layer{set: s, name: o.Name, seen: map[string]bool{}}
+	l := layer{set: s, name: o.Name, practice: o.Practice, seen: map[string]bool{}}
 	l.mapping(root, "")
 	l.confirm()
 	return l.errs
@@ -40,6 +40,7 @@ func (s *set) lay(o Overlay) []error {
 type layer struct {
 	*set
 	name      string
+	practice  bool
 	seen      map[string]bool
 	confirmed *yaml.Node
 	errs      []error
@@ -95,6 +96,10 @@ func (l *layer) one(key string, val *yaml.Node) {
 	l.seen[key] = true
 	if to := l.entries[key].Follows; to != "" {
 		l.fail("%s: is always the same as %s; set that", key, to)
+		return
+	}
+	if l.practice && strings.HasPrefix(key, "host.") {
+		l.fail("%s: is of the registry's server, which all practices share; set it in texas.yaml", key)
 		return
 	}
 	if err := l.set.set(key, val); err != nil {

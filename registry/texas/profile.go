@@ -31,6 +31,9 @@ type Overlay struct {
 	// Name is the file's name, or "practice sunrise-plano".
 	Name string
 	Data []byte
+	// Practice says that it holds for one practice alone: what all share cannot be
+	// set there.
+	Practice bool
 }
 
 // Sources of a value, as screens show them.

@@ -146,8 +146,8 @@ func (a *app) connectionList() *cobra.Command {
 			shown := []shownConnection{}
 			for _, c := range found {
 				one := showConnection(c)
-				if i := slices.IndexFunc(holds, func(h db.Hold) bool { return h.Connection == c.Name }); i >= 0 {
-					one.Hold = holds[i].ID
+				if h := heldBy(holds, c); h != nil {
+					one.Hold = h.ID
 				}
 				shown = append(shown, one)
 			}
@@ -167,6 +167,18 @@ func (a *app) connectionList() *cobra.Command {
 			})
 		},
 	}
+}
+
+// heldBy is the hold that keeps a connection from being used, its own or its
+// server's; nil where there is none.
+func heldBy(holds []db.Hold, c db.Connection) *db.Hold {
+	i := slices.IndexFunc(holds, func(h db.Hold) bool {
+		return h.Connection == c.Name || h.Server != "" && h.Server == c.Server()
+	})
+	if i < 0 {
+		return nil
+	}
+	return &holds[i]
 }
 
 // testedConnection is what a test of a connection came to.
@@ -280,6 +292,9 @@ func (a *app) tryConnection(ctx context.Context, stored db.Connection) (testedCo
 	}
 	out.OK, out.Server, out.HostKey = probed.OK(), probed.Capabilities.Server, probed.Capabilities.HostKey
 	out.TLS, out.Expires = probed.Capabilities.TLS, probed.Capabilities.Expires
+	if err := a.seeExpiry(ctx, out); err != nil {
+		return out, err
+	}
 	for _, p := range probed.Folders {
 		t := testedFolder{Folder: p.Folder, Files: p.Files, Written: p.Written}
 		if p.Err != nil {
@@ -288,6 +303,18 @@ func (a *app) tryConnection(ctx context.Context, stored db.Connection) (testedCo
 		out.Folders = append(out.Folders, t)
 	}
 	return out, nil
+}
+
+// seeExpiry notes when the server's certificate ends, so that you are warned.
+func (a *app) seeExpiry(ctx context.Context, c testedConnection) error {
+	if c.Expires.IsZero() {
+		return nil
+	}
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	return store.SeeExpiry(ctx, db.SeenExpiry(c.Name, db.CredentialCertificate, c.Expires), a.now())
 }
 
 func (s *screen) tested(c testedConnection) {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,8 +74,8 @@ func (a *app) detailConnection(ctx context.Context, name string) (detailedConnec
 	if err != nil {
 		return out, err
 	}
-	if i := slices.IndexFunc(holds, func(h db.Hold) bool { return h.Connection == name }); i >= 0 {
-		out.Hold = &showHolds(holds[i : i+1])[0]
+	if h := heldBy(holds, c); h != nil {
+		out.Hold = &showHolds([]db.Hold{*h})[0]
 	}
 	return out, nil
 }

@@ -361,11 +361,15 @@ func (p *patient) connections(ctx context.Context) {
 		p.found("connection", lookWrong, "starter doctor", "%v", err)
 		return
 	}
-	held := p.heldConnections(ctx)
+	holds, err := p.store.Holds(ctx, "", true)
+	if err != nil {
+		p.found("connection", lookWrong, "starter doctor", "%v", err)
+		return
+	}
 	for _, c := range found {
 		p.credentials(ctx, c.Name)
-		if id := held[c.Name]; id != "" { // another login could lock the account
-			p.found("connection", lookWrong, "starter hold show "+id, "%s waits for you; it is not logged in to until that is settled", c.Name)
+		if h := heldBy(holds, c); h != nil { // another login could lock the account
+			p.found("connection", lookWrong, "starter hold show "+h.ID, "%s waits for you; it is not logged in to until that is settled", c.Name)
 			continue
 		}
 		ctx, cancel := context.WithTimeout(ctx, 2*lookTimeout)
@@ -388,21 +392,6 @@ func (p *patient) connections(ctx context.Context) {
 			p.found("connection", lookOK, "", "%s: logged in, the server's key is the accepted one", c.Name)
 		}
 	}
-}
-
-// heldConnections are the connections that wait for a person, with their holds.
-func (p *patient) heldConnections(ctx context.Context) map[string]string {
-	held := map[string]string{}
-	holds, err := p.store.Holds(ctx, "", true)
-	if err != nil {
-		return held // the look at the database says so
-	}
-	for _, h := range holds {
-		if h.Connection != "" {
-			held[h.Connection] = h.ID
-		}
-	}
-	return held
 }
 
 // soonDays is how long before its end a credential is worth a warning.

@@ -24,6 +24,7 @@ type shownHold struct {
 	ID         string              `json:"id"`
 	Practice   string              `json:"practice,omitempty"`
 	Connection string              `json:"connection,omitempty"`
+	Server     string              `json:"server,omitempty"`
 	Reason     registry.HoldReason `json:"reason"`
 
 	What     string                `json:"what"`
@@ -37,8 +38,8 @@ func showHolds(holds []db.Hold) []shownHold {
 	out := []shownHold{}
 	for _, h := range holds {
 		out = append(out, shownHold{
-			ID: h.ID, Practice: h.Practice, Connection: h.Connection, Reason: h.Reason, What: h.What, Words: h.Words,
-			Since: h.OpenedAt, Actions: h.Offers(), Workflow: h.WorkflowID,
+			ID: h.ID, Practice: h.Practice, Connection: h.Connection, Server: h.Server, Reason: h.Reason,
+			What: h.What, Words: h.Words, Since: h.OpenedAt, Actions: h.Offers(), Workflow: h.WorkflowID,
 		})
 	}
 	return out
@@ -81,8 +82,11 @@ func (s *screen) holds(now time.Time, holds []shownHold) {
 		if whose != "" {
 			whose = " of " + whose
 		}
-		if h.Connection != "" {
+		switch {
+		case h.Connection != "":
 			whose = " (connection " + h.Connection + ")"
+		case h.Server != "":
+			whose = " (server " + h.Server + ")"
 		}
 		s.line("%s%s waits for you since %s (%s): %s.", s.paint(warnStyle, h.ID), whose, day(h.Since), since(now, h.Since), h.Reason.Words())
 		s.line("  %s", h.What)
@@ -107,9 +111,11 @@ type detailedHold struct {
 
 // shownWaiting is who waits for a connection.
 type shownWaiting struct {
-	Files     int               `json:"files"`
-	Practices []waitingPractice `json:"practices"`
-	First     []string          `json:"first"`
+	Files int `json:"files"`
+	// Connections are those that somebody waits for.
+	Connections []string          `json:"connections"`
+	Practices   []waitingPractice `json:"practices"`
+	First       []string          `json:"first"`
 }
 
 type waitingPractice struct {
@@ -122,7 +128,10 @@ type waitingPractice struct {
 const firstWaiting = 10
 
 func showWaiting(w db.Waiting) *shownWaiting {
-	out := &shownWaiting{Files: w.Files, Practices: []waitingPractice{}, First: append([]string{}, w.Names...)}
+	out := &shownWaiting{
+		Files: w.Files, Connections: append([]string{}, w.Connections...), Practices: []waitingPractice{},
+		First: append([]string{}, w.Names...),
+	}
 	for _, p := range w.Practices {
 		out.Practices = append(out.Practices, waitingPractice{Practice: p.ID, Files: p.Files, Sites: append([]string{}, p.Sites...)})
 	}
@@ -143,16 +152,30 @@ func (a *app) holdShow() *cobra.Command {
 				return err
 			}
 			out := detailedHold{shownHold: showHolds([]db.Hold{h})[0], ClosedAt: h.ClosedAt, ClosedBy: h.ClosedBy, Action: h.Action}
-			if h.Connection != "" && h.ClosedAt == nil {
-				waiting, err := store.WaitingFor(cmd.Context(), h.Connection, firstWaiting)
-				if err != nil {
+			if h.ClosedAt == nil {
+				if out.Waiting, err = waitingFor(cmd.Context(), store, h); err != nil {
 					return err
 				}
-				out.Waiting = showWaiting(waiting)
 			}
 			return a.show(out, func(s *screen) { s.hold(a.now(), out) })
 		},
 	}
+}
+
+// waitingFor is who waits for what h holds: nil where that is neither a
+// connection nor a server.
+func waitingFor(ctx context.Context, store *db.Store, h db.Hold) (*shownWaiting, error) {
+	var waiting db.Waiting
+	var err error
+	switch {
+	case h.Connection != "":
+		waiting, err = store.WaitingFor(ctx, h.Connection, firstWaiting)
+	case h.Server != "":
+		waiting, err = store.WaitingForServer(ctx, h.Server, firstWaiting)
+	default:
+		return nil, nil
+	}
+	return showWaiting(waiting), err
 }
 
 func (s *screen) hold(now time.Time, h detailedHold) {
@@ -179,6 +202,9 @@ func (s *screen) waiting(w *shownWaiting) {
 			sites = ", of " + strings.Join(p.Sites, ", ")
 		}
 		s.line("  %s: %s%s", p.Practice, plural(p.Files, "file waits", "files wait"), sites)
+	}
+	if len(w.Connections) > 1 {
+		s.line("  Over: %s", strings.Join(w.Connections, ", "))
 	}
 	s.line("  First: %s", strings.Join(w.First, ", "))
 }

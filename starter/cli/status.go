@@ -137,10 +137,14 @@ func (a *app) heldLines(ctx context.Context, store *db.Store, byID map[string]*r
 		if !ok || only != "" && only != h.Practice {
 			continue
 		}
+		what := "connection " + h.Connection
+		if h.Server != "" {
+			what = "the server " + h.Server
+		}
 		lines = append(lines, statusLine{
 			Practice: h.Practice, Phase: practice.Phase, Source: "connection",
-			Stage: "waits for connection " + h.Connection + " since " + day(h.Since),
-			Next:  "settle what holds the connection", Whose: "you", Since: pointer(h.Since), Attention: true,
+			Stage: "waits for " + what + " since " + day(h.Since),
+			Next:  "settle what holds it", Whose: "you", Since: pointer(h.Since), Attention: true,
 			Move: "starter hold show " + h.HoldID,
 		})
 	}

@@ -48,16 +48,25 @@ func dial(ctx context.Context, c transfer.Connection) (*session, error) {
 	})
 	if err != nil {
 		_ = s.Close()
-		var own *registry.Error
-		if errors.As(err, &own) && ctx.Err() == nil {
-			return nil, own
+		err = explain(ctx, &c, err)
+		if s.ftp == nil { // not even greeted
+			err = transfer.BeforeLogin(err)
 		}
-		if ctx.Err() != nil {
-			return nil, fail(opDial, registry.Transient, "connection "+c.Name+": no session in time", err)
-		}
-		return nil, fail(opDial, kindOf(err), "connection "+c.Name, err)
+		return nil, err
 	}
 	return s, nil
+}
+
+// explain gives a failed dial its kind and its words.
+func explain(ctx context.Context, c *transfer.Connection, err error) error {
+	var own *registry.Error
+	switch {
+	case ctx.Err() != nil:
+		return fail(opDial, registry.Transient, "connection "+c.Name+": no session in time", err)
+	case errors.As(err, &own):
+		return own
+	}
+	return fail(opDial, kindOf(err), "connection "+c.Name, err)
 }
 
 // prepare reads what was set; nothing is sent.

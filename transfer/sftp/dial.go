@@ -61,7 +61,11 @@ func dial(ctx context.Context, c transfer.Connection) (*session, error) {
 		Config:            ssh.Config{Ciphers: ciphers},
 	})
 	if err != nil {
-		return nil, check.explain(ctx, &c, err)
+		err = check.explain(ctx, &c, err)
+		if check.proven == nil {
+			err = transfer.BeforeLogin(err)
+		}
+		return nil, err
 	}
 	s := &session{conn: conn, ssh: client, c: c, hostKey: check.proven, packet: packetFor(&c)}
 	if err := s.openSFTP(ctx, c.DialTimeout()); err != nil {
