@@ -176,7 +176,7 @@ func TestUploadAndConfirm(t *testing.T) {
 		p := b.prepare(t, 1, registry.LaneTest, 2)
 		must(t, b.deliveries.UploadFile, b.uploadInput(p))
 		b.server.SetFaults(sftptest.Faults{DenyStat: true})
-		require.Equal(t, registry.ConfirmedRenamed, must(t, b.deliveries.ConfirmDelivery, b.confirmInput(p)).How)
+		require.Equal(t, registry.ConfirmedByListing, must(t, b.deliveries.ConfirmDelivery, b.confirmInput(p)).How)
 	})
 
 	t.Run("nothing is confirmed that was not sent", func(t *testing.T) {

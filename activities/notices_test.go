@@ -197,8 +197,8 @@ func TestLettersToOurPeople(t *testing.T) {
 		p.Contacts = nil
 		require.NoError(t, b.db.SavePractice(t.Context(), p, b.act("no contacts")))
 		for _, kind := range registry.LetterKinds() {
-			if kind == activities.NoticeFirstFile {
-				continue // there is no production file to tell of
+			if kind == activities.NoticeFirstFile || kind == activities.NoticeByHand {
+				continue // there is no production file, and none that waits, to tell of
 			}
 			in := letterInput(kind, "bare/"+string(kind))
 			in.FileID = file.FileID
