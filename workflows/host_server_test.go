@@ -27,10 +27,10 @@ func awayFor(practice string, kind registry.Kind) error {
 }
 
 // fifty is a server with 50 practices, each with a login of its own and two
-// files.
-func fifty(t *testing.T, sessions int, fault func(practice string) error) *crowd {
+// files; four may be inside.
+func fifty(t *testing.T, fault func(practice string) error) *crowd {
 	t.Helper()
-	c := newCrowd(t, sessions)
+	c := newCrowd(t, 4)
 	for n := range 50 {
 		practice := fmt.Sprintf("p-%02d", n)
 		c.files[practice] = 2
@@ -57,7 +57,7 @@ func TestServerThatIsAwayForEverybody(t *testing.T) {
 	for _, kind := range []registry.Kind{registry.HostKeyChanged, registry.Transient, registry.Busy, registry.Refused} {
 		t.Run("one hold, one alert, one all-clear: "+string(kind), func(t *testing.T) {
 			t.Parallel()
-			c := fifty(t, 4, func(practice string) error { return awayFor(practice, kind) })
+			c := fifty(t, func(practice string) error { return awayFor(practice, kind) })
 			c.play(t, func(env *testsuite.TestWorkflowEnvironment) {
 				at(env, days(1)+12*time.Hour, func() {
 					holds := doorStatus(t, env).Holds
@@ -82,7 +82,7 @@ func TestServerThatIsAwayForEverybody(t *testing.T) {
 
 	t.Run("broken logins beside it are holds of their own", func(t *testing.T) {
 		t.Parallel()
-		c := fifty(t, 4, func(practice string) error { return awayFor(practice, registry.HostKeyChanged) })
+		c := fifty(t, func(practice string) error { return awayFor(practice, registry.HostKeyChanged) })
 		broken := []string{"p-03", "p-13", "p-23", "p-33", "p-43"}
 		c.play(t, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, time.Hour, func() {
@@ -113,7 +113,7 @@ func TestServerThatIsAwayForEverybody(t *testing.T) {
 
 	t.Run("a trial that fails brings the hold back after one try", func(t *testing.T) {
 		t.Parallel()
-		c := fifty(t, 4, func(practice string) error { return awayFor(practice, registry.HostKeyChanged) })
+		c := fifty(t, func(practice string) error { return awayFor(practice, registry.HostKeyChanged) })
 		before := 0
 		c.play(t, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, time.Hour, func() {
@@ -133,7 +133,7 @@ func TestServerThatIsAwayForEverybody(t *testing.T) {
 
 	t.Run("an hour of maintenance is waited out by one login at a time, and nobody is told", func(t *testing.T) {
 		t.Parallel()
-		c := fifty(t, 4, func(practice string) error { return awayFor(practice, registry.Transient) })
+		c := fifty(t, func(practice string) error { return awayFor(practice, registry.Transient) })
 		c.play(t, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, time.Hour, func() {
 				require.LessOrEqual(t, c.allLogins(), 4+10)
