@@ -164,6 +164,9 @@ type Capabilities struct {
 	HostKey string
 	// Server is how it announces itself.
 	Server string
+	// From and To are our address and the server's ("address:port"), as this
+	// machine sees them: what a registry's support looks for in its logs.
+	From, To string
 	// PosixRename, FSync, StatVFS and Limits are extensions of OpenSSH.
 	PosixRename, FSync, StatVFS, Limits bool
 	// MLSD (exact listings) and Size are FTP's: RFC 3659.

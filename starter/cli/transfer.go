@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -67,6 +68,8 @@ type line struct {
 	c       transfer.Connection
 	profile *registry.Profile
 	dialer  transfer.Dialer
+	// began is when the command began to speak to the server.
+	began time.Time
 }
 
 // dial opens one more session.
@@ -82,7 +85,7 @@ func (a *app) open(ctx context.Context, o transferOptions, again string) (*line,
 	if err != nil {
 		return nil, err
 	}
-	l := &line{profile: profile, dialer: wire.Wire{Getenv: a.env.Getenv}.Dialer()}
+	l := &line{profile: profile, dialer: wire.Wire{Getenv: a.env.Getenv}.Dialer(), began: a.env.Now()}
 	l.c = transfer.Connection{
 		Name: f.Name, Protocol: f.Protocol, Host: f.Host, Port: f.Port, User: f.User,
 		HostKeys: f.HostKeys, CA: f.authority, At: a.env.Now(), Settings: profile.Transfer,
@@ -110,6 +113,25 @@ func (a *app) open(ctx context.Context, o transferOptions, again string) (*line,
 	return l, err
 }
 
+// stampForm is how a registry's support finds a moment in its logs.
+const stampForm = "2006-01-02 15:04:05 UTC"
+
+// told adds to a failure what the registry's support asks for first: who, where
+// to and when. What the server said stands before it. Nothing of it is secret.
+func (l *line) told(err error) error {
+	var ours *exit
+	if errors.As(err, &ours) || registry.KindOf(err) == registry.Invalid {
+		return err // nothing that the registry could know of
+	}
+	local := l.began
+	if zone, zerr := time.LoadLocation(l.profile.Zone); zerr == nil {
+		local = l.began.In(zone)
+	}
+	return fmt.Errorf("%w\nFor the registry's support (%s): user %s at %s:%d by %s, %s (%s there)",
+		err, l.profile.DataExchangePhone, l.c.User, l.c.Host, l.c.Port, l.c.Protocol,
+		l.began.UTC().Format(stampForm), local.Format("15:04:05 MST"))
+}
+
 // reads follows a reference to a secret.
 func (a *app) reads(key, ref string) (string, error) {
 	value, err := config.Secret(ref).Read(a.env.Getenv)
@@ -128,7 +150,12 @@ type shownServer struct {
 	Protocol   string    `json:"protocol"`
 	Host       string    `json:"host"`
 	Port       int       `json:"port"`
+	User       string    `json:"user"`
 	Server     string    `json:"server"`
+	// From and To are the addresses of the session, At when it was begun here.
+	From string    `json:"from"`
+	To   string    `json:"to"`
+	At   time.Time `json:"at"`
 	HostKey    string    `json:"host_key"`
 	TLS        string    `json:"tls,omitempty"`
 	Expires    time.Time `json:"certificate_expires,omitzero"`
@@ -139,7 +166,8 @@ type shownServer struct {
 
 func (l *line) shown(c transfer.Capabilities) shownServer {
 	s := shownServer{
-		Connection: l.c.Name, Protocol: l.c.Protocol, Host: l.c.Host, Port: l.c.Port,
+		Connection: l.c.Name, Protocol: l.c.Protocol, Host: l.c.Host, Port: l.c.Port, User: l.c.User,
+		From: c.From, To: c.To, At: l.began.UTC(),
 		Server: c.Server, HostKey: c.HostKey, TLS: c.TLS, Expires: c.Expires, Offers: []string{}, Lacks: []string{},
 	}
 	for _, e := range extensions(c) {
@@ -181,6 +209,7 @@ func (s *screen) server(v shownServer) {
 	}
 	s.pairs(
 		[2]string{"Server", fmt.Sprintf("%s at %s:%d by %s", v.Server, v.Host, v.Port, v.Protocol)},
+		[2]string{"Session", fmt.Sprintf("user %s, from %s to %s, %s", v.User, v.From, v.To, v.At.Format(stampForm))},
 		[2]string{"Its key", strings.TrimSpace(v.HostKey + " " + expires)},
 		[2]string{"TLS", v.TLS},
 		[2]string{"Offers", strings.Join(v.Offers, ", ")},

@@ -83,19 +83,19 @@ func (a *app) put(ctx context.Context, path string, o putOptions) error {
 	}
 	out := shownPut{File: path, Folder: o.folder, Name: o.name, Bytes: size, SHA256: digest, Session: "a second session"}
 	if err := a.send(ctx, l, &out); err != nil {
-		return err
+		return l.told(err)
 	}
 	l.c.Purpose = transfer.ToLook
 	second, err := l.dial(ctx)
 	if err != nil {
-		return couldNot("uploaded, and not confirmed: %w", err)
+		return couldNot("uploaded, and not confirmed: %w", l.told(err))
 	}
 	defer func() { _ = second.Close() }() // only looked with it
 	out.Evidence, err = transfer.Prove(ctx, second, transfer.Expected{
 		Folder: o.folder, Name: o.name, Size: size, SHA256: digest, Acknowledged: true, ReadBack: o.readBack,
 	})
 	if err != nil {
-		return couldNot("uploaded, and not confirmed: %w", err)
+		return couldNot("uploaded, and not confirmed: %w", l.told(err))
 	}
 	return a.show(out, func(s *screen) { s.put(out) })
 }
@@ -116,9 +116,17 @@ func (s *screen) put(v shownPut) {
 	s.pairs(
 		[2]string{"Size", bytesWords(v.Bytes)}, [2]string{"SHA-256", v.SHA256}, [2]string{"Sent", how},
 		[2]string{"Took", rate}, [2]string{"Confirmed", string(v.Evidence.How) + ", on " + v.Session},
-		[2]string{"Now named", v.Evidence.RenamedTo},
+		[2]string{"Now named", v.Evidence.RenamedTo}, [2]string{"Changed", serverTime(v.Evidence.ModTime)},
 	)
 	s.server(v.Server)
+}
+
+// serverTime is a time as the server told it.
+func serverTime(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(stampForm) + ", by the server's clock"
 }
 
 // send uploads on a session of its own.
@@ -238,12 +246,12 @@ func (a *app) get(ctx context.Context, name string, o getOptions) error {
 	}
 	remote, err := l.dial(ctx)
 	if err != nil {
-		return err
+		return l.told(err)
 	}
 	defer func() { _ = remote.Close() }() // nothing was written there
 	got, err := a.fetch(ctx, remote, o, name)
 	if err != nil {
-		return err
+		return l.told(err)
 	}
 	out := shownGet{
 		Folder: o.folder, Name: name, File: o.to, Bytes: got.Size, SHA256: got.SHA256, Server: l.shown(remote.Capabilities()),
@@ -323,6 +331,9 @@ func (a *app) transferList() *cobra.Command {
 plain file names are counted and not shown.`,
 		Example: "  starter transfer list --connection dshs.yaml\n  starter transfer list reports --connection dshs.yaml -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && o.folder != "" && o.folder != args[0] {
+				return misused("one folder at a time: %s, or --folder %s", args[0], o.folder)
+			}
 			if len(args) > 0 {
 				o.folder = args[0]
 			}
@@ -330,6 +341,7 @@ plain file names are counted and not shown.`,
 		},
 	}
 	o.flags(cmd)
+	cmd.Flags().StringVar(&o.folder, "folder", "", "the folder, as with put and get")
 	return cmd
 }
 
@@ -355,12 +367,12 @@ func (a *app) listFolder(ctx context.Context, o transferOptions) error {
 	}
 	remote, err := l.dial(ctx)
 	if err != nil {
-		return err
+		return l.told(err)
 	}
 	defer func() { _ = remote.Close() }() // only looked with it
 	found, err := remote.List(ctx, o.folder)
 	if err != nil {
-		return err
+		return l.told(err)
 	}
 	out := shownList{Folder: o.folder, Files: []listedFile{}, Skipped: found.Skipped, Refused: found.Refused}
 	for _, e := range found.Entries {

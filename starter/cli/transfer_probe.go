@@ -100,7 +100,7 @@ func (a *app) probeAll(ctx context.Context, l *line, o probeOptions, out *shownP
 	}
 	probed, err := transfer.Probe(ctx, l.dialer, l.c, folders...)
 	if err != nil {
-		out.failed("session", err, dialRemedy(l, registry.KindOf(err)))
+		out.failed("session", l.told(err), dialRemedy(l, registry.KindOf(err)))
 		return
 	}
 	server := l.shown(probed.Capabilities)
@@ -116,7 +116,7 @@ func (a *app) probeAll(ctx context.Context, l *line, o probeOptions, out *shownP
 	for _, f := range probed.Folders {
 		what := "folder " + strings.TrimSpace(f.Folder)
 		if f.Err != nil {
-			out.failed(what, f.Err, "ask which folders the login has, and set folders in the profile (starter transfer list shows the login's own)")
+			out.failed(what, f.Err, folderRemedy(f.Err))
 			continue
 		}
 		says := plural(f.Files, "file", "files")
@@ -129,6 +129,19 @@ func (a *app) probeAll(ctx context.Context, l *line, o probeOptions, out *shownP
 	if o.write {
 		a.probeWrite(ctx, l, o, out)
 	}
+}
+
+// folderRemedy is what to do about a folder that cannot be listed.
+func folderRemedy(err error) string {
+	switch kind := registry.KindOf(err); {
+	case strings.Contains(err.Error(), "ftps_data_ports"):
+		return "ask the registry which data ports are open; to try others, a file with transfer: {ftps_data_ports: 50000-50100} as --profile"
+	case kind == registry.Transient:
+		return "the login worked and the listing did not: does a firewall between here and there let the data connection through?"
+	case kind == registry.Busy:
+		return "the server is busy or full; try again in some minutes"
+	}
+	return "ask which folders the login has, and set folders in the profile (starter transfer list shows the login's own)"
 }
 
 // dialRemedy is what to do about a session that did not come about.

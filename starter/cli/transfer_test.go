@@ -79,7 +79,7 @@ func TestTransfer(t *testing.T) {
 			data := remotetest.Noise(200_000)
 			batch := f.harness.file(t, "batch.hl7", string(data))
 			f.transfer(t, "put", batch, "--folder", "inbound/test").exits(0).fits().
-				shows(remotetest.Digest(data), "seen at the registry with the right size", "on a second session", "renamed")
+				shows("by the server's clock", ", from 127.0.0.1:", remotetest.Digest(data), "seen at the registry with the right size", "on a second session", "renamed")
 			var again struct {
 				AlreadyThere bool                 `json:"already_there"`
 				Evidence     struct{ How string } `json:"evidence"`
@@ -155,6 +155,19 @@ func TestTransferRefuses(t *testing.T) {
 		require.NotContains(t, r.stdout+r.stderr, "hunter2")
 		require.Equal(t, 1, srv.Logins())
 		f.transfer(t, "list").exits(3).complains("refused the login")
+	})
+	t.Run("a failure says what the registry's support asks for: who, where, when", func(t *testing.T) {
+		f, srv := ftpsFar(t)
+		f.vars["PASSWORD"] = "hunter2"
+		r := f.transfer(t, "list", "--folder", "reports").exits(3).
+			complains("For the registry's support", "user sunrise at 127.0.0.1:"+strconv.Itoa(srv.Port())+" by ftps", " UTC (", "there)")
+		require.NotContains(t, r.stderr, "hunter2")
+		f.transfer(t, "list", "reports", "--folder", "other").exits(2)
+	})
+	t.Run("data ports that are not the profile's are told with what to ask", func(t *testing.T) {
+		f, _ := ftpsFar(t)
+		require.NoError(t, os.WriteFile(filepath.Join(f.dir, "above.yaml"), []byte("transfer: {ftps_data_ports: 5000-5010}\n"), 0o600))
+		f.transfer(t, "probe", "--folder", "reports").exits(1).shows("data port", "which data ports are open")
 	})
 	t.Run("a secret in clear, or none, is refused", func(t *testing.T) {
 		f, _ := ftpsFar(t)

@@ -105,6 +105,8 @@ func (s *session) Capabilities() transfer.Capabilities {
 	return transfer.Capabilities{
 		HostKey: s.proven.Fingerprint,
 		Server:  fmt.Sprintf("%q", s.greeting),
+		From:    s.control.tcp.LocalAddr().String(),
+		To:      s.control.tcp.RemoteAddr().String(),
 		MLSD:    s.mlst(),
 		Size:    strings.Contains(s.control.features, " SIZE"),
 		TLS:     tls.VersionName(s.version) + " " + tls.CipherSuiteName(s.cipher),

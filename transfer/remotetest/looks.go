@@ -3,6 +3,7 @@ package remotetest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -160,6 +161,8 @@ func removes(t *testing.T, with func(*testing.T) *trial) {
 		require.Equal(t, 1, p.Folders[0].Files)
 		require.Error(t, p.Folders[1].Err)
 		require.NotEmpty(t, p.Capabilities.HostKey)
+		require.Equal(t, fmt.Sprintf("127.0.0.1:%d", f.Connection.Port), p.Capabilities.To)
+		require.Contains(t, p.Capabilities.From, "127.0.0.1:")
 		require.Equal(t, []string{"a.csv"}, f.names(t))
 	})
 }

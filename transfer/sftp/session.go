@@ -222,6 +222,8 @@ func (s *session) Capabilities() transfer.Capabilities {
 	return transfer.Capabilities{
 		HostKey:     ssh.FingerprintSHA256(s.hostKey),
 		Server:      printable(string(s.ssh.ServerVersion())),
+		From:        s.conn.LocalAddr().String(),
+		To:          s.conn.RemoteAddr().String(),
 		PosixRename: s.offers(posixRename),
 		FSync:       s.offers(fsync),
 		StatVFS:     s.offers(statVFS),
