@@ -74,6 +74,19 @@ func TestBuiltInProfileIsWhatTheJobAideSays(t *testing.T) {
 	require.Equal(t, "SUNR1234_TEST_20260302101500_000001.HL7", name)
 }
 
+// What Stock No. 11-15236 recommends for FTPS is in the profile, and nowhere else.
+func TestFTPSIsSpokenAsDSHSRecommends(t *testing.T) {
+	loaded, err := texas.Load()
+	require.NoError(t, err)
+	p := loaded.Profile
+	require.Equal(t, 65*time.Second, p.Transfer.DialTimeout)
+	require.Equal(t, 65*time.Second, p.Transfer.IdleTimeout)
+	require.Equal(t, 30, p.Policy.RetryDelaySeconds)
+	require.Zero(t, p.Transfer.FTPSKeepAlive)
+	require.Zero(t, p.Transfer.FTPSIdleLife, "not left open")
+	require.Equal(t, "5000-5010", p.Transfer.FTPSDataPorts)
+}
+
 func TestWhatNobodyConfirmedIsListed(t *testing.T) {
 	keys := func(l *texas.Loaded) []string {
 		var out []string

@@ -1,6 +1,7 @@
 package sftp
 
 import (
+	"bytes"
 	"io"
 
 	"immtrail/transfer"
@@ -23,6 +24,24 @@ func Replies(stream []byte, piece int) (writes int64, names, climbing int) {
 		stream = stream[n:]
 	}
 	return a.writes(), w.seen, len(w.climbing)
+}
+
+// Spy keeps a copy of what is asked of the server from now on.
+func Spy(r transfer.Remote) *bytes.Buffer {
+	var asked bytes.Buffer
+	s := r.(*session)
+	s.requests.WriteCloser = spy{s.requests.WriteCloser, &asked}
+	return &asked
+}
+
+type spy struct {
+	io.WriteCloser
+	asked *bytes.Buffer
+}
+
+func (s spy) Write(p []byte) (int, error) {
+	s.asked.Write(p)
+	return s.WriteCloser.Write(p)
 }
 
 // Requests joins what is written; together is what leaves at once.

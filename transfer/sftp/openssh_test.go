@@ -1,9 +1,11 @@
 package sftp_test
 
 import (
+	"bytes"
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +64,14 @@ func TestAgainstOpenSSH(t *testing.T) {
 		require.True(t, caps.PosixRename && caps.FSync && caps.StatVFS)
 		require.Contains(t, caps.Server, "OpenSSH")
 		require.True(t, sftp.WritesInOrder(r))
+		for _, size := range []int{1000, 400_000} { // sent before anybody looked, and after
+			asked := sftp.Spy(r)
+			_, err = r.Upload(t.Context(), remotetest.Request(f.Folder, strconv.Itoa(size)+".hl7", remotetest.Noise(size)))
+			require.NoError(t, err)
+			flushed, renamed := bytes.Index(asked.Bytes(), []byte("fsync@openssh.com")), bytes.Index(asked.Bytes(), []byte("posix-rename@openssh.com"))
+			require.Positive(t, flushed, "the bytes are put on the disk")
+			require.Greater(t, renamed, flushed, "before the file gets its name")
+		}
 	})
 	t.Run("one write at a time, or in parallel where it is marked, is the same to it", func(t *testing.T) {
 		for _, change := range []func(*registry.TransferSettings){
