@@ -146,19 +146,19 @@ func (a *app) reads(key, ref string) (string, error) {
 
 // shownServer is what a server proved and offers.
 type shownServer struct {
-	Connection string    `json:"connection"`
-	Protocol   string    `json:"protocol"`
-	Host       string    `json:"host"`
-	Port       int       `json:"port"`
-	User       string    `json:"user"`
-	Server     string    `json:"server"`
+	Connection string `json:"connection"`
+	Protocol   string `json:"protocol"`
+	Host       string `json:"host"`
+	Port       int    `json:"port"`
+	User       string `json:"user"`
+	Server     string `json:"server"`
 	// From and To are the addresses of the session, At when it was begun here.
-	From string    `json:"from"`
-	To   string    `json:"to"`
-	At   time.Time `json:"at"`
-	HostKey    string    `json:"host_key"`
-	TLS        string    `json:"tls,omitempty"`
-	Expires    time.Time `json:"certificate_expires,omitzero"`
+	From    string    `json:"from"`
+	To      string    `json:"to"`
+	At      time.Time `json:"at"`
+	HostKey string    `json:"host_key"`
+	TLS     string    `json:"tls,omitempty"`
+	Expires time.Time `json:"certificate_expires,omitzero"`
 	// Offers are the extensions that the server has, Lacks those it has not.
 	Offers []string `json:"offers"`
 	Lacks  []string `json:"lacks"`
