@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"encoding/binary"
 	"strings"
 
 	"immtrail/conformance/z22"
@@ -19,6 +20,8 @@ func (s codeSet) has(b []byte) bool {
 type wordSet struct {
 	short []uint64 // open addressing; 0 is free
 	long  codeSet
+	// lengths has a bit for each length of a long one.
+	lengths uint64
 }
 
 func set(codes string) *wordSet {
@@ -34,6 +37,7 @@ func set(codes string) *wordSet {
 				s.long = codeSet{}
 			}
 			s.long[w] = struct{}{}
+			s.lengths |= 1 << min(len(w), 63)
 			continue
 		}
 		at := s.place(key)
@@ -52,7 +56,7 @@ func (s *wordSet) place(key uint64) int {
 func (s *wordSet) has(b []byte) bool {
 	key := wordKey(b)
 	if key == 0 {
-		return s.long != nil && s.long.has(b)
+		return s.lengths>>min(len(b), 63)&1 == 1 && s.long.has(b)
 	}
 	for at := s.place(key); s.short[at] != 0; at = (at + 1) & (len(s.short) - 1) {
 		if s.short[at] == key {
@@ -62,13 +66,21 @@ func (s *wordSet) has(b []byte) bool {
 	return false
 }
 
-// wordKey is a code as a number; 0 where it is empty or longer than eight bytes.
-func wordKey(b []byte) (key uint64) {
-	if len(b) > 8 {
+// wordKey is a code as a number, another for every code; 0 where it is empty or
+// longer than eight bytes. Up to seven bytes come with their number on top, and
+// eight where that could be taken for one are 0, too: no code has such a byte.
+func wordKey(b []byte) uint64 {
+	n := len(b)
+	switch {
+	case n == 0 || n > 8 || n == 8 && b[7] < 8:
 		return 0
+	case n < 4:
+		return uint64(b[0]) | uint64(b[n/2])<<8 | uint64(b[n-1])<<16 | uint64(n)<<56
 	}
-	for _, c := range b {
-		key = key<<8 | uint64(c)
+	first, last := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[n-4:])
+	key := uint64(first) | uint64(last>>(8*(8-n)))<<32
+	if n < 8 {
+		key |= uint64(n) << 56
 	}
 	return key
 }

@@ -58,7 +58,8 @@ func (c *fileChecker) runAlone(ctx context.Context, split *hl7.Splitter) error {
 	}
 }
 
-// runWorkers reads ahead on one goroutine and judges on several; batches come
+// runWorkers judges on several goroutines. Each reads its blocks by itself, in
+// turn, so that a block stays in the cache of the core that judges it; they come
 // back in the order of the file. All goroutines have ended when it returns,
 // which is when the source has returned from its last Read.
 func (c *fileChecker) runWorkers(ctx context.Context, split *hl7.Splitter, workers int) error {
@@ -67,26 +68,20 @@ func (c *fileChecker) runWorkers(ctx context.Context, split *hl7.Splitter, worke
 	defer running.Wait()
 	defer stop()
 	all := workers + 2
-	free, work, order := make(chan *batch, all), make(chan *batch, all), make(chan *batch, all)
+	t := turns{split: split, free: make(chan *batch, all), order: make(chan *batch, all)}
 	for range all {
-		free <- newBatch()
+		t.free <- newBatch()
 	}
-	var readErr error // of the source; set before order is closed
-	running.Go(func() {
-		defer close(order)
-		defer close(work)
-		readErr = c.readAhead(ctx, split, free, work, order)
-	})
 	for range workers {
 		running.Go(func() {
 			w := newChecker(c.given)
-			for b := range work {
+			for b := t.next(ctx); b != nil; b = t.next(ctx) {
 				w.judgeSafely(b)
 				b.done <- struct{}{}
 			}
 		})
 	}
-	for b := range order {
+	for b := range t.order {
 		<-b.done
 		if b.panic != nil {
 			panic(b.panic)
@@ -97,38 +92,63 @@ func (c *fileChecker) runWorkers(ctx context.Context, split *hl7.Splitter, worke
 		if err := c.merge(b); err != nil {
 			return err
 		}
-		free <- b
+		t.free <- b
 	}
-	return readErr
+	return t.err
 }
 
-// readAhead fills free batches and hands them to the workers and, in order, to
-// the one who merges.
-func (c *fileChecker) readAhead(ctx context.Context, split *hl7.Splitter, free, work, order chan *batch) (err error) {
+// turns lets workers read, one at a time.
+type turns struct {
+	mu    sync.Mutex
+	split *hl7.Splitter
+	free  chan *batch
+	order chan *batch // batches in the order of the file; closed after the last
+	err   error       // why that was the last; set before order is closed
+}
+
+// next fills a free batch and hands it to the one who merges; nil after the
+// last.
+func (t *turns) next(ctx context.Context) *batch {
+	select {
+	case <-ctx.Done():
+	case b := <-t.free:
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.err != nil {
+			return nil
+		}
+		if t.err = ctx.Err(); t.err == nil {
+			t.err = t.fill(b)
+		}
+		if t.err == nil {
+			t.order <- b
+			return b
+		}
+		close(t.order)
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		t.err = ctx.Err()
+		close(t.order)
+	}
+	return nil
+}
+
+// fill reads a block. A panic is the source's; the caller shall see it.
+func (t *turns) fill(b *batch) (err error) {
 	defer func() {
-		if p := recover(); p != nil { // the source's; the caller shall see it
-			b := newBatch()
-			b.panic = p
+		if p := recover(); p != nil {
+			b.panic, err = p, errPanic
 			b.done <- struct{}{}
-			order <- b
+			t.order <- b
 		}
 	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case b := <-free:
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := split.Next(&b.block); err != nil {
-				return err
-			}
-			work <- b
-			order <- b
-		}
-	}
+	return t.split.Next(&b.block)
 }
+
+var errPanic = errors.New("the source panicked")
 
 // judgeSafely keeps a panic for the goroutine that can be asked about it.
 func (c *checker) judgeSafely(b *batch) {

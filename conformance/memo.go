@@ -27,12 +27,28 @@ type cleanLine struct {
 	lineFacts
 }
 
-// lineFacts is what the rules want to know of a segment besides.
+// lineFacts is what the rules want to know of a segment besides: for one that is
+// remembered, nobody has to look where its fields lie.
 type lineFacts struct {
 	question         byte // of OBX-3: see questionOf
 	set              int  // of OBX-1; 0 where it is no number
+	group, answer    span // OBX-4 and OBX-5.1
 	childOnly, adult bool // what OBX-5 means where the question is eligibility
 }
+
+// span is a part of a segment, by its place.
+type span struct{ from, to int32 }
+
+// spanOf finds a part of the segment's own bytes.
+func spanOf(s *segment, part []byte) span {
+	if len(part) == 0 {
+		return span{}
+	}
+	from := cap(s.Bytes()) - cap(part)
+	return span{int32(from), int32(from + len(part))} //nolint:gosec // a segment is far shorter than 2 GB
+}
+
+func (p span) in(s *segment) []byte { return s.Bytes()[p.from:p.to] }
 
 // recall finds what is known of a segment, or where it is to be remembered.
 // Both are nil for one that cannot be: a long one, or one that is read with

@@ -185,7 +185,10 @@ const (
 	aboutOther = iota
 	aboutEligibility
 	aboutFunding
-	aboutVIS
+	aboutBarcode // of an information statement, and so on
+	aboutDocument
+	aboutEdition
+	aboutPresented
 )
 
 func questionOf(code []byte) byte {
@@ -194,8 +197,14 @@ func questionOf(code []byte) byte {
 		return aboutEligibility
 	case "30963-3":
 		return aboutFunding
-	case "69764-9", "30956-7", "29768-9", "29769-7":
-		return aboutVIS
+	case "69764-9":
+		return aboutBarcode
+	case "30956-7":
+		return aboutDocument
+	case "29768-9":
+		return aboutEdition
+	case "29769-7":
+		return aboutPresented
 	}
 	return aboutOther
 }
@@ -211,8 +220,8 @@ func (c *checker) checkOBXs(o *order) {
 		case aboutEligibility:
 			eligible = true
 			c.checkEligibilityAge(s, &o.dose, facts)
-		case aboutVIS:
-			statements = c.addVIS(statements, s, s.Component(3, 1))
+		case aboutBarcode, aboutDocument, aboutEdition, aboutPresented:
+			statements = c.addVIS(statements, s, &facts)
 		}
 	}
 	if o.dose.administered && !eligible && o.dose.code != "998" {
@@ -236,9 +245,11 @@ func (c *checker) observation(s *segment) lineFacts {
 	before := c.m.hits
 	c.checkOBX(s)
 	c.walk(s)
-	facts := lineFacts{question: questionOf(s.Component(3, 1))}
-	facts.set, _ = positive(s.Field(1))
 	code := s.Component(5, 1)
+	facts := lineFacts{
+		question: questionOf(s.Component(3, 1)), group: spanOf(s, s.Field(4)), answer: spanOf(s, code),
+	}
+	facts.set, _ = positive(s.Field(1))
 	switch facts.question {
 	case aboutEligibility:
 		if !hl7.Empty(code) && !eligibility.has(code) {

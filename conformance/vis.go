@@ -23,8 +23,8 @@ type vis struct {
 }
 
 // addVIS puts an observation to those of its statement.
-func (c *checker) addVIS(list []vis, s *segment, question []byte) []vis {
-	group := s.Field(4)
+func (c *checker) addVIS(list []vis, s *segment, facts *lineFacts) []vis {
+	group, code := facts.group.in(s), facts.answer.in(s)
 	var v *vis
 	for i := range list {
 		if bytes.Equal(list[i].group, group) {
@@ -38,21 +38,20 @@ func (c *checker) addVIS(list []vis, s *segment, question []byte) []vis {
 		list = append(list, vis{group: group})
 		v = &list[len(list)-1]
 	}
-	code := s.Component(5, 1)
-	switch string(question) {
-	case "69764-9":
+	switch facts.question {
+	case aboutBarcode:
 		v.barcode, v.atBarcode = true, s
 		c.visBarcode(v, s, code)
-	case "30956-7":
+	case aboutDocument:
 		v.kind, v.atKind = true, s
 		v.of = c.codes.CVX(code)
 		if v.of == nil && !hl7.Empty(code) && !c.codes.NewerCVX(code) {
 			c.hit(ruleVISType, s, 5)
 		}
-	case "29768-9":
+	case aboutEdition:
 		v.published, v.atEdition = true, s
 		v.edition = c.visDay(s, code)
-	case "29769-7":
+	case aboutPresented:
 		v.presented, v.at = true, s
 		v.given = c.visDay(s, code)
 	}

@@ -125,11 +125,14 @@ const maskedFields = 64
 // segment's index reaches. MSH-1, the separator, is M-02's.
 func filledFields(s *segment) (filled uint64) {
 	data, seps := s.Bytes(), s.Separators()
-	for n := 1; n < min(len(seps), maskedFields); n++ {
-		from, to := seps[n-1]+1, seps[n]
-		if from < to && (to-from != 2 || !hl7.Empty(data[from:to])) {
-			filled |= 1 << n
+	before := seps[0]
+	for n, at := range seps[1:min(len(seps), maskedFields)] {
+		size := at - before - 1
+		filled |= uint64(uint32(-size)>>31) << (n + 1) // 1 where it is above 0
+		if size == 2 && data[before+1] == '"' && data[before+2] == '"' {
+			filled &^= 1 << (n + 1)
 		}
+		before = at
 	}
 	return filled
 }

@@ -238,16 +238,19 @@ func (r Rep) Component(c int) []byte {
 	if w == unindexed {
 		return part(r.Bytes(), r.seg.delims().Component, c)
 	}
-	from, to := int(r.from), int(r.to)
-	for ; c > 1; c-- {
+	from, to := r.from, r.to
+	if c > 1 {
+		for ; c > 2; c-- {
+			w &= w - 1
+		}
 		if w == 0 {
 			return nil
 		}
-		from = int(r.from) + bits.TrailingZeros64(w) + 1
+		from += int32(bits.TrailingZeros64(w)) + 1
 		w &= w - 1
 	}
 	if w != 0 {
-		to = int(r.from) + bits.TrailingZeros64(w)
+		to = r.from + int32(bits.TrailingZeros64(w))
 	}
 	return r.seg.data[from:to]
 }
