@@ -111,11 +111,16 @@ func lookup(t hl7.Tag) (name string, rank int) {
 
 const (
 	rankMSH       = 1
+	rankPID       = 3
 	rankPD1       = 4
+	rankNK1       = 5
 	rankInsurance = 9
-	rankOrder     = 20
+	rankORC       = 20
+	rankOrder     = rankORC // and above: segments of an order group
+	rankRXA       = 23
 	rankRXR       = 24
 	rankOBX       = 25
+	rankNTE       = 26
 	tagFactor     = 0x35bf992f
 )
 
@@ -192,17 +197,16 @@ func (c *checker) group(u *hl7.Unit) {
 	*m = message{
 		unit: u, segs: m.segs[:0], nk1: m.nk1[:0], orders: m.orders[:0], spoken: m.spoken[:0], age: -1,
 	}
-	for i := range u.Segments {
-		s := &u.Segments[i]
-		name, rank := lookup(s.Tag())
-		m.segs = append(m.segs, segment{Segment: s, name: name, rank: rank})
-	}
+	m.segs = slices.Grow(m.segs, len(u.Segments))[:len(u.Segments)]
 	m.msh = &m.segs[0]
-	m.msh.name, m.msh.rank = "MSH", 1
 	var count [32]int
 	rank := 1
 	for i := range m.segs {
 		s := &m.segs[i]
+		*s = segment{Segment: &u.Segments[i]}
+		if s.name, s.rank = lookup(s.Tag()); i == 0 {
+			s.name, s.rank = "MSH", rankMSH
+		}
 		if s.name == "" {
 			if s.Name() == nil {
 				c.hit(ruleLine, s)
@@ -212,14 +216,13 @@ func (c *checker) group(u *hl7.Unit) {
 		r := s.rank
 		count[r]++
 		s.occ = count[r]
-		s.group = 0
 		if !m.place(s, r, &rank) {
 			s.group = -1
 			c.hit(ruleOrder, s)
 		} else if r >= rankOrder {
 			s.group = len(m.orders)
 		}
-		if s.name == "PID" && s.occ > 1 {
+		if r == rankPID && s.occ > 1 {
 			s.group = -1
 			if s.occ == 2 {
 				c.hit(ruleTwoPatients, s)
@@ -276,11 +279,11 @@ func (c *checker) walkAll() {
 func (m *message) place(s *segment, r int, rank *int) bool {
 	last := *rank
 	switch {
-	case s.name == "ORC":
+	case r == rankORC:
 		*rank = r
 		m.newOrder().orc = s
 		return true
-	case s.name == "RXA":
+	case r == rankRXA:
 		*rank = r
 		if n := len(m.orders); n == 0 || m.orders[n-1].rxa != nil {
 			m.newOrder()
@@ -288,18 +291,18 @@ func (m *message) place(s *segment, r int, rank *int) bool {
 		m.orders[len(m.orders)-1].rxa = s
 		return true
 	case r >= rankOrder:
-		if s.name != "NTE" && s.name != "OBX" && r < last {
+		if r != rankNTE && r != rankOBX && r < last {
 			return false
 		}
 		if len(m.orders) == 0 {
-			return s.name == "NTE"
+			return r == rankNTE
 		}
 		*rank = r
 		o := &m.orders[len(m.orders)-1]
-		if s.name == "RXR" && o.rxr == nil && o.rxa != nil {
+		if r == rankRXR && o.rxr == nil && o.rxa != nil {
 			o.rxr = s
 		}
-		if s.name == "OBX" {
+		if r == rankOBX {
 			if o.rxa == nil {
 				return false
 			}
@@ -310,16 +313,16 @@ func (m *message) place(s *segment, r int, rank *int) bool {
 		return false // IN1, IN2 and IN3 repeat as a group
 	}
 	*rank = r
-	switch s.name {
-	case "PID":
+	switch r {
+	case rankPID:
 		if m.pid == nil {
 			m.pid = s
 		}
-	case "PD1":
+	case rankPD1:
 		if m.pd1 == nil {
 			m.pd1 = s
 		}
-	case "NK1":
+	case rankNK1:
 		m.nk1 = append(m.nk1, s)
 	}
 	return true

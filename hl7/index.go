@@ -101,7 +101,7 @@ func (m *unitBuilder) line(end int) (next int, done bool, err error) {
 	if end-m.lineStart > p.lim.Segment {
 		return 0, false, p.tooLong(limitSegment, p.lim.Segment, m.lineStart, p.line)
 	}
-	if end == m.lineStart || blankLine(p.data[m.lineStart:end]) {
+	if end == m.lineStart || framing(p.data[m.lineStart]) && blankLine(p.data[m.lineStart:end]) {
 		p.notes.MLLP += end - m.lineStart
 		next = p.lineEnd(end)
 		if next-m.first > p.lim.Message { // a storm of blank lines is no part of a message
@@ -122,7 +122,7 @@ func (m *unitBuilder) line(end int) (next int, done bool, err error) {
 		}
 	}
 	m.lineStart, m.start = next, next
-	if next < len(p.data) {
+	if next < len(p.data) && mayLead(p.data[next]) {
 		// Framing stays in a line unless a header comes after it.
 		if _, kind := p.lead(next); kind != 0 {
 			m.close()

@@ -93,6 +93,10 @@ func (p *Parser) lead(at int) (begins int, kind Kind) {
 	return begins, kind
 }
 
+// mayLead reports whether a header segment, or framing before it, can begin
+// with c.
+func mayLead(c byte) bool { return c == 'M' || c == 'F' || c == 'B' || framing(c) }
+
 // single reads a unit of one line: an envelope segment or a stray line. A line
 // of framing only is none.
 func (p *Parser) single(begins int, kind Kind) (found bool, err error) {
