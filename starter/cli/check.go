@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -60,12 +62,20 @@ Exit codes: 0 no errors (warnings do not count), 1 errors found, 2 wrong usage,
 			if len(args) == 0 {
 				return misused("name a file or a folder to check, or - for standard input")
 			}
+			if os.Getenv("GOMEMLIMIT") == "" {
+				defer debug.SetMemoryLimit(debug.SetMemoryLimit(checkMemory))
+			}
 			return a.check(cmd.Context(), args, o)
 		},
 	}
 	a.checkFlags(cmd, &o)
 	return cmd
 }
+
+// checkMemory is how much the collector may let pile up. Of a very large file
+// some 60 MiB are in use, mostly what tells duplicates apart, and without a limit
+// as much again would be garbage. It is not the most: what is needed is taken.
+const checkMemory = 76 << 20
 
 func (a *app) checkFlags(cmd *cobra.Command, o *checkOptions) {
 	f := cmd.Flags()
