@@ -24,7 +24,7 @@ func TestHostileFilesAreJudged(t *testing.T) {
 		"segments of three letters":      {"M-01", "M-01.order"},
 		"repetitions":                    {"P-03.type", "R-01"},
 		"escapes":                        {"P-04.junk", "R-01"},
-		"every message bad":              {"M-04", "R-15"},
+		"every message bad":              {"M-04", "R-15.code"},
 		"headers only":                   {"M-10", "M-01"},
 		"separators only":                {"P-03", "R-01"},
 		"components only":                {"P-03.number"},
