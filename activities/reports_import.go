@@ -221,12 +221,12 @@ func (a *Reports) ReconcileErrors(ctx context.Context, in ReconcileErrorsInput) 
 	date := in.date(a.Clock)
 	got, err := a.DB.ReconcileReport(ctx, db.ReportReconcile{
 		ReportID: in.ReportID, At: date, Catalogue: known.Catalogue,
-		Due: func(practice string, _ registry.CatalogueEntry) (time.Time, error) {
+		Due: func(practice string, entry registry.CatalogueEntry) (time.Time, error) {
 			profile, err := a.Profiles.Profile(practice)
 			if err != nil {
 				return time.Time{}, err
 			}
-			return date.AddDate(0, 0, profile.Policy.ErrorDueDays), nil
+			return date.AddDate(0, 0, profile.Policy.DueDays(entry.Severity)), nil
 		},
 	})
 	if err != nil {

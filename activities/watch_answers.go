@@ -33,6 +33,8 @@ type answerLook struct {
 	// catalogue.
 	sites   []db.Quality
 	unknown []string
+	// low says that the alarm of low acceptance is open.
+	low bool
 }
 
 // answers reads what the registry's answers say. Weeks begin where the registry
@@ -47,7 +49,12 @@ func (a *Watches) answers(ctx context.Context, in LookInput, profile *registry.P
 		}
 		codes = known.Catalogue
 	}
-	weeks := max(in.Policy.AcceptanceWeeks, lateWeeks+1+jumpWeeks)
+	open, err := a.DB.OpenIncidents(ctx, in.Practice)
+	if err != nil {
+		return look, err
+	}
+	look.low = slices.ContainsFunc(open, func(i db.Incident) bool { return i.Kind == IncidentAcceptanceLow })
+	weeks := max(in.Policy.AcceptanceWeeks+in.Policy.AcceptanceClearWeeks, lateWeeks+1+jumpWeeks)
 	filter := db.QualityFilter{
 		Practice: in.Practice, Zone: profile.Zone, From: look.week(1 - weeks), Harmless: harmless(codes), Causes: maxTold,
 	}
@@ -55,7 +62,6 @@ func (a *Watches) answers(ctx context.Context, in LookInput, profile *registry.P
 	if in.Policy.ErrorOldDays <= 0 {
 		old = time.Time{}
 	}
-	var err error
 	if look.facts, err = a.DB.PracticeAnswers(ctx, filter, old); err != nil {
 		return look, err
 	}
@@ -65,7 +71,7 @@ func (a *Watches) answers(ctx context.Context, in LookInput, profile *registry.P
 			return known
 		})
 	}
-	if total := look.accepted(); total.Below(in.Policy.AcceptancePercent) {
+	if _, low := look.stillLow(); low {
 		filter.From, filter.Causes = look.week(1-in.Policy.AcceptanceWeeks), 0
 		look.sites, err = a.DB.Quality(ctx, filter, db.BySite)
 	}
@@ -116,14 +122,33 @@ func (l answerLook) weeks(first, n int) db.Quality {
 	return sum
 }
 
-// accepted is what is judged by the registry's mark; empty where too little was
-// answered to judge.
-func (l answerLook) accepted() db.Quality {
-	sum := l.weeks(1-l.policy.AcceptanceWeeks, l.policy.AcceptanceWeeks)
+// accepted is what is judged by the registry's mark, as it was so many weeks
+// before; empty where too little was answered to judge.
+func (l answerLook) accepted(before int) db.Quality {
+	sum := l.weeks(1-l.policy.AcceptanceWeeks-before, l.policy.AcceptanceWeeks)
 	if sum.Answered() < max(1, l.policy.AcceptanceMessages) {
 		return db.Quality{}
 	}
 	return sum
+}
+
+// stillLow reports whether acceptance is low: below the mark; or, once the alarm
+// was raised, neither at the share that ends it nor for some weeks back to the
+// mark. Where nothing can be judged the alarm stays as it is.
+func (l answerLook) stillLow() (now db.Quality, low bool) {
+	now = l.accepted(0)
+	if now.Answered() == 0 || !l.low || now.Below(l.policy.AcceptancePercent) {
+		return now, now.Answered() > 0 && now.Below(l.policy.AcceptancePercent) || now.Answered() == 0 && l.low
+	}
+	if !now.Below(l.policy.AcceptanceClearPercent) {
+		return now, false
+	}
+	for before := 1; before <= l.policy.AcceptanceClearWeeks; before++ {
+		if then := l.accepted(before); then.Answered() == 0 || then.Below(l.policy.AcceptancePercent) {
+			return now, true
+		}
+	}
+	return now, false
 }
 
 // incidents adds what is wrong to seeds. Old errors take the place of overdue
@@ -152,22 +177,32 @@ func (l answerLook) oldErrors() (s db.IncidentSeed, wrong bool) {
 }
 
 func (l answerLook) acceptanceLow() (s db.IncidentSeed, wrong bool) {
-	sum := l.accepted()
-	if !sum.Below(l.policy.AcceptancePercent) {
+	sum, low := l.stillLow()
+	if !low {
 		return s, false
 	}
+	if sum.Answered() == 0 {
+		return db.IncidentSeed{Kind: IncidentAcceptanceLow, Words: fmt.Sprintf(
+			"The registry's share of taken messages was low, and too little was answered in the last %s to judge it anew: starter quality %s",
+			amount(l.policy.AcceptanceWeeks, "week", "weeks"), l.practice)}, true
+	}
+	ends := ""
+	if !sum.Below(l.policy.AcceptancePercent) {
+		ends = fmt.Sprintf(" The alarm ends at %d %%, or after %s at the mark.",
+			l.policy.AcceptanceClearPercent, amount(l.policy.AcceptanceClearWeeks, "week", "weeks"))
+	}
 	worst := ""
-	low := 101.0
+	least := 101.0
 	for _, site := range l.sites {
-		if share := percent(site.Taken(), site.Answered()); len(l.sites) > 1 && site.Answered() >= l.policy.AcceptanceMessages && share < low {
-			low, worst = share, fmt.Sprintf(" Least at site %s: %s.", site.Label, percentWords(site.Taken(), site.Answered()))
+		if share := percent(site.Taken(), site.Answered()); len(l.sites) > 1 && site.Answered() >= l.policy.AcceptanceMessages && share < least {
+			least, worst = share, fmt.Sprintf(" Least at site %s: %s.", site.Label, percentWords(site.Taken(), site.Answered()))
 		}
 	}
 	return db.IncidentSeed{
 		Kind: IncidentAcceptanceLow,
-		Words: fmt.Sprintf("The registry took %s of the %d messages that it answered of the last %s; its mark is %d %%.%s%s Mend the largest cause first: starter quality %s",
+		Words: fmt.Sprintf("The registry took %s of the %d messages that it answered of the last %s; its mark is %d %%.%s%s%s Mend the largest cause first: starter quality %s",
 			percentWords(sum.Taken(), sum.Answered()), sum.Answered(), amount(l.policy.AcceptanceWeeks, "week", "weeks"),
-			l.policy.AcceptancePercent, causeWords(sum.Causes), worst, l.practice),
+			l.policy.AcceptancePercent, ends, causeWords(sum.Causes), worst, l.practice),
 	}, true
 }
 

@@ -109,3 +109,64 @@ func TestLookAtPracticeAnswers(t *testing.T) {
 		}
 	})
 }
+
+func TestLowAcceptanceIsOneIncidentWhileItWavers(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	reports := b.reports(t)
+	begin := b.now // Monday
+	policy := b.profile.Policy
+	policy.AcceptanceMessages, policy.AcceptanceWeeks, policy.JumpPercent = 10, 1, 0
+	require.Equal(t, [2]int{92, 2}, [2]int{policy.AcceptanceClearPercent, policy.AcceptanceClearWeeks}, "the profile's own")
+	w := &activities.Watches{DB: b.db, Profiles: b, Clock: func() time.Time { return b.now }}
+	seed := uint64(0)
+	// week has the registry refuse some of a hundred messages, and looks.
+	week := func(t *testing.T, n, refused int) activities.LookResult {
+		t.Helper()
+		seed++
+		b.now = begin.AddDate(0, 0, 7*n)
+		_, facts := b.delivered(t, seed, registry.LaneProduction, 100)
+		codes := make([]string, refused)
+		for i := range codes {
+			codes[i] = "IMR-111"
+		}
+		b.answers(t, reports, facts, codes...)
+		b.now = b.now.AddDate(0, 0, 1)
+		got, err := w.LookAtPractice(t.Context(), activities.LookInput{Scope: scope(), Policy: policy})
+		require.NoError(t, err)
+		again, err := w.LookAtPractice(t.Context(), activities.LookInput{Scope: scope(), Policy: policy})
+		require.NoError(t, err)
+		require.Equal(t, got, again, "the same date tells the same again")
+		return got
+	}
+	low := func(incidents []activities.Incident) int {
+		n := 0
+		for _, i := range incidents {
+			if i.Kind == activities.IncidentAcceptanceLow {
+				n++
+			}
+		}
+		return n
+	}
+	for n, step := range []struct {
+		refused, opened, closed, current int
+		why                              string
+	}{
+		{9, 0, 0, 0, "91 % was never low"},
+		{11, 1, 0, 1, "89 % is"},
+		{9, 0, 0, 1, "91 % is not yet good"},
+		{11, 0, 0, 1, "89 % again is the same incident"},
+		{9, 0, 0, 1, "91 %"},
+		{9, 0, 0, 1, "91 % for the second week"},
+		{9, 0, 1, 0, "two weeks at the mark before this one end it"},
+		{9, 0, 0, 0, "and it stays ended"},
+		{12, 1, 0, 1, "88 % is a new one"},
+		{8, 0, 1, 0, "92 % ends it at once"},
+	} {
+		got := week(t, n, step.refused)
+		require.Equal(t, [3]int{step.opened, step.closed, step.current}, [3]int{low(got.Opened), low(got.Closed), low(got.Current)}, step.why)
+		if step.current == 1 && step.refused == 9 {
+			require.Contains(t, words(got, activities.IncidentAcceptanceLow), "The alarm ends at 92 %, or after 2 weeks at the mark.")
+		}
+	}
+}

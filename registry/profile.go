@@ -34,6 +34,17 @@ type Profile struct {
 	Prerequisites []Prerequisite `yaml:"-" json:"prerequisites"`
 }
 
+// DueDays is after how many days an error of a code of that severity is overdue.
+func (p Policy) DueDays(s CodeSeverity) int {
+	switch s {
+	case CodeHigh:
+		return p.ErrorDueHighDays
+	case CodeLow:
+		return p.ErrorDueLowDays
+	}
+	return p.ErrorDueDays
+}
+
 // BusinessDays are the registry's working days.
 func (p *Profile) BusinessDays() BusinessDays {
 	return BusinessDays{Holidays: p.Holidays, Zone: p.Zone}
@@ -226,8 +237,11 @@ type Policy struct {
 	QuietSiteDays int `yaml:"quiet_site_days" json:"quiet_site_days"`
 	// ReportDueDays is Reports.DueBusinessDays, as workflows need it.
 	ReportDueDays int `yaml:"report_due_days" json:"report_due_days"`
-	// ErrorDueDays is when an open error is overdue.
-	ErrorDueDays int `yaml:"error_due_days" json:"error_due_days"`
+	// ErrorDueDays is when an open error is overdue; ErrorDueHighDays and
+	// ErrorDueLowDays are for codes that the catalogue grades high and low.
+	ErrorDueDays     int `yaml:"error_due_days" json:"error_due_days"`
+	ErrorDueHighDays int `yaml:"error_due_high_days" json:"error_due_high_days"`
+	ErrorDueLowDays  int `yaml:"error_due_low_days" json:"error_due_low_days"`
 	// ErrorOldDays after an error was opened it counts as old, whatever its term.
 	ErrorOldDays int `yaml:"error_old_days" json:"error_old_days"`
 	// AcceptancePercent is the share of answered messages that a registry of good
@@ -236,6 +250,11 @@ type Policy struct {
 	AcceptancePercent  int `yaml:"acceptance_percent" json:"acceptance_percent"`
 	AcceptanceWeeks    int `yaml:"acceptance_weeks" json:"acceptance_weeks"`
 	AcceptanceMessages int `yaml:"acceptance_messages" json:"acceptance_messages"`
+	// AcceptanceClearPercent ends the alarm of low acceptance, and so do
+	// AcceptanceClearWeeks in a row that were not below AcceptancePercent: a share
+	// that wavers about the mark is one incident.
+	AcceptanceClearPercent int `yaml:"acceptance_clear_percent" json:"acceptance_clear_percent"`
+	AcceptanceClearWeeks   int `yaml:"acceptance_clear_weeks" json:"acceptance_clear_weeks"`
 	// JumpPercent of the mean share that was refused in the four weeks before, in
 	// a week with at least JumpRefused refused messages, is a jump.
 	JumpPercent int `yaml:"jump_percent" json:"jump_percent"`

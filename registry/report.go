@@ -73,6 +73,9 @@ type CatalogueEntry struct {
 	Harmless bool `json:"harmless" yaml:"harmless"`
 	// PerPatient codes are one error per patient, not one per dose.
 	PerPatient bool `json:"per_patient,omitempty" yaml:"per_patient,omitempty"`
+	// Severity says how much is lost as long as nobody mends it, and so by when
+	// that is due. It is not the grade of an item (ERR-4).
+	Severity CodeSeverity `json:"severity,omitempty" yaml:"severity,omitempty"`
 	// Scope is what the code is about.
 	Scope Scope `json:"scope,omitempty" yaml:"scope,omitempty"`
 	// Foretold says which rules of our checker foretell it, by their IDs; with
@@ -87,6 +90,24 @@ type CatalogueEntry struct {
 	Page string `json:"page,omitempty" yaml:"page,omitempty"`
 	// Source says where the entry comes from.
 	Source string `json:"source,omitempty" yaml:"source,omitempty"`
+}
+
+// CodeSeverity is how much an error of a code weighs.
+type CodeSeverity string
+
+// The severities of codes.
+const (
+	CodeHigh   CodeSeverity = "high"   // the registry has nothing of a patient, a message or a file
+	CodeNormal CodeSeverity = "normal" // it has the patient without a dose
+	CodeLow    CodeSeverity = "low"    // it has the record, or nothing is wrong
+)
+
+// Severity of a code with a scope when nothing else is known about it.
+func (s Scope) Severity() CodeSeverity {
+	if s == ScopeDose {
+		return CodeNormal
+	}
+	return CodeHigh
 }
 
 // Scope is what a code of the registry is about.

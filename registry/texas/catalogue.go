@@ -42,7 +42,7 @@ func BuiltinCatalogue() (Catalogue, error) {
 		e := registry.CatalogueEntry{
 			Code: row[0], Owner: registry.Owner(row[1]), Harmless: harmless, PerPatient: perPatient,
 			Scope: registry.Scope(row[4]), Foretold: strings.Fields(row[5]), Confidence: row[6], Page: row[7],
-			Meaning: row[8], Remedy: row[9], Source: row[10],
+			Meaning: row[8], Remedy: row[9], Source: row[10], Severity: registry.CodeSeverity(row[11]),
 		}
 		if _, twice := c[e.Code]; twice {
 			return nil, registry.Errorf(registry.Invalid, "catalogue", "catalogue.csv: line %d: %s stands twice", i+2, e.Code)
@@ -77,6 +77,8 @@ func entryFault(e registry.CatalogueEntry) string {
 		return "remedy: is missing"
 	case !slices.Contains(scopes, e.Scope):
 		return fmt.Sprintf("scope: one of %s", words(scopes))
+	case !slices.Contains(severities, e.Severity):
+		return fmt.Sprintf("severity: one of %s", words(severities))
 	case !slices.Contains(confidences, e.Confidence):
 		return fmt.Sprintf("confidence: one of %s", strings.Join(confidences, ", "))
 	case !pageForm.MatchString(e.Page):
@@ -102,6 +104,7 @@ func foretoldFault(words []string) string {
 
 var (
 	scopes      = []registry.Scope{registry.ScopeFile, registry.ScopeMessage, registry.ScopePatient, registry.ScopeDose}
+	severities  = []registry.CodeSeverity{registry.CodeHigh, registry.CodeNormal, registry.CodeLow}
 	confidences = []string{"high", "medium", "low"}
 	pageForm    = regexp.MustCompile(`^[a-z][a-z-]{1,60}$`)
 )
@@ -112,6 +115,12 @@ func supposed(e *registry.CatalogueEntry) {
 		e.Scope = registry.FamilyOf(e.Code).Scope()
 		if e.PerPatient {
 			e.Scope = registry.ScopePatient
+		}
+	}
+	if e.Severity == "" {
+		e.Severity = e.Scope.Severity()
+		if e.Harmless || registry.FamilyOf(e.Code) == registry.FamilyInformation {
+			e.Severity = registry.CodeLow
 		}
 	}
 	if len(e.Foretold) == 0 {

@@ -300,6 +300,8 @@ func (c *checker) policy(p *registry.Profile) {
 	c.between("policy.quiet_site_days", int64(po.QuietSiteDays), 1, 365)
 	c.between("policy.upload_days", int64(p.Policy.UploadDays), 1, 60)
 	c.between("policy.error_due_days", int64(po.ErrorDueDays), 1, 365)
+	c.between("policy.error_due_high_days", int64(po.ErrorDueHighDays), 1, 365)
+	c.between("policy.error_due_low_days", int64(po.ErrorDueLowDays), 1, 365)
 	c.answers(po)
 	c.between("policy.files_per_cycle", int64(po.FilesPerCycle), 1, 10_000)
 	c.between("policy.history_window", int64(po.HistoryWindow), 1, 64)
@@ -318,6 +320,8 @@ var weekdays = []string{"monday", "tuesday", "wednesday", "thursday", "friday", 
 func (c *checker) answers(po *registry.Policy) {
 	c.between("policy.error_old_days", int64(po.ErrorOldDays), 1, 365)
 	c.between("policy.acceptance_percent", int64(po.AcceptancePercent), 0, 100)
+	c.between("policy.acceptance_clear_percent", int64(po.AcceptanceClearPercent), int64(po.AcceptancePercent), 100)
+	c.between("policy.acceptance_clear_weeks", int64(po.AcceptanceClearWeeks), 1, 12)
 	c.between("policy.acceptance_weeks", int64(po.AcceptanceWeeks), 1, 52)
 	c.between("policy.acceptance_messages", int64(po.AcceptanceMessages), 1, 100_000)
 	c.between("policy.jump_refused", int64(po.JumpRefused), 1, 100_000)
