@@ -284,3 +284,40 @@ func TestReportDate(t *testing.T) {
 		})
 	}
 }
+
+func TestErrorsAreDueByTheSeverityOfTheirCode(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a := b.reports(t)
+	begin := b.now
+	_, facts := b.delivered(t, 1, registry.LaneProduction, 4)
+	ids := facts.ControlIDs
+	b.layReport(t, "ack1.hl7", ack(ids[0], "IMR-111", "x")+ack(ids[1], "CLR-100", "x")+ack(ids[2], "IEE-777", "x")+ack(ids[3], "", ""))
+	b.collect(t, a, "ack1.hl7")
+	found, err := b.db.ListErrors(t.Context(), db.ErrorFilter{})
+	require.NoError(t, err)
+	due := map[string]int{}
+	for _, e := range found {
+		due[e.Code] = int(e.DueAt.Sub(begin).Hours() / 24)
+	}
+	require.Equal(t, map[string]int{"CLR-100": 7, "IMR-111": 14, "IEE-777": 14}, due, "a code that nobody knows has the usual term")
+
+	t.Run("overdue ones are told with growing gaps, and once a day at most", func(t *testing.T) {
+		w := &activities.Watches{DB: b.db, Profiles: b, Clock: func() time.Time { return b.now }}
+		policy := b.profile.Policy
+		policy.HoldReminders, policy.ErrorOldDays, policy.QuietSiteDays = []int{3, 7, 14}, 365, 0
+		var told []int
+		for day := range 30 {
+			b.now = begin.AddDate(0, 0, day)
+			got, err := w.LookAtPractice(t.Context(), activities.LookInput{Scope: scope(), Policy: policy})
+			require.NoError(t, err)
+			for _, i := range got.Opened {
+				if i.Kind == activities.IncidentErrorsOverdue {
+					told = append(told, day)
+				}
+			}
+			require.NotContains(t, kinds(got.Closed), activities.IncidentErrorsOverdue, "no all-clear between")
+		}
+		require.Equal(t, []int{8, 10, 14, 21}, told)
+	})
+}

@@ -205,7 +205,7 @@ func incidents(f db.WatchFacts, p registry.Policy, date time.Time) []db.Incident
 	}
 	if f.OverdueErrors > 0 {
 		seeds = append(seeds, db.IncidentSeed{
-			Kind: IncidentErrorsOverdue,
+			Kind: IncidentErrorsOverdue, Level: reminders(p, daysSince(f.OverdueSince, date)),
 			Words: fmt.Sprintf("%s overdue; the oldest was due on %s. See: starter errors list --practice %s",
 				amount(f.OverdueErrors, "open error is", "open errors are"), f.OverdueSince.Format(time.DateOnly), f.Practice),
 		})
@@ -218,6 +218,18 @@ func incidents(f db.WatchFacts, p registry.Policy, date time.Time) []db.Incident
 		})
 	}
 	return seeds
+}
+
+// reminders is how often what has waited for days was said by now, with the
+// growing gaps of holds: each step is told anew.
+func reminders(p registry.Policy, days int) int {
+	n := 1
+	for _, after := range p.HoldReminders {
+		if days >= after {
+			n++
+		}
+	}
+	return n
 }
 
 // floorIncident counts from the last confirmed production file, the last word

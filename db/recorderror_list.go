@@ -124,13 +124,14 @@ func (s *Store) ListErrors(ctx context.Context, f ErrorFilter) ([]RecordError, e
 	return rows, fault("errors list", err)
 }
 
-// ErrorDetail is all about one error. Text and Patient are unsealed: they may
-// name a patient and are for the eyes of the person who asked.
+// ErrorDetail is all about one error. Text, Patient and Dose are unsealed: they
+// may name a patient and are for the eyes of the person who asked.
 type ErrorDetail struct {
 	RecordError
-	// Text is the registry's sentence; Patient what staff need to find the
-	// patient, as the checker sealed it.
-	Text, Patient string
+	// Text is the registry's sentence; Patient and Dose what staff need to find
+	// them, as the checker sealed it. Dose is empty where the error is about the
+	// message as a whole and it has several.
+	Text, Patient, Dose string
 }
 
 // ShowError reads one error. Kind Missing when there is none.
@@ -145,8 +146,14 @@ func (s *Store) ShowError(ctx context.Context, id string) (ErrorDetail, error) {
 	sealed, err := one[struct {
 		Text    []byte `db:"text"`
 		Patient []byte `db:"patient"`
+		Dose    []byte `db:"dose"`
 	}](ctx, s.pool, `
-		select i.text_sealed as text, m.patient from errors e
+		select i.text_sealed as text, m.patient, (
+			select d.details from doses d where d.file_id = e.file_id and d.message = e.message
+			  and (d.ordinal = e.dose or e.dose is null and not exists (
+				select 1 from doses o where o.file_id = e.file_id and o.message = e.message and o.ordinal = 2))
+			order by d.ordinal limit 1) as dose
+		from errors e
 		join report_items i on i.report_id = e.last_report and i.ordinal = e.last_item
 		left join messages m on m.file_id = e.file_id and m.ordinal = e.message
 		where e.id = @id`, args)
@@ -158,7 +165,11 @@ func (s *Store) ShowError(ctx context.Context, id string) (ErrorDetail, error) {
 		return d, err
 	}
 	patient, err := s.sealer.Open(sealed.Patient)
-	d.Text, d.Patient = string(text), string(patient)
+	if err != nil {
+		return d, err
+	}
+	dose, err := s.sealer.Open(sealed.Dose)
+	d.Text, d.Patient, d.Dose = string(text), string(patient), string(dose)
 	return d, err
 }
 

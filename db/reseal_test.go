@@ -149,5 +149,8 @@ func TestReseal(t *testing.T) {
 		require.Equal(t, []string{"MMR"}, found[0].Doses)
 		_, err = alone.ReportItems(ctx, "r-1", 0, 10)
 		require.NoError(t, err)
+		shown, err := alone.ShowError(ctx, "e-1")
+		require.NoError(t, err)
+		require.Equal(t, "MMR", shown.Dose)
 	})
 }

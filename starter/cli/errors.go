@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +20,7 @@ func (a *app) errorsCommand() *cobra.Command {
 	return folder("errors", "Work through the errors that the registry reported",
 		"  starter errors list --practice sunrise-plano\n  starter errors worklist sunrise-plano -d friday/\n  starter errors show e-12",
 		a.errorsList(), a.errorsShow(), a.errorsWorklist(), a.errorsAssign(), a.errorsCorrected(), a.errorsWaive(),
-		a.errorsExplain(), a.errorsClassify())
+		a.errorsExplain(), a.errorsClassify(), a.errorsRule())
 }
 
 // shownError is an error of the registry, without anything about a patient.
@@ -41,6 +43,10 @@ type shownError struct {
 	ControlID string              `json:"control_id,omitempty"`
 	Location  string              `json:"location,omitempty"`
 	Report    string              `json:"report"`
+	Assignee  string              `json:"assignee,omitempty"`
+	FixFile   string              `json:"fix_file,omitempty"`
+	Reopened  int                 `json:"reopened,omitempty"`
+	Proof     string              `json:"verified_by,omitempty"`
 	SettledBy string              `json:"settled_by,omitempty"`
 	Reason    string              `json:"reason,omitempty"`
 }
@@ -52,6 +58,7 @@ func showError(e db.RecordError, codes texas.Catalogue) shownError {
 		Owner: e.Owner, State: e.State, For: e.Lane, OpenedAt: e.OpenedAt, DueAt: e.DueAt, Times: e.Times,
 		File: e.FileID, Message: e.Message, Dose: e.Dose, ControlID: e.ControlID, Location: e.Location,
 		Report: e.LastReport, SettledBy: e.SettledBy, Reason: e.Reason,
+		Assignee: e.Assignee, FixFile: e.FixFile, Reopened: e.Reopened, Proof: e.VerifiedBy,
 	}
 }
 
@@ -59,14 +66,25 @@ func (a *app) errorsList() *cobra.Command {
 	var filter db.ErrorFilter
 	var owner, state string
 	var overdue, each bool
+	var older int
 	cmd := &cobra.Command{
 		Use: "list", Short: "List open errors by cause, the largest first", Args: cobra.NoArgs,
 		Example: `  starter errors list --practice sunrise-plano
   starter errors list --each --site allen
   starter errors list --overdue --owner ehr-vendor
+  starter errors list --vendor ehr.example --older-than 30
   starter errors list --state waived --each`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter.Owner, filter.State = registry.Owner(owner), registry.ErrorState(state)
+			if owner != "" && !slices.Contains(ownerNames, owner) {
+				return misused("--owner %s: one of %s", owner, strings.Join(ownerNames, ", "))
+			}
+			if older < 0 {
+				return misused("--older-than: so many days")
+			}
+			if older > 0 {
+				filter.OpenedBefore = a.now().AddDate(0, 0, -older)
+			}
 			if !each && !overdue && filter.Assignee == "" {
 				return a.errorGroups(cmd.Context(), filter)
 			}
@@ -77,6 +95,8 @@ func (a *app) errorsList() *cobra.Command {
 	cmd.Flags().StringVar(&filter.Site, "site", "", "one site only")
 	cmd.Flags().StringVar(&filter.Code, "code", "", "one code only, such as CLR-100")
 	cmd.Flags().StringVar(&owner, "owner", "", "practice, ehr-vendor, data-team or registry")
+	cmd.Flags().StringVar(&filter.Vendor, "vendor", "", "practices of this EHR vendor: its contact's name, address or domain")
+	cmd.Flags().IntVar(&older, "older-than", 0, "only what was opened more than so many days ago")
 	cmd.Flags().StringVar(&state, "state", "", "a state of errors, or all (default: what is not settled)")
 	cmd.Flags().StringVar(&filter.Assignee, "assignee", "", "only what this person has in hand, one by one")
 	cmd.Flags().BoolVar(&each, "each", false, "one by one, what is due first at the top")
@@ -128,15 +148,17 @@ func (a *app) errorsShow() *cobra.Command {
 	var patient bool
 	cmd := &cobra.Command{
 		Use: "show ID", Short: "Show one error: what it means, what to do, where it is", Args: cobra.ExactArgs(1),
-		Long: `Shows what the code means, what to do and where the record stands. With --patient
-it also shows what staff need to find the patient and the registry's own
+		Long: `Shows what the code means, what to do and where the record stands. With --reveal
+it also shows what staff need to find patient and dose, and the registry's own
 sentence; that is patient data, and who asked for it stays in the audit log.`,
-		Example: "  starter errors show e-12\n  starter errors show e-12 --patient",
+		Example: "  starter errors show e-12\n  starter errors show e-12 --reveal",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.showOneError(cmd.Context(), args[0], patient)
 		},
 	}
-	cmd.Flags().BoolVar(&patient, "patient", false, "also show patient data; leaves an audit row")
+	cmd.Flags().BoolVar(&patient, "reveal", false, "also show patient data; leaves an audit row")
+	cmd.Flags().BoolVar(&patient, "patient", false, "as --reveal")
+	_ = cmd.Flags().MarkHidden("patient")
 	return cmd
 }
 
@@ -156,6 +178,7 @@ func (a *app) showOneError(ctx context.Context, id string, patient bool) error {
 	shown := struct {
 		shownError
 		Patient string `json:"patient,omitempty"`
+		Dose    string `json:"dose_given,omitempty"`
 		Text    string `json:"text,omitempty"`
 	}{shownError: showError(detail.RecordError, loaded.Catalogue)}
 	if patient {
@@ -167,16 +190,17 @@ func (a *app) showOneError(ctx context.Context, id string, patient bool) error {
 		if err := store.RecordAct(ctx, detail.Practice, detail.Site, "patient-shown", a.act(by, "patient/"+id, id)); err != nil {
 			return err
 		}
-		shown.Patient, shown.Text = detail.Patient, detail.Text
+		shown.Patient, shown.Dose, shown.Text = detail.Patient, detail.Dose, detail.Text
 	}
 	return a.show(shown, func(s *screen) {
 		s.oneError(shown.shownError)
 		if patient {
-			s.pairs([2]string{"Patient", patientWords(shown.Patient)}, [2]string{"The registry says", shown.Text})
+			s.pairs([2]string{"Patient", patientWords(shown.Patient)}, [2]string{"Dose", doseWords(shown.Dose)},
+				[2]string{"The registry says", shown.Text})
 			return
 		}
 		s.raw("")
-		s.line("To find the patient: starter errors show %s --patient (goes into the audit log)", id)
+		s.line("To find the patient: starter errors show %s --reveal (goes into the audit log)", id)
 	})
 }
 
@@ -187,15 +211,23 @@ func (s *screen) oneError(e shownError) {
 	}
 	meaning := e.Meaning
 	if meaning == "" {
-		meaning = "nobody has met this code before; ask the registry, and write its meaning into your texas.yaml"
+		meaning = "nobody has met this code before; ask the registry, then: starter errors classify " + e.Code + " --help"
+	}
+	reported := plural(e.Times, "time", "times") + " since " + day(e.OpenedAt) + ", last in " + e.Report
+	if e.Reopened > 0 {
+		reported += "; came back " + plural(e.Reopened, "time", "times") + " after its end"
+	}
+	fix := e.FixFile
+	if fix != "" {
+		fix = "file " + fix + " holds the record anew; a report has to prove it"
 	}
 	s.pairs(
 		[2]string{"Error", e.ID + ", " + string(e.State)},
 		[2]string{"Practice", e.Practice}, [2]string{"Site", e.Site}, [2]string{"Code", e.Code},
 		[2]string{"It means", meaning}, [2]string{"What to do", e.Remedy}, [2]string{"Who", string(e.Owner)},
 		[2]string{"Where", where}, [2]string{"Control ID", e.ControlID}, [2]string{"Place", e.Location},
-		[2]string{"Reported", plural(e.Times, "time", "times") + " since " + day(e.OpenedAt) + ", last in " + e.Report},
-		[2]string{"Due", day(e.DueAt)}, [2]string{"Settled by", e.SettledBy}, [2]string{"Reason", e.Reason},
+		[2]string{"Reported", reported}, [2]string{"Due", day(e.DueAt)}, [2]string{"In hand of", e.Assignee},
+		[2]string{"Claimed", fix}, [2]string{"Proven by", e.Proof}, [2]string{"Settled by", e.SettledBy}, [2]string{"Reason", e.Reason},
 	)
 }
 
@@ -207,9 +239,24 @@ func patientWords(sealed string) string {
 		return sealed
 	}
 	words := p.Family + ", " + p.Given
-	for _, more := range [][2]string{{"born", p.BirthDate}, {"sex", p.Sex}, {"chart", p.ChartNumber}} {
+	for _, more := range [][2]string{{"born", p.BirthDate}, {"sex", p.Sex}, {"chart", joinWords(" of ", p.ChartNumber, p.ChartAuthority)}} {
 		if more[1] != "" {
 			words += "; " + more[0] + " " + more[1]
+		}
+	}
+	return words
+}
+
+// doseWords is what staff need to find a dose, in a line.
+func doseWords(sealed string) string {
+	var d conformance.DoseRef
+	if err := json.Unmarshal([]byte(sealed), &d); err != nil {
+		return sealed
+	}
+	words := d.Vaccine
+	for _, more := range [][2]string{{"given", shortDate(d.Date)}, {"lot", d.Lot}, {"by", d.Provider}, {"at", d.Clinic}} {
+		if more[1] != "" {
+			words = joinWords("; ", words, more[0]+" "+more[1])
 		}
 	}
 	return words

@@ -119,7 +119,7 @@ func (s *screen) codeExplained(e registry.CatalogueEntry) {
 	}
 	s.pairs(
 		[2]string{"Code", e.Code}, [2]string{"It means", e.Meaning}, [2]string{"What to do", e.Remedy},
-		[2]string{"Who fixes it", string(e.Owner)}, [2]string{"It is about", scope}, [2]string{"Counts", counts},
+		[2]string{"Who fixes it", string(e.Owner)}, [2]string{"Severity", string(e.Severity)}, [2]string{"It is about", scope}, [2]string{"Counts", counts},
 		[2]string{"Our check", foretoldWords(e.Foretold)},
 		[2]string{"How sure", e.Confidence}, [2]string{"More", page}, [2]string{"Source", e.Source},
 	)
@@ -174,6 +174,7 @@ assign changes it).`,
 	f.StringVar(&c.entry.Source, "source", "", "who says so, and when")
 	f.BoolVar(&c.entry.Harmless, "harmless", false, "a notice: it opens no error")
 	f.StringVar((*string)(&c.entry.Scope), "scope", "", "file, message, patient or dose (default: as its family says)")
+	f.StringVar((*string)(&c.entry.Severity), "severity", "", "high, normal or low: by when it is due (default: as scope and family say)")
 	f.StringSliceVar(&c.entry.Foretold, "foretold", nil, "our rules that foretell it, own-data, or never")
 	f.StringVar(&c.entry.Confidence, "confidence", "", "how sure that is: high, medium or low")
 	f.StringVar(&c.entry.Page, "page", "", "section of docs/runbook.md that says more")

@@ -291,7 +291,7 @@ func TestReportsAndErrors(t *testing.T) {
 		require.NotContains(t, r.stdout, "Quarrow")
 	})
 	t.Run("show says what it means and what to do, and no patient", func(t *testing.T) {
-		r := b.run(t, "errors", "show", "e-1").exits(0).fits().shows("What to do", "consent", "--patient")
+		r := b.run(t, "errors", "show", "e-1").exits(0).fits().shows("What to do", "consent", "--reveal")
 		require.NotContains(t, r.stdout, "Quarrow")
 		require.Empty(t, b.events(t, "patient-shown"))
 	})
