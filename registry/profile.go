@@ -41,6 +41,7 @@ func (p Policy) DueDays(s CodeSeverity) int {
 		return p.ErrorDueHighDays
 	case CodeLow:
 		return p.ErrorDueLowDays
+	case CodeNormal:
 	}
 	return p.ErrorDueDays
 }
