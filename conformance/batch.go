@@ -114,7 +114,10 @@ func (c *checker) unit(u *hl7.Unit) {
 	r := &b.units[len(b.units)-1]
 	switch u.Kind {
 	case hl7.KindMessage:
-		c.message(u)
+		if !c.sameHeader(u) {
+			c.message(u)
+			c.header.remember(u, &c.m)
+		}
 		c.close(u, r)
 	case hl7.KindFileHeader, hl7.KindBatchHeader:
 		r.oddDelims = u.Delims.Field != '|' || !same(u.Segments[0].Field(2), `^~\&`)

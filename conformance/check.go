@@ -161,6 +161,7 @@ type checker struct {
 	b      *batch
 	lines  lineMemo
 	walker walker
+	header lastHeader
 }
 
 func newChecker(g *given) *checker {

@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"hash/maphash"
+	"slices"
 
 	"immtrail/hl7"
 )
@@ -82,4 +83,32 @@ func (c *checker) walkOnce(s *segment) {
 	if room != nil && c.m.hits == before {
 		room.remember(s.Segment, lineFacts{})
 	}
+}
+
+// lastHeader is the last message, where it was a header and nothing else. Of ten
+// million in a row only the first are worth more than a count.
+type lastHeader struct {
+	raw [memoLength]byte
+	n   int // of raw; 0 where there is none
+}
+
+func (h *lastHeader) remember(u *hl7.Unit, m *message) {
+	h.n = 0
+	if m.headerOnly && len(u.Raw()) <= len(h.raw) {
+		h.n = copy(h.raw[:], u.Raw())
+	}
+}
+
+// sameHeader counts a message that is a header as the last message was, unless
+// somebody wants to know where it stands. What was found out of the last one
+// then holds of this one.
+func (c *checker) sameHeader(u *hl7.Unit) bool {
+	h, m := &c.header, &c.m
+	if h.n == 0 || !bytes.Equal(h.raw[:h.n], u.Raw()) || slices.ContainsFunc(m.fired, c.wanted) {
+		return false
+	}
+	for _, r := range m.fired {
+		c.b.counts[r.n]++
+	}
+	return true
 }

@@ -99,3 +99,38 @@ func mixed(t *testing.T, rnd *rand.Rand, n int) []string {
 	}
 	return all
 }
+
+func TestAHeaderThatComesAgainAndAgainIsCounted(t *testing.T) {
+	const times = 70_000 // of more than one block
+	header := "MSH|^~\\&|EHR\r"
+	few := func(in *conformance.Options) { in.MaxFindings = 3 }
+	once := judge(t, header, few)
+	for _, workers := range []int{1, 3} {
+		v := judge(t, strings.Repeat(header, times), few, func(in *conformance.Options) { in.Workers = workers })
+		require.Equal(t, times, v.Messages)
+		require.Len(t, v.messages, times)
+		counts, told := map[string]int{}, map[string]int{}
+		for _, c := range v.Counts {
+			counts[c.Rule] = c.Count
+		}
+		for _, f := range v.findings {
+			if told[f.Rule]++; f.Message > 0 {
+				require.Equal(t, int64(len(header)*(f.Message-1)), f.Offset)
+			}
+		}
+		broken := 0
+		for _, f := range once.findings {
+			if f.Message > 0 {
+				broken++
+				require.Equal(t, 0, counts[f.Rule]%times, f.Rule)
+				require.NotZero(t, counts[f.Rule], f.Rule)
+				require.Equal(t, 3, told[f.Rule], f.Rule)
+			}
+		}
+		require.Greater(t, broken, 5)
+		for _, m := range v.messages {
+			require.Equal(t, once.messages[0].Errors, m.Errors)
+			require.Equal(t, once.messages[0].Outcome, m.Outcome)
+		}
+	}
+}

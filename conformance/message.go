@@ -47,6 +47,9 @@ type message struct {
 
 	spoken []spoken // rules that silence others
 
+	headerOnly bool    // it is MSH and nothing else
+	fired      []*Rule // then: the rules broken, but for those that are off
+
 	errors, warnings int
 	hits             int // rules broken, also those that are off
 	rejected, held   bool
@@ -196,6 +199,7 @@ func (c *checker) group(u *hl7.Unit) {
 	m := &c.m
 	*m = message{
 		unit: u, segs: m.segs[:0], nk1: m.nk1[:0], orders: m.orders[:0], spoken: m.spoken[:0], age: -1,
+		headerOnly: len(u.Segments) == 1, fired: m.fired[:0],
 	}
 	m.segs = slices.Grow(m.segs, len(u.Segments))[:len(u.Segments)]
 	m.msh = &m.segs[0]

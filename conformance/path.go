@@ -85,11 +85,19 @@ func (c *checker) count(r *Rule) (tell bool) {
 		return false
 	}
 	b.counts[r.n]++
-	if c.in.OnFinding == nil || b.told[r.n] >= c.max || c.full[r.n].Load() {
+	if m.headerOnly {
+		m.fired = append(m.fired, r)
+	}
+	if !c.wanted(r) {
 		return false
 	}
 	b.told[r.n]++
 	return true
+}
+
+// wanted reports whether anybody wants another finding of a rule.
+func (c *checker) wanted(r *Rule) bool {
+	return c.in.OnFinding != nil && c.b.told[r.n] < c.max && !c.full[r.n].Load()
 }
 
 // where puts the place into words.

@@ -77,7 +77,7 @@ func (m *unitBuilder) open(begins int) {
 
 // messageDelims looks at the beginning of MSH.
 func messageDelims(b []byte) (Delims, bool) {
-	if len(b) > 8 && string(b[3:9]) == `|^~\&|` {
+	if len(b) > 8 && string(b[3:8]) == `|^~\&` && (b[8] == '|' || lineEnd(b[8])) {
 		return StandardDelims, true
 	}
 	head := b[:min(len(b), 16)]
