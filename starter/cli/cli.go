@@ -155,6 +155,8 @@ type app struct {
 	closers []func()
 	eng     Engine
 	db      *db.Store
+	// calls are the registry's telephone and address, by the practice's override.
+	calls map[string][2]string
 }
 
 func newApp(env Env) *app {

@@ -2,36 +2,13 @@ package cli
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/workflows"
 )
-
-func (a *app) statusCommand() *cobra.Command {
-	var attention bool
-	cmd := &cobra.Command{
-		Use: "status [PRACTICE]", Short: "See who must do what next, since when", Args: cobra.MaximumNArgs(1),
-		Long: `Lists the practices with their stage, what they wait for, whose turn it is and
-since when; what needs you comes first. Under each row stands the command, or
-the telephone call, that moves it. With a practice it also shows its files and
-what waits for you.`,
-		Example: "  starter status\n  starter status --attention\n  starter status sunrise-plano",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return a.statusOf(cmd.Context(), args[0])
-			}
-			return a.status(cmd.Context(), attention)
-		},
-	}
-	cmd.Flags().BoolVar(&attention, "attention", false, "only what needs you")
-	return cmd
-}
 
 // statusLine is one row of status.
 type statusLine struct {
@@ -49,34 +26,15 @@ type statusLine struct {
 	Move string `json:"move"`
 	// Call is the registry's contact, where the wait is the registry's.
 	Call string `json:"call,omitempty"`
-}
-
-func (a *app) status(ctx context.Context, attention bool) error {
-	store, err := a.store(ctx)
-	if err != nil {
-		return err
-	}
-	practices, err := store.Practices(ctx)
-	if err != nil {
-		return err
-	}
-	lines, err := a.statusLines(ctx, store, practices, "")
-	if err != nil {
-		return err
-	}
-	if attention {
-		lines = slices.DeleteFunc(lines, func(l statusLine) bool { return !l.Attention })
-	}
-	return a.show(lines, func(s *screen) {
-		switch {
-		case len(practices) == 0:
-			s.line("There is no practice yet. Next: starter practice add FILE.yaml")
-		case len(lines) == 0:
-			s.line("Nothing waits for you.")
-		default:
-			s.status(a.now(), lines)
-		}
-	})
+	// Site is set where the row is a site's, Sites counts those of a practice.
+	Site   string `json:"site,omitempty"`
+	Sites  int    `json:"sites,omitempty"`
+	Vendor string `json:"vendor,omitempty"`
+	// Days it waits; OpenErrors nobody settled, OverdueErrors of them are late.
+	Days          int  `json:"days_waiting"`
+	OpenErrors    int  `json:"open_errors"`
+	OverdueErrors int  `json:"overdue_errors"`
+	Overdue       bool `json:"overdue"`
 }
 
 // statusLines are the rows of practices: what is said of each, and for those of
@@ -91,12 +49,13 @@ func (a *app) statusLines(ctx context.Context, store *db.Store, practices []*reg
 		byID[p.ID] = p
 	}
 	lines, said := []statusLine{}, map[string]bool{}
+	asking := askingFor(progress)
 	for _, p := range progress {
 		practice, ok := byID[p.Practice]
 		if !ok || p.Ended && only == "" {
 			continue
 		}
-		if only == "" && idle(p) && (said[p.Practice] || spokenFor(progress, p.Practice)) {
+		if only == "" && idle(p) && (said[p.Practice] || asking[p.Practice]) {
 			continue
 		}
 		said[p.Practice] = true
@@ -176,12 +135,16 @@ func (a *app) endingLines(ctx context.Context, store *db.Store, byID map[string]
 // idle is a row that asks nobody for anything.
 func idle(p db.Progress) bool { return p.Whose == "nobody" && !p.Attention }
 
-// spokenFor says that another row of the practice asks for something, so that
-// those that do not are left out of the overview.
-func spokenFor(progress []db.Progress, practice string) bool {
-	return slices.ContainsFunc(progress, func(p db.Progress) bool {
-		return p.Practice == practice && !p.Ended && !idle(p)
-	})
+// askingFor are the practices of which a row asks for something, so that rows that
+// do not are left out of the overview.
+func askingFor(progress []db.Progress) map[string]bool {
+	asking := map[string]bool{}
+	for _, p := range progress {
+		if !p.Ended && !idle(p) {
+			asking[p.Practice] = true
+		}
+	}
+	return asking
 }
 
 // silentLine is the row of a practice that no workflow speaks for.
@@ -202,11 +165,11 @@ func (a *app) addPhone(line *statusLine) {
 	if line.Whose != "registry" {
 		return
 	}
-	loaded, err := a.loadProfile(line.Practice)
-	if err != nil || strings.Contains(line.Move, loaded.Profile.DataExchangePhone) {
+	phone, mail, ok := a.callOf(line.Practice)
+	if !ok || strings.Contains(line.Move, phone) {
 		return
 	}
-	line.Call = "call " + loaded.Profile.DataExchangePhone + " or write to " + loaded.Profile.DataExchangeEmail
+	line.Call = "call " + phone + " or write to " + mail
 }
 
 func pointer(t time.Time) *time.Time {
@@ -220,11 +183,11 @@ func pointer(t time.Time) *time.Time {
 func (s *screen) status(now time.Time, lines []statusLine) {
 	width := 8
 	for _, l := range lines {
-		width = max(width, len(l.Practice))
+		width = max(width, len(l.name()))
 	}
 	width = min(width, 30)
 	for _, l := range lines {
-		name := l.Practice + strings.Repeat(" ", max(0, width-len(l.Practice)))
+		name := l.name() + strings.Repeat(" ", max(0, width-len(l.name())))
 		style := headStyle
 		if l.Attention {
 			style = warnStyle
@@ -241,6 +204,7 @@ func (s *screen) status(now time.Time, lines []statusLine) {
 		if l.Due != nil {
 			waits += ", due " + day(*l.Due)
 		}
+		waits += errorWords(l)
 		indent := strings.Repeat(" ", width+2)
 		for _, part := range wrap(waits, screenWidth-len(indent)) {
 			s.raw("%s%s", indent, part)
