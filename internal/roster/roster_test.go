@@ -2,6 +2,7 @@ package roster_test
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 
@@ -164,6 +165,18 @@ func TestOnto(t *testing.T) {
 		require.Equal(t, "Old name", base.Name)
 		require.Len(t, base.Sites, 2)
 	})
+}
+
+// The list of the documentation is one that can be imported.
+func TestTheListOfTheWeek(t *testing.T) {
+	text, err := os.ReadFile("../../docs/sixty-sites.csv")
+	require.NoError(t, err)
+	list, faults := read(t, string(text))
+	require.Empty(t, faults)
+	require.Len(t, list.Entries, 1)
+	p := list.Entries[0].Onto(nil)
+	require.Len(t, p.Sites, 60)
+	require.Empty(t, p.Check())
 }
 
 func TestTemplate(t *testing.T) {

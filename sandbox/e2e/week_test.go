@@ -23,11 +23,13 @@ func TestWeek(t *testing.T) {
 	days, err := week.Parse(page)
 	require.NoError(t, err)
 
+	project, err := filepath.Abs(filepath.Join("..", ".."))
+	require.NoError(t, err)
 	dir := filepath.Join(root, "week")
 	p := start(t, "-manual", "-no-ui", "-data", dir, "-day", "2s")
 	p.until("Worth trying")
 	require.NoError(t, week.Play(t.Context(), days, typed(dir), week.Options{
-		Known: week.Names{"rehearsal": dir}, Patience: journeyPatience,
+		Known: week.Names{"rehearsal": dir, "project": project}, Patience: journeyPatience,
 		Day: func(name string) { t.Log(name) },
 	}))
 	p.interrupt()

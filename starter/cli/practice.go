@@ -44,7 +44,7 @@ func (a *app) practiceAdd() *cobra.Command {
 		Use: "add FILE.yaml", Short: "Make a practice known, or change what is known of it", Args: cobra.ExactArgs(1),
 		Long: "Adds a practice from a file such as\n\n" + practiceExample + `
 
-A practice that is live already says so with "phase: production". Adding the
+A practice that is live already comes in with "starter onboard --from". Adding the
 same practice again replaces its data; where it stands stays as it is.`,
 		Example: "  starter practice add sunrise-plano.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
