@@ -89,7 +89,7 @@ func (a *app) onboard(ctx context.Context, id string, e entryAsked) error {
 		return refused("%s was withdrawn; a practice that comes back gets another ID", id)
 	}
 	if e.from != "" {
-		if _, err := a.enter(ctx, store, p, e, by); err != nil {
+		if err := a.enter(ctx, store, p, e, by); err != nil {
 			return err
 		}
 	}
@@ -145,19 +145,21 @@ func phaseNamed(text string) registry.Phase {
 	return registry.Phase(text)
 }
 
-// enter records where a practice stands. again says that it stood there already.
-func (a *app) enter(ctx context.Context, store *db.Store, p *registry.Practice, asked entryAsked, by registry.Actor) (again bool, err error) {
+// enter records where a practice stands. Where it stood there already nothing
+// changes, but for evidence that follows.
+func (a *app) enter(ctx context.Context, store *db.Store, p *registry.Practice, asked entryAsked, by registry.Actor) error {
 	e := db.Entry{From: phaseNamed(asked.from), Since: asked.since, History: asked.history}
 	if fault := e.Fault(a.now().Format(time.DateOnly)); fault != "" {
-		return false, misused("--%s", fault)
+		return misused("--%s", fault)
 	}
 	var email registry.Approval
+	var err error
 	if e.Evidence, e.EvidenceID, err = a.keepEvidence(ctx, asked.evidence); err != nil {
-		return false, err
+		return err
 	}
 	if e.EvidenceID != "" {
 		if email, err = emailAt(asked.evidence); err != nil {
-			return false, err
+			return err
 		}
 	}
 	act := a.act(by, "entry/"+p.ID, "recorded, not witnessed")
@@ -170,20 +172,20 @@ func (a *app) enter(ctx context.Context, store *db.Store, p *registry.Practice, 
 			MessageID:  email.MessageID, EvidenceID: e.EvidenceID,
 		}
 		if why := approval.Fault(p.ID); why != "" {
-			return false, refused("%s", why)
+			return refused("%s", why)
 		}
 	}
-	again, err = store.Enter(ctx, p.ID, e, approval, act)
+	again, err := store.Enter(ctx, p.ID, e, approval, act)
 	if err != nil || !again || approval == nil || approval.EvidenceID == "" {
-		return again, err
+		return err
 	}
 	// The evidence may follow.
 	known, ok, err := store.Approval(ctx, p.ID)
 	if err != nil || !ok || known.EvidenceID == approval.EvidenceID {
-		return again, err
+		return err
 	}
 	known.EvidenceID, known.MessageID = approval.EvidenceID, cmp.Or(known.MessageID, approval.MessageID)
-	return again, store.RecordEvidence(ctx, known, act)
+	return store.RecordEvidence(ctx, known, act)
 }
 
 // emailAt reads what the head of an email says; of another document nothing.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -160,7 +159,7 @@ func (a *app) importList(ctx context.Context, path string, o importOptions) erro
 }
 
 func (a *app) readList(path string) (*roster.List, []roster.Fault, error) {
-	var in io.Reader = a.env.Stdin
+	in := a.env.Stdin
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
@@ -314,7 +313,7 @@ func (im *importing) applyOne(ctx context.Context, s *importStep) error {
 	}
 	asked := s.entry.Asked()
 	if s.Enters != "" {
-		if _, err := im.enter(ctx, im.store, s.want, entryAsked{
+		if err := im.enter(ctx, im.store, s.want, entryAsked{
 			from: asked.From, since: asked.Since, history: asked.History,
 			evidence: im.evidencePath(asked.Evidence), approvedBy: asked.ApprovedBy,
 		}, im.by); err != nil {
