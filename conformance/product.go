@@ -189,13 +189,13 @@ func (c *checker) checkUse(s *segment, d *dose) {
 	}
 	u := &v.Use
 	switch {
-	case d.given < u.ImpossibleBefore:
+	case d.given < u.ImpossibleBefore && u.StartProven():
 		c.hit(ruleUseBefore, s, 3)
 		return // the age then says nothing
-	case d.given < u.ExpectedFrom:
+	case d.given < max(u.ExpectedFrom, u.ImpossibleBefore): // also where the latter is not proven
 		c.hit(ruleUseEarly, s, 3)
 	case !d.administered: // what is over here may go on abroad
-	case u.ImpossibleAfter != 0 && d.given > u.ImpossibleAfter:
+	case u.ImpossibleAfter != 0 && d.given > u.ImpossibleAfter && u.EndProven():
 		c.hit(ruleUseAfter, s, 3)
 	case u.ExpectedUntil != 0 && d.given > u.ExpectedUntil:
 		c.hit(ruleUseLate, s, 3)

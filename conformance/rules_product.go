@@ -27,7 +27,7 @@ var (
 		ID: "R-06.before", Where: "RXA-3", Severity: isError, Drops: DropsDose, Code: 102, Detail: 1,
 		Says:   "The dose is dated years before this vaccine existed.",
 		Remedy: "Correct the date, or choose the vaccine that was given.",
-		Source: "FDA licence dates; immregistries/codebase use dates",
+		Source: "FDA licence dates that a second source confirms; immregistries/codebase use dates",
 	})
 	ruleUseEarly = declare(Rule{
 		ID: "R-06.early", Where: "RXA-3", Severity: isWarning, Code: 102, Detail: 1,
@@ -39,7 +39,7 @@ var (
 		ID: "R-06.after", Where: "RXA-3", Severity: isError, Drops: DropsDose, Code: 102, Detail: 1,
 		Says:   "The dose is said to be given here, long after this vaccine was gone from the USA.",
 		Remedy: "Correct the date, or choose the vaccine that was given.",
-		Source: "CDC and FDA withdrawals; immregistries/codebase use dates",
+		Source: "CDC and FDA withdrawals that CDC's tables confirm; immregistries/codebase use dates",
 	})
 	ruleUseLate = declare(Rule{
 		ID: "R-06.late", Where: "RXA-3", Severity: isWarning, Code: 102, Detail: 1,

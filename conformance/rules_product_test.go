@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -84,6 +85,23 @@ func TestProductsThatJustFitAreNoFinding(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A day that only one source knows makes a warning, never an error.
+func TestADayThatIsNotProvenIsAWarning(t *testing.T) {
+	unproven := 0
+	for n := range 1000 {
+		v := codes.Embedded().CVX(fmt.Appendf(nil, "%02d", n))
+		if v == nil || v.Use.ImpossibleBefore < 19300101 || v.Use.StartProven() || v.Status == codes.NeverActive {
+			continue
+		}
+		unproven++
+		day := v.Use.ImpossibleBefore.AddDays(-1).String()
+		got := judge(t, batch(soundWith("c-1", set("PID-7", "19300115"), adult, set("RXA[2]-5.1", v.Code), set("RXA[2]-3", day))))
+		require.Contains(t, got.rules(), "R-06.early", v.Code)
+		require.NotContains(t, got.rules(), "R-06.before", v.Code)
+	}
+	require.Positive(t, unproven)
 }
 
 func TestVerdictsCarryTheVersionOfTheTables(t *testing.T) {

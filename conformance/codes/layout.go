@@ -59,7 +59,7 @@ var layouts = map[Kind]layout{
 		{"impossible after", isDayOrNone},
 		{"age from", isMonthsOrNone},
 		{"age until", isMonthsOrNone},
-		{"sources", flags("fcb")},
+		{"sources", flags("fcblne")},
 	}},
 	Labeler: {"labelers of drug codes", []column{{"labeler", isLabeler}, {"MVX code", isMVX}}},
 	// Shapes: A is a letter, # a digit, anything else itself.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"iter"
 	"slices"
+	"strings"
 
 	"immtrail/hl7"
 )
@@ -146,9 +147,20 @@ type UsePeriod struct {
 	ImpossibleBefore, ExpectedFrom, ExpectedUntil, ImpossibleAfter hl7.Date
 
 	FromMonths, UntilMonths int
-	// Sources are letters: f FDA, c CDC, b immregistries/codebase.
+	// Sources are letters: f FDA, c CDC, b immregistries/codebase. Three more say
+	// what the days were compared with: l published lists of licence dates (MMWR's
+	// list of vaccines licensed in the USA, CDC's and immunize.org's timelines), n
+	// the first day of sale in CDC's NDC tables, e CDC's status and last day of
+	// sale. Without l and n the beginning, and without e the end, is not proven.
 	Sources string
 }
+
+// StartProven reports whether ImpossibleBefore has been compared with a second
+// source.
+func (u *UsePeriod) StartProven() bool { return strings.ContainsAny(u.Sources, "ln") }
+
+// EndProven is StartProven for ImpossibleAfter.
+func (u *UsePeriod) EndProven() bool { return strings.ContainsRune(u.Sources, 'e') }
 
 // Routes are classes of ways to give a vaccine.
 type Routes uint8

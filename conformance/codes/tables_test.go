@@ -2,6 +2,7 @@ package codes_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -331,4 +332,39 @@ func FuzzLookups(f *testing.F) {
 			t.Fatalf("VIS %q is %s", b, s.Barcode)
 		}
 	})
+}
+
+// What makes an error of a dose must not be from memory: the letters n and e of a
+// row are what CDC's own tables say, and no row contradicts them.
+func TestDaysOfUseAreProvenByCDCsTables(t *testing.T) {
+	tb := codes.Embedded()
+	proven, ended := 0, 0
+	for n := range 1000 {
+		v := tb.CVX(fmt.Appendf(nil, "%02d", n))
+		if v == nil {
+			continue
+		}
+		u := &v.Use
+		var first, last hl7.Date
+		for _, p := range v.Packages {
+			if p.First != 0 && (first == 0 || p.First < first) {
+				first = p.First
+			}
+			last = max(last, p.Last)
+		}
+		if u.StartProven() {
+			proven++
+			require.True(t, first == 0 || first >= u.ImpossibleBefore, "%s was sold before it was possible", v.Code)
+		}
+		if strings.Contains(u.Sources, "n") {
+			require.True(t, first.AddDays(366) >= u.ExpectedFrom && first <= u.ExpectedFrom.AddDays(366), "%s: %s", v.Code, first)
+		}
+		if u.EndProven() {
+			ended++
+			require.Equal(t, codes.Inactive, v.Status, v.Code)
+			require.LessOrEqual(t, last, u.ImpossibleAfter, v.Code)
+		}
+	}
+	require.Greater(t, proven, 110)
+	require.Greater(t, ended, 20)
 }

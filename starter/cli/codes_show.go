@@ -245,6 +245,12 @@ func sources(letters string) []string {
 			out = append(out, "CDC")
 		case 'b':
 			out = append(out, "immregistries/codebase")
+		case 'l':
+			out = append(out, "published licence lists agree")
+		case 'n':
+			out = append(out, "CDC's first day of sale agrees")
+		case 'e':
+			out = append(out, "CDC's last day of sale agrees")
 		}
 	}
 	return out
