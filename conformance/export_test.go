@@ -1,6 +1,10 @@
 package conformance
 
-import "immtrail/hl7"
+import (
+	"os"
+
+	"immtrail/hl7"
+)
 
 // Seen is a value and who had it, as digests.
 type Seen struct{ Value, Who uint64 }
@@ -46,4 +50,12 @@ func FewInMemory(n int) (restore func()) {
 	old := seenMemory
 	seenMemory = n
 	return func() { seenMemory = old }
+}
+
+// KeepNames lets open files keep their names as on Windows, until the returned
+// function is called.
+func KeepNames() (restore func()) {
+	old := unname
+	unname = func(string) error { return os.ErrPermission }
+	return func() { unname = old }
 }

@@ -13,6 +13,7 @@ import (
 // page in memory.
 type run struct {
 	file   *os.File
+	named  bool // the file has a name still
 	fences []uint64
 	n      int64
 	page   []byte
@@ -28,16 +29,20 @@ type runWriter struct {
 	err  error // of reading what is merged
 }
 
+// unname takes the name from an open file; a variable so that tests need no
+// Windows.
+var unname = os.Remove
+
 // newRun makes a run of what write adds, in ascending order.
 func newRun(dir string, write func(*runWriter)) (*run, error) {
 	file, err := os.CreateTemp(dir, "immtrail-seen-*")
 	if err != nil {
 		return nil, err
 	}
-	// Where an open file may have no name, a crash leaves nothing behind.
-	// Elsewhere close removes it.
-	_ = os.Remove(file.Name())
-	r := &run{file: file, page: make([]byte, 8*pageKeys)}
+	// Where an open file may have no name, a crash leaves nothing behind. On
+	// Windows close removes it; what a crash leaves there are digests whose key
+	// died with the process.
+	r := &run{file: file, named: unname(file.Name()) != nil, page: make([]byte, 8*pageKeys)}
 	w := &runWriter{r: r, w: bufio.NewWriterSize(file, 64<<10)}
 	write(w)
 	if err := errors.Join(w.err, w.w.Flush()); err != nil {
@@ -131,5 +136,7 @@ func (r *run) has(key uint64) (bool, error) {
 
 func (r *run) close() {
 	_ = r.file.Close()
-	_ = os.Remove(r.file.Name()) // where it has a name still
+	if r.named {
+		_ = os.Remove(r.file.Name())
+	}
 }

@@ -66,6 +66,33 @@ func TestDuplicatesAreFoundFarApartAndTheFolderIsLeftEmpty(t *testing.T) {
 	}
 	require.Equal(t, []string{"F-07 MSH-10 c-7", "F-08 RXA[1] c-7", "F-08 RXA[2] c-7"}, rules)
 
+	t.Run("where open files keep their names they hold no patient, and are gone at the end", func(t *testing.T) {
+		defer conformance.KeepNames()()
+		dir, seen := t.TempDir(), 0
+		_, err := conformance.Check(context.Background(), bytes.NewReader(file.Bytes()), conformance.Options{
+			Lane: registry.LaneTest, Now: now, SpillDir: dir, Workers: 1,
+			OnMessage: func(m conformance.MessageFact) {
+				if m.Ordinal != messages {
+					return
+				}
+				names, err := filepath.Glob(filepath.Join(dir, "immtrail-seen-*"))
+				require.NoError(t, err)
+				for _, name := range names {
+					seen++
+					text, err := os.ReadFile(name)
+					require.NoError(t, err)
+					for _, word := range []string{"Kavorim", "KAVORI", "Nemuri", "NEMURI", "2024", "c-1"} {
+						require.NotContains(t, string(text), word)
+					}
+				}
+			},
+		})
+		require.NoError(t, err)
+		require.Positive(t, seen)
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, left)
+	})
 	t.Run("and a folder that cannot be written is an error", func(t *testing.T) {
 		_, err := conformance.Check(context.Background(), bytes.NewReader(file.Bytes()), conformance.Options{
 			Lane: registry.LaneTest, Now: now, SpillDir: filepath.Join(t.TempDir(), "missing"),
