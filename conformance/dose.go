@@ -264,6 +264,8 @@ func (c *checker) checkLot(s *segment, d *dose) {
 		}
 	case junkLot(lot):
 		c.hit(ruleLotJunk, s, 15)
+	case !oneLot(lot):
+		c.hit(ruleLotForm, s, 15)
 	}
 	switch {
 	case !hl7.Empty(s.Field(16)):

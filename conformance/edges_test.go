@@ -40,7 +40,10 @@ var edges = map[string][]edit{
 	"P-10":         {set("PID-13.7", "2000001")}, "P-10.area": {set("PID-13.6", "201")}, "P-10.use": {set("PID-13.2", "BPN")}, "P-10.equipment": {set("PID-13.3", "TTY")},
 	"P-10.nouse": nil, "P-10.noemail": {set("PID-13", "^NET^Internet^a@b.example")}, "P-10.nonumber": nil,
 	"P-11": {set("PID-24", "Y"), set("PID-25", "2")}, "P-11.order": {set("PID-24", "Y"), set("PID-25", "99")}, "P-11.noorder": {set("PID-24", "Y"), set("PID-25", "1")},
-	"P-12": {set("PID-29", "20260304"), set("PID-30", "Y")}, "P-12.form": {set("PID-29", "202603042359"), set("PID-30", "Y")},
+	"P-05.junk": {set("PID-6.1", "Li")}, "P-09.bad": {set("PID-11.7", "B")}, "P-10.email": {set("PID-13", "^NET^Internet^a@b.c")},
+	"P-12.nodate": {set("PID-30", "Y"), set("PID-29", "20260304")}, "N-02.junk": {set("NK1-2.1", "Li")}, "N-03.email": {set("NK1-5", "^NET^Internet^a@b.c")},
+	"R-10.form": {set("RXA-15", "K-44/17.1")},
+	"P-12":      {set("PID-29", "20260304"), set("PID-30", "Y")}, "P-12.form": {set("PID-29", "202603042359"), set("PID-30", "Y")},
 	"P-12.indicator": {set("PID-29", "20260304"), set("PID-30", "Y")}, "P-12.code": {set("PID-30", "Y")},
 	"P-13": {set("PID-2", `""`)}, "P-13.alternate": {set("PID-4", `""`)}, "P-13.alias": {set("PID-9", `""`)}, "P-13.county": {set("PID-12", `""`)},
 	"P-13.ssn": {set("PID-19", `""`)}, "P-13.license": {set("PID-20", `""`)}, "P-13.mother": {set("PID-21", `""`)},
@@ -219,7 +222,11 @@ func TestNoRuleIsWithoutABreachAndAnEdge(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"F-11"}, judge(t, batch(live("c-1", set("PID-5.1", "ZZTEST"))), production).rules())
-	require.Empty(t, judge(t, batch(live("c-1", set("PID-5.1", "Testerman"))), production).rules())
+	for _, name := range []string{"Testerman", "Tester", "Testa", "Null", "No", "Last"} {
+		require.Empty(t, judge(t, batch(live("c-1", set("PID-5.1", name))), production).rules(), "people bear the name %s", name)
+	}
+	require.Equal(t, []string{"F-11"}, judge(t, batch(live("c-1", set("PID-5.1", "Tester"), set("PID-5.2", "Testa"))), production).rules())
+	require.Equal(t, []string{"P-04.junk"}, judge(t, batch(live("c-1", set("PID-5.1", "Last"), set("PID-5.2", "First"))), production).rules())
 	pair := func(lane registry.Lane) registry.Severity { return conformance.Graded(lane, nil)["R-12.pair"] }
 	require.Equal(t, registry.SeverityError, pair(registry.LaneTest), "Texas refuses the dose")
 	require.Equal(t, registry.SeverityError, pair(registry.LaneProduction))

@@ -24,6 +24,12 @@ var (
 		Remedy: "Ask the EHR vendor to send a code such as H, L or M in PID-11.7.",
 		Source: "HL70190",
 	})
+	ruleAddressBad = declare(Rule{
+		ID: "P-09.bad", Where: "PID-11.7", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "The patient's address is marked as a bad one (BA).",
+		Remedy: "Ask the family for the address, and enter it.",
+		Source: "HL70190; CDC data quality",
+	})
 	ruleAddressPart = declare(Rule{
 		ID: "P-09.street", Where: "PID-11.1", Severity: isWarning, Code: 101,
 		Says:   "The patient's address has no street.",
@@ -67,6 +73,9 @@ var (
 	})
 	ruleEmailNone = declareLike(rulePhonePart, Rule{
 		ID: "P-10.noemail", Where: "PID-13.4", Says: "An email of the patient has no address.", Source: "Z22 XTN-4 C(R)",
+	})
+	ruleEmail = declareLike(rulePhone, Rule{
+		ID: "P-10.email", Where: "PID-13.4", Says: "An email address of the patient is not one.", Remedy: "Correct it.", Source: "RFC 5322; CDC data quality",
 	})
 	ruleNumberNone = declareLike(rulePhonePart, Rule{
 		ID: "P-10.nonumber", Where: "PID-13.7", Says: "A phone of the patient has no number.", Source: "Z22 XTN-7 C(R)",
@@ -116,11 +125,11 @@ var (
 )
 
 // addressOf are the rules for an address.
-type addressOf struct{ missing, noCity, street, city, state, zip, country, noType, badType *Rule }
+type addressOf struct{ missing, noCity, street, city, state, zip, country, noType, badType, bad *Rule }
 
 var addressOfPatient = addressOf{
 	ruleAddress, ruleCity, ruleAddressPart, ruleAddressCity, ruleAddressState, ruleAddressZIP, ruleAddressCountry,
-	ruleAddressType, ruleAddressKind,
+	ruleAddressType, ruleAddressKind, ruleAddressBad,
 }
 
 func (c *checker) checkAddress(s *segment, n int, rules addressOf) {
@@ -153,7 +162,9 @@ func (c *checker) checkAddress(s *segment, n int, rules addressOf) {
 			c.hit(rules.zip, s, n, 5)
 		}
 	}
-	if kind := a.Component(7); hl7.Empty(kind) {
+	if kind := a.Component(7); same(kind, "BA") && rules.bad != nil {
+		c.hit(rules.bad, s, n, 7)
+	} else if hl7.Empty(kind) {
 		c.hit(rules.noType, s, n, 7)
 	} else if !addressTypes.has(kind) {
 		c.hit(rules.badType, s, n, 7)
@@ -182,9 +193,9 @@ func wordy(city []byte) bool {
 }
 
 // phones are the rules for a field of phone numbers and emails.
-type phones struct{ number, area, use, equipment, noUse, noEmail, noNumber *Rule }
+type phones struct{ number, area, use, equipment, noUse, noEmail, noNumber, email *Rule }
 
-var phonesOfPatient = phones{rulePhone, rulePhoneArea, rulePhoneUse, rulePhoneKind, rulePhonePart, ruleEmailNone, ruleNumberNone}
+var phonesOfPatient = phones{rulePhone, rulePhoneArea, rulePhoneUse, rulePhoneKind, rulePhonePart, ruleEmailNone, ruleNumberNone, ruleEmail}
 
 // checkPhones looks at every number or email of field n, and reports whether a
 // placeholder is among them.
@@ -208,6 +219,8 @@ func (c *checker) checkPhones(s *segment, n int, rules phones) (dummy bool) {
 		if same(use, "NET") {
 			if hl7.Empty(p.Component(4)) {
 				c.hitRep(rules.noEmail, s, n, i, 4)
+			} else if !email(p.Component(4)) {
+				c.hitRep(rules.email, s, n, i, 4)
 			}
 			continue
 		}

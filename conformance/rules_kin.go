@@ -27,6 +27,10 @@ var (
 	ruleKinNameType = declareLike(ruleKinName, Rule{
 		ID: "N-02.nametype", Where: "NK1-2.7", Says: "The parent's or guardian's name does not say what kind of name it is.", Source: "Z22 XPN-7 R",
 	})
+	ruleKinJunk = declareLike(ruleMaidenJunk, Rule{
+		ID: "N-02.junk", Where: "NK1-2", Says: "The parent's or guardian's name is not a name: one letter, digits, signs, or a word such as UNKNOWN.",
+		Remedy: "Enter the name of the parent or guardian.",
+	})
 	ruleKinNoName = declareLike(ruleKinName, Rule{
 		ID: "N-02.name", Where: "NK1-2", Says: "The parent's or guardian's name is missing.", Source: "Z22 NK1-2 R",
 	})
@@ -97,6 +101,9 @@ var (
 	ruleKinNoEmail = declareLike(ruleKinNoUse, Rule{
 		ID: "N-03.noemail", Where: "NK1-5.4", Says: "An email of the parent or guardian has no address.", Source: "Z22 XTN-4 C(R)",
 	})
+	ruleKinEmail = declareLike(ruleEmail, Rule{
+		ID: "N-03.email", Where: "NK1-5.4", Says: "An email address of the parent or guardian is not one.",
+	})
 	ruleKinNoPhone = declareLike(ruleKinNoUse, Rule{
 		ID: "N-03.nonumber", Where: "NK1-5.7", Says: "A phone of the parent or guardian has no number.", Source: "Z22 XTN-7 C(R)",
 	})
@@ -111,9 +118,9 @@ var (
 var (
 	addressOfKin = addressOf{
 		nil, ruleKinNoCity, ruleKinStreet, ruleKinCity, ruleKinState, ruleKinZIP, ruleKinCountry,
-		ruleKinNoAddressType, ruleKinAddressType,
+		ruleKinNoAddressType, ruleKinAddressType, nil,
 	}
-	phonesOfKin = phones{ruleKinPhone, ruleKinArea, ruleKinUse, ruleKinEquipment, ruleKinNoUse, ruleKinNoEmail, ruleKinNoPhone}
+	phonesOfKin = phones{ruleKinPhone, ruleKinArea, ruleKinUse, ruleKinEquipment, ruleKinNoUse, ruleKinNoEmail, ruleKinNoPhone, ruleKinEmail}
 )
 
 func (c *checker) checkNK1s() {
@@ -159,6 +166,11 @@ func (c *checker) checkKinName(s *segment, name hl7.Rep) {
 	if name.Empty() || hl7.Empty(name.Component(1)) && hl7.Empty(name.Component(2)) {
 		c.hit(ruleKinNoName, s, 2)
 		return
+	}
+	for part := range 3 {
+		if value := name.Component(part); part > 0 && !hl7.Empty(value) && junkName(value) {
+			c.hit(ruleKinJunk, s, 2, part)
+		}
 	}
 	for part, r := range [...]*Rule{1: ruleKinName, 2: ruleKinFirst, 7: ruleKinNameType} {
 		if r != nil && hl7.Empty(name.Component(part)) {

@@ -85,6 +85,9 @@ var (
 	ruleMaidenLast = declareLike(ruleMaiden, Rule{
 		ID: "P-05.last", Where: "PID-6.1", Says: "The mother's maiden name has no last name.", Source: "Z22 XPN_M-1 R",
 	})
+	ruleMaidenJunk = declareLike(ruleMaiden, Rule{
+		ID: "P-05.junk", Where: "PID-6.1", Code: 102, Detail: 3, Says: "The mother's maiden name is not a name: one letter, digits, signs, or a word such as UNKNOWN.", Source: "CDC data quality",
+	})
 	ruleMaidenType = declare(Rule{
 		ID: "P-05.type", Where: "PID-6.7", Severity: isError, Code: 102, Detail: 4,
 		Says:   "The mother's name is not marked as a maiden name (M).",
@@ -178,6 +181,10 @@ var (
 		Remedy: "Set the death indicator in the EHR.",
 		Source: "Z22 PID-29 C(X)",
 	})
+	ruleDeathNoDate = declareLike(ruleDeath, Rule{
+		ID: "P-12.nodate", Where: "PID-29", Code: 101, Says: "The patient is said to have died, and there is no date of death.",
+		Remedy: "Enter the date of death.", Source: "Z22 PID-29 C(RE)",
+	})
 	ruleDeathCode = declareLike(ruleDeath, Rule{
 		ID: "P-12.code", Where: "PID-30", Code: 103, Detail: 5, Says: "The death indicator is neither Y nor N.", Source: "HL70136",
 	})
@@ -245,6 +252,8 @@ func (c *checker) checkPID(s *segment) {
 		}
 	} else if hl7.Empty(name.Component(1)) {
 		c.hit(ruleMaidenLast, s, 6, 1)
+	} else if junkName(name.Component(1)) {
+		c.hit(ruleMaidenJunk, s, 6, 1)
 	} else if !same(name.Component(7), "M") {
 		c.hit(ruleMaidenType, s, 6, 7)
 	}
@@ -351,7 +360,7 @@ func (c *checker) checkName(s *segment) {
 			c.hit(missing, s, 5, part)
 		case newbornName(value):
 			c.hit(ruleNameNewborn, s, 5, part)
-		case junkName(value):
+		case junkName(value), maybeJunkNames(name.Component(1), name.Component(2)):
 			c.hit(ruleNameJunk, s, 5, part)
 		}
 	}
@@ -392,6 +401,8 @@ func (c *checker) checkDeath(s *segment) {
 		}
 	} else if !hl7.Empty(dead) && !yesNo.has(dead) {
 		c.hit(ruleDeathCode, s, 30)
+	} else if same(dead, "Y") {
+		c.hit(ruleDeathNoDate, s, 29)
 	}
 }
 

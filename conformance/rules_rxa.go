@@ -252,6 +252,10 @@ var (
 		Remedy: "Enter the lot number from the vial.",
 		Source: "Words such as LOT, NONE, UNKNOWN",
 	})
+	ruleLotForm = declareLike(ruleLotJunk, Rule{
+		ID: "R-10.form", Where: "RXA-15", Code: 102, Detail: 4, Says: "The lot number holds signs that no lot has: a remark, or a second lot.",
+		Source: "CDC data quality: lot numbers with additions",
+	})
 	ruleExpiry = declare(Rule{
 		ID: "R-11", Where: "RXA-16", Severity: isWarning, Code: 101,
 		Says:   "The expiry date is missing beside a lot.",

@@ -26,9 +26,12 @@ func digits(b []byte) bool {
 
 // Words that stand where a name should. Compared in capitals.
 var (
-	testNames = set(`TEST TESTS TESTER TESTING TESTPATIENT TESTER1 ZTEST ZZTEST ZZZTEST XTEST TESTA TESTB TESTONE
+	testNames = set(`TEST TESTS TESTING TESTPATIENT TESTER1 ZTEST ZZTEST ZZZTEST XTEST TESTB TESTONE
 		TESTTWO DUMMY DUMMYPATIENT FAKE FAKEPATIENT DONOTUSE ASDF QWERTY`)
-	junkNames = set(`UNKNOWN UNKN UNK NONE NA N/A NULL NO LAST FIRST LASTNAME FIRSTNAME NAME NONAME NOLASTNAME
+	// People bear these, too: they tell only where the other name tells as well.
+	maybeTest = set("TESTER TESTA PATIENT")
+	maybeJunk = set("NA NO NULL LAST FIRST NAME")
+	junkNames = set(`UNKNOWN UNKN UNK NONE N/A LASTNAME FIRSTNAME NONAME NOLASTNAME
 		NOFIRSTNAME NOTGIVEN REFUSED ANONYMOUS XXX XXXX YYY ZZZ PATIENT NOTAVAILABLE DELETE VOID`)
 	newbornNames = set(`BABY BABYBOY BABYGIRL BOY GIRL NEWBORN INFANT INFANTBOY INFANTGIRL MALE FEMALE NEWBORNBOY
 		NEWBORNGIRL TWIN TWINA TWINB BB BG`)
@@ -56,11 +59,14 @@ func squeeze(buf *[24]byte, name []byte) []byte {
 
 func testName(family, given []byte) bool {
 	var buf [24]byte
-	if testNames.has(squeeze(&buf, family)) {
+	last := squeeze(&buf, family)
+	if testNames.has(last) {
 		return true
 	}
+	maybe := maybeTest.has(last)
 	// "Test" alone as a first name is too rare to be anybody's.
-	return testNames.has(squeeze(&buf, given))
+	first := squeeze(&buf, given)
+	return testNames.has(first) || maybe && maybeTest.has(first)
 }
 
 func newbornName(name []byte) bool {
@@ -154,6 +160,24 @@ func decimal(b []byte) bool {
 	}
 	return digits(whole) || (dotted && len(whole) == 0)
 }
+
+// maybeJunkNames reports whether both names are words that stand for none.
+func maybeJunkNames(family, given []byte) bool {
+	var buf [24]byte
+	return maybeJunk.has(squeeze(&buf, family)) && maybeJunk.has(squeeze(&buf, given))
+}
+
+// email reports whether b can be an address: something, an at sign, and a domain
+// with a dot.
+func email(b []byte) bool {
+	name, domain, at := bytes.Cut(b, []byte("@"))
+	dot := bytes.LastIndexByte(domain, '.')
+	return at && len(name) > 0 && dot > 0 && dot < len(domain)-1 && !bytes.ContainsAny(b, " ,;") && bytes.IndexByte(domain, '@') < 0
+}
+
+// oneLot reports whether a lot number holds nothing but one: no remark, no
+// second lot.
+func oneLot(b []byte) bool { return !bytes.ContainsAny(b, "(),;:&+*#?!=_\"<>[]") }
 
 // junkLot reports whether a lot number says that there is none.
 func junkLot(b []byte) bool {

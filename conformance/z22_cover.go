@@ -66,6 +66,7 @@ P-11.order      PID-25.type PID-25.length PID-25.repeat
 P-11.noorder    PID-25.empty
 P-12.form       PID-29.1.type PID-29.1.missing
 P-12.indicator  PID-29.extra
+P-12.nodate     PID-29.empty
 P-12.code       PID-30.code PID-30.repeat
 P-13            PID-2.extra
 P-13.alternate  PID-4.extra
