@@ -45,11 +45,16 @@ func (a *Deliveries) prepare(ctx context.Context, in PrepareDeliveryInput) (Prep
 	if err != nil {
 		return PreparedDelivery{}, err
 	}
+	date := in.date(a.Clock)
+	if in.Lane == registry.LaneProduction {
+		if err := a.behindFirst(ctx, in.Practice, file.ID, profile, date); err != nil {
+			return PreparedDelivery{}, err
+		}
+	}
 	out, err := a.pack(ctx, file, envelope(file, practice, profile, in.Attempt))
 	if err != nil {
 		return PreparedDelivery{}, err
 	}
-	date := in.date(a.Clock)
 	d, already, err := a.DB.PrepareDelivery(ctx, db.NewDelivery{
 		FileID: file.ID, Practice: file.Practice, Lane: file.Lane, Attempt: in.Attempt,
 		Connection: practice.Connection, Folder: profile.Folders.For(file.Lane),

@@ -170,37 +170,3 @@ func (a *Files) ReleaseFiles(ctx context.Context, in ReleaseFilesInput) (Release
 	n, err := a.release(ctx, in)
 	return ReleaseFilesResult{Released: n}, fail(ctx, err)
 }
-
-// GateInput asks how far a practice is at the gate.
-type GateInput struct {
-	Scope
-	// Min is how many error-free test files open the gate.
-	Min int `json:"min"`
-}
-
-// GateResult is the count and its reasons, newest file first, at most ten.
-type GateResult struct {
-	// Counted test files are distinct, delivered, confirmed and answered
-	// without an error by the registry, since the last "changes needed".
-	Counted int  `json:"counted"`
-	Open    bool `json:"open"`
-	// Waiting files are delivered but not answered.
-	Waiting int        `json:"waiting"`
-	Files   []GateFile `json:"files,omitempty"`
-}
-
-// GateFile is one test file and whether it counts.
-type GateFile struct {
-	FileID  string `json:"file_id"`
-	Counts  bool   `json:"counts"`
-	Because string `json:"because"` // "answered without an error", "refused by our checker: 3 errors", …
-}
-
-// JudgeGate counts the error-free test files from what is stored.
-func (a *Files) JudgeGate(ctx context.Context, in GateInput) (GateResult, error) {
-	files, err := a.DB.TestFiles(ctx, in.Practice)
-	if err != nil {
-		return GateResult{}, fail(ctx, err)
-	}
-	return judge(files, in.Min), nil
-}

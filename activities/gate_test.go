@@ -42,8 +42,8 @@ func TestJudgeGate(t *testing.T) {
 	b := open(t, registry.PhaseTesting)
 	judge := func() activities.GateResult {
 		t.Helper()
-		got := must(t, b.files.JudgeGate, activities.GateInput{Scope: scope(), Min: 2})
-		require.Equal(t, got, must(t, b.files.JudgeGate, activities.GateInput{Scope: scope(), Min: 2}))
+		got := must(t, b.files.JudgeGate, activities.GateInput{Scope: scope(), GateRules: activities.GateRules{Min: 2}})
+		require.Equal(t, got, must(t, b.files.JudgeGate, activities.GateInput{Scope: scope(), GateRules: activities.GateRules{Min: 2}}))
 		return got
 	}
 	require.Equal(t, activities.GateResult{}, judge(), "nothing came yet")

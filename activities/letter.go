@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"immtrail/conformance"
 	"immtrail/db"
+	"immtrail/notify"
 	"immtrail/registry"
 )
 
@@ -24,6 +24,8 @@ type writer struct {
 	data     registry.LetterData
 	// concerned are the coordinators of the practices on a connection.
 	concerned []registry.Contact
+	// attachment goes with the letter.
+	attachment *notify.Attachment
 }
 
 // begin fills what every letter has: practice, registry, people, date.
@@ -148,23 +150,11 @@ func (w *writer) details(ctx context.Context) error {
 	return registry.Errorf(registry.Invalid, "letter", "there is no letter %q", w.in.Kind)
 }
 
-func (w *writer) reviewRequest(ctx context.Context) error {
-	files, err := w.DB.ReviewFiles(ctx, w.in.Practice)
-	if err != nil {
-		return err
-	}
-	w.data.Needed = w.profile.Policy.TestFilesMin
-	for _, f := range files {
-		w.data.Files = append(w.data.Files, letterFile(f))
-	}
-	return nil
-}
-
 // letterFile tells of a file by the name that we gave it.
 func letterFile(f db.LetterFile) registry.LetterFile {
 	out := registry.LetterFile{
 		Name: f.RemoteName, ID: f.ID, Messages: f.Messages, Doses: f.Doses, Refused: f.Rejected,
-		Result: "not answered yet",
+		Result: "not answered yet", Came: f.Came.Format(time.DateOnly),
 	}
 	if f.Delivered != nil {
 		out.Delivered = f.Delivered.Format(time.DateOnly)
@@ -184,48 +174,6 @@ func letterFile(f db.LetterFile) registry.LetterFile {
 	}
 	if f.Answered != nil {
 		out.Report = f.Answered.Format(time.DateOnly)
-	}
-	return out
-}
-
-func (w *writer) fileRefused(ctx context.Context) error {
-	f, err := w.DB.LetterFile(ctx, w.in.Practice, w.in.FileID)
-	if err != nil {
-		return err
-	}
-	file := letterFile(f)
-	if f.Delivered == nil {
-		file.Result = fmt.Sprintf("not sent: our check found %s", amount(f.Errors, "error", "errors"))
-	}
-	w.data.Files = []registry.LetterFile{file}
-	causes, err := w.DB.FileCauses(ctx, w.in.FileID, maxCauses)
-	for _, c := range causes {
-		w.data.Causes = append(w.data.Causes, w.cause(c))
-	}
-	return err
-}
-
-// cause explains a rule of our checker or a code of the registry.
-func (w *writer) cause(c db.LetterCause) registry.LetterCause {
-	out := registry.LetterCause{Rule: c.Rule, Severity: c.Severity.Words(), Count: c.Count}
-	if c.Message > 0 {
-		out.Place = fmt.Sprintf("message %d", c.Message)
-	}
-	if c.Path != "" {
-		if out.Place != "" {
-			out.Place += ", "
-		}
-		out.Place += c.Path
-	}
-	if rule, ok := conformance.Lookup(c.Rule); ok {
-		out.Meaning, out.Remedy = rule.Says, rule.Remedy
-		return out
-	}
-	entry, known := w.Catalogue[c.Rule]
-	out.Meaning, out.Remedy = entry.Meaning, entry.Remedy
-	if !known {
-		out.Rule = cmp.Or(c.Rule, "no code")
-		out.Meaning = "The registry refused it; what this code means is not public."
 	}
 	return out
 }

@@ -67,6 +67,9 @@ type SendNoticeInput struct {
 	Period string `json:"period,omitempty"`
 	// Words are one or two sentences of ours, free of patient data.
 	Words string `json:"words,omitempty"`
+	// Gate are the rules by which a review's evidence is chosen; nil: those of the
+	// profile.
+	Gate *GateRules `json:"gate,omitempty"`
 }
 
 // SendNoticeResult says what was sent.
@@ -111,6 +114,7 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 	}
 	receipt, err := a.Sender.Send(ctx, notify.Rendered{
 		Event: kept.Event, Subject: kept.Subject, Body: kept.Body, To: addresses(kept.Recipients),
+		Attachment: attachmentOf(kept),
 	}, kept.MessageID)
 	if err != nil {
 		return SendNoticeResult{}, err
@@ -119,15 +123,52 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 	return out, a.DB.SettleNotice(ctx, in.Event, receipt.Delivered, date)
 }
 
+func attachmentOf(n db.Notice) *notify.Attachment {
+	if n.AttachmentName == "" {
+		return nil
+	}
+	return &notify.Attachment{Name: n.AttachmentName, Text: n.Attachment}
+}
+
+// GiveUpNoticeInput names a letter that a person lets go.
+type GiveUpNoticeInput struct {
+	Scope
+	Event string         `json:"event"`
+	By    registry.Actor `json:"by"`
+}
+
+// GiveUpNotice records that a letter that could not be sent is not sent.
+// Repeating it changes nothing; a letter that went out stays sent.
+func (a *Notices) GiveUpNotice(ctx context.Context, in GiveUpNoticeInput) (Done, error) {
+	return Done{}, fail(ctx, a.DB.GiveUpNotice(ctx, in.Practice, in.Event, db.Act{
+		Key: "letter-given-up/" + in.Event, By: in.By, At: in.date(a.Clock),
+	}))
+}
+
+// PreviewLetter renders a letter as it would be sent now, and keeps nothing.
+func PreviewLetter(ctx context.Context, a *Notices, in SendNoticeInput) (notify.Rendered, error) {
+	return a.render(ctx, in, in.date(a.Clock))
+}
+
+func (a *Notices) render(ctx context.Context, in SendNoticeInput, date time.Time) (notify.Rendered, error) {
+	letter, attachment, err := a.letter(ctx, in, date)
+	if err != nil {
+		return notify.Rendered{}, err
+	}
+	rendered, err := notify.Render(a.Letters, letter)
+	rendered.Attachment = attachment
+	return rendered, err
+}
+
 // prepare writes the letter and records it before anything is sent.
 func (a *Notices) prepare(ctx context.Context, in SendNoticeInput, date time.Time) (db.Notice, error) {
-	letter, err := a.letter(ctx, in, date)
+	rendered, err := a.render(ctx, in, date)
 	if err != nil {
 		return db.Notice{}, err
 	}
-	rendered, err := notify.Render(a.Letters, letter)
-	if err != nil {
-		return db.Notice{}, err
+	var attached notify.Attachment
+	if rendered.Attachment != nil {
+		attached = *rendered.Attachment
 	}
 	to := make([]string, len(rendered.To))
 	for i, c := range rendered.To {
@@ -137,6 +178,7 @@ func (a *Notices) prepare(ctx context.Context, in SendNoticeInput, date time.Tim
 		Event: in.Event, Kind: in.Kind, Practice: in.Practice, Recipients: to,
 		MessageID: notify.MessageID(in.Event, cmp.Or(a.Domain, notify.Domain(a.From.Email))),
 		Subject:   rendered.Subject, Body: rendered.Body, PreparedAt: date,
+		AttachmentName: attached.Name, Attachment: attached.Text,
 	})
 }
 
@@ -148,17 +190,17 @@ func addresses(emails []string) []registry.Contact {
 	return to
 }
 
-// letter gathers what a letter says and to whom.
-func (a *Notices) letter(ctx context.Context, in SendNoticeInput, date time.Time) (notify.Letter, error) {
+// letter gathers what a letter says, to whom, and what goes with it.
+func (a *Notices) letter(ctx context.Context, in SendNoticeInput, date time.Time) (notify.Letter, *notify.Attachment, error) {
 	l := notify.Letter{Event: in.Event, Template: in.Kind}
 	w := &writer{Notices: a, in: in, date: date}
 	if err := w.begin(ctx); err != nil {
-		return l, err
+		return l, nil, err
 	}
 	if err := w.details(ctx); err != nil {
-		return l, err
+		return l, nil, err
 	}
 	l.Data = w.data
 	l.To = w.recipients()
-	return l, nil
+	return l, w.attachment, nil
 }

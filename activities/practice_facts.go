@@ -34,12 +34,21 @@ func (a *Practices) facts(ctx context.Context, scope Scope) (PracticeFacts, erro
 	if policy.ReportDueDays == 0 {
 		policy.ReportDueDays = profile.Reports.DueBusinessDays
 	}
+	reviews, asked, _, err := a.DB.Reviews(ctx, p.ID)
+	if err != nil {
+		return PracticeFacts{}, err
+	}
+	next, err := second(ctx, a.DB, p.ID, profile, scope.date(a.Clock))
+	if err != nil {
+		return PracticeFacts{}, err
+	}
 	return PracticeFacts{
 		Practice: p.ID, Name: p.Name, Registry: p.Registry, Connection: p.Connection, Sites: len(p.Sites),
 		Zone: p.Zone, Phase: p.Phase, History: p.History, Submission: p.Submission,
 		Policy: policy, Business: profile.BusinessDays(),
 		Wanted: Wanted(p, items), Entered: entry.From, Since: entry.Since,
 		Call: call(profile), FirstProduction: first,
+		Reviews: reviews, ReviewAsked: asked, Second: next,
 	}, nil
 }
 

@@ -48,6 +48,11 @@ type PracticeFacts struct {
 	Call string `json:"call"`
 	// FirstProduction is set once a production file has been confirmed.
 	FirstProduction bool `json:"first_production"`
+	// Reviews counts the reviews that were asked for, ReviewAsked is when the last
+	// one was.
+	Reviews     int       `json:"reviews,omitempty"`
+	ReviewAsked time.Time `json:"review_asked,omitzero"`
+	Second      Second    `json:"second,omitzero"`
 }
 
 // LoadPractice reads the facts about a practice. Kind Missing when there is no
@@ -68,6 +73,8 @@ type MovePhaseInput struct {
 	Approval *registry.Approval `json:"approval,omitempty"`
 	// Reason goes with withdrawn and changes-needed.
 	Reason string `json:"reason,omitempty"`
+	// Evidence is the registry's email in the file store, where it was given.
+	Evidence string `json:"evidence,omitempty"`
 }
 
 // MovePhaseResult is the phase after the move.
@@ -79,7 +86,9 @@ type MovePhaseResult struct {
 // transaction. The same key again changes nothing and answers the same. Kind
 // NotAllowed when the diagram has no such arrow from where the practice is.
 func (a *Practices) MovePhase(ctx context.Context, in MovePhaseInput) (MovePhaseResult, error) {
-	phase, err := a.DB.MovePhase(ctx, in.Practice, in.Event, a.act(in.Scope, in.Key, in.By, in.Reason), in.Approval)
+	act := a.act(in.Scope, in.Key, in.By, in.Reason)
+	act.Evidence = in.Evidence
+	phase, err := a.DB.MovePhase(ctx, in.Practice, in.Event, act, in.Approval)
 	if err != nil {
 		return MovePhaseResult{}, fail(ctx, err)
 	}

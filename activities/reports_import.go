@@ -255,10 +255,17 @@ type AnswerResult struct {
 	Unanswered  int `json:"unanswered"`
 	// ErrorFree: everything is answered and nothing was refused.
 	ErrorFree bool `json:"error_free"`
+	// Mail is what the registry said of the whole file by email.
+	Mail registry.Verdict `json:"mail,omitempty"`
 }
 
-// Complete reports whether every message is answered.
-func (r AnswerResult) Complete() bool { return r.Unanswered == 0 && r.Messages > 0 }
+// Complete reports whether every message is answered, or the file as a whole.
+func (r AnswerResult) Complete() bool { return r.Mail != "" || r.reported() }
+
+func (r AnswerResult) reported() bool { return r.Unanswered == 0 && r.Messages > 0 }
+
+// Found reports whether the registry found an error in the file.
+func (r AnswerResult) Found() bool { return r.Rejected > 0 || r.Mail == registry.VerdictErrors }
 
 // Answer counts what the registry has said about a file so far.
 // Messages that were left out of the file (held) are not counted.
@@ -271,6 +278,9 @@ func (a *Reports) Answer(ctx context.Context, in AnswerInput) (AnswerResult, err
 		Messages: got.Messages, Accepted: got.Accepted, Warned: got.Warned, Rejected: got.Rejected,
 		NotObjected: got.NotObjected, Unanswered: got.Unanswered,
 	}
-	out.ErrorFree = out.Complete() && out.Rejected == 0
+	if out.Mail, err = a.DB.MailAnswer(ctx, in.FileID); err != nil {
+		return AnswerResult{}, fail(ctx, err)
+	}
+	out.ErrorFree = out.Complete() && !out.Found()
 	return out, nil
 }

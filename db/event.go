@@ -17,6 +17,9 @@ type Act struct {
 	By     registry.Actor
 	Reason string
 	At     time.Time
+	// Evidence is an email in the file store that moved a practice; it may be
+	// empty.
+	Evidence string
 }
 
 // event is a row of the audit about to be written.

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -19,15 +20,24 @@ type TestFile struct {
 	Errors             int
 	// Anyway is who sends it in spite of our verdict; empty where nobody does.
 	Anyway string
-	// Delivered says that a delivery of it was confirmed.
-	Delivered bool
-	// Sent messages, how many of them the registry has answered, and how many
-	// of those answers refuse something.
-	Sent, Answered, Bad int
+	// RemoteName is the name under which it went; DeliveredAt is nil until a
+	// delivery of it was confirmed.
+	RemoteName  string
+	DeliveredAt *time.Time
+	// Sent messages and their doses, how many of the messages the registry has
+	// answered, and how many of those answers refuse or warn of something.
+	Sent, Doses, Answered, Bad, Warned int
+	AnsweredAt                         *time.Time
+	// Mail is what the registry said of the file by email; empty where it did
+	// not. MailDate is YYYY-MM-DD.
+	Mail     registry.Verdict
+	MailDate string
+	// Before says that the file came before the registry last asked for changes.
+	Before bool
 }
 
-// TestFiles lists the test files of a practice that came after the registry
-// last asked for changes, newest first.
+// TestFiles lists the test files of a practice in the order in which they came,
+// the newest first.
 func (s *Store) TestFiles(ctx context.Context, practice string) ([]TestFile, error) {
 	files, err := many[TestFile](ctx, s.pool, `
 		with revision as (
@@ -36,20 +46,114 @@ func (s *Store) TestFiles(ctx context.Context, practice string) ([]TestFile, err
 		)
 		select f.id, f.state, f.checked_at is not null as checked, coalesce(f.error_free, false) as error_free,
 			coalesce(f.errors, 0) as errors, coalesce(f.anyway_by, '') as anyway,
-			exists (select 1 from deliveries d where d.file_id = f.id and d.state = 'confirmed') as delivered,
-			coalesce(m.sent, 0) as sent, coalesce(m.answered, 0) as answered, coalesce(m.bad, 0) as bad
+			coalesce(d.remote_name, '') as remote_name, d.confirmed_at as delivered_at,
+			coalesce(m.sent, 0) as sent, coalesce(m.answered, 0) as answered, coalesce(m.bad, 0) as bad,
+			coalesce(m.warned, 0) as warned, m.answered_at, coalesce(n.doses, 0) as doses,
+			coalesce(w.verdict, '') as mail, coalesce(w.dated::text, '') as mail_date,
+			coalesce(f.recorded_at <= (select at from revision), false) as before
 		from files f
 		left join lateral (
-			select count(*) as sent,
+			select remote_name, confirmed_at from deliveries
+			where file_id = f.id and state = 'confirmed' order by attempt desc limit 1
+		) d on true
+		left join lateral (
+			select count(*) as sent, max(answered_at) as answered_at,
 				count(*) filter (where answer is not null and answer <> 'unknown') as answered,
+				count(*) filter (where answer = 'accepted-with-warnings') as warned,
 				count(*) filter (where answer in ('dose-rejected', 'patient-rejected', 'message-rejected',
 					'file-rejected')) as bad
 			from answered where file_id = f.id and not held
 		) m on true
+		left join lateral (
+			select count(*) as doses from doses o join messages p on p.file_id = o.file_id and p.ordinal = o.message
+			where o.file_id = f.id and not p.held
+		) n on true
+		left join lateral (
+			select verdict, dated from file_answers where file_id = f.id order by id desc limit 1
+		) w on true
 		where f.practice = @practice and f.lane = 'test'
-			and f.recorded_at > coalesce((select at from revision), '-infinity')
 		order by substr(f.id, 3)::bigint desc`, pgx.NamedArgs{"practice": practice})
 	return files, fault("test files", err)
+}
+
+// MailAnswer is what the registry said of a whole test file by email.
+type MailAnswer struct {
+	FileID  string
+	Verdict registry.Verdict
+	// Evidence is the email in the file store; Sender, Dated (YYYY-MM-DD) and
+	// MessageID are what its head says.
+	Evidence, Sender, Dated, MessageID string
+}
+
+// RecordMailAnswer keeps it with its audit event; again is true where it was
+// kept before. Kind Missing when the practice has no such file, NotAllowed for a
+// file that is no test file, that was not delivered, or that was delivered after
+// the day of the email.
+func (s *Store) RecordMailAnswer(ctx context.Context, practice string, m MailAnswer, act Act) (again bool, err error) {
+	const op = "answer by email"
+	type row struct {
+		Lane      registry.Lane
+		Delivered *time.Time
+		Zone      string
+	}
+	err = s.tx(ctx, op, func(tx pgx.Tx) error {
+		args := pgx.NamedArgs{
+			"practice": practice, "file": m.FileID, "verdict": m.Verdict, "evidence": m.Evidence, "sender": m.Sender,
+			"dated": m.Dated, "message_id": m.MessageID, "by": act.By.Name, "at": act.At,
+		}
+		f, err := one[row](ctx, tx, `
+			select f.lane, p.zone, (select coalesce(d.confirmed_at, d.sent_at) from deliveries d
+				where d.file_id = f.id and d.state in ('confirmed', 'renamed') order by attempt desc limit 1) as delivered
+			from files f join practices p on p.id = f.practice
+			where f.id = @file and f.practice = @practice for update of f`, args)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return noFile(m.FileID)
+		}
+		switch {
+		case err != nil:
+			return err
+		case f.Lane != registry.LaneTest:
+			return registry.Errorf(registry.NotAllowed, op, "%s is a %s file; an email answers test files only", m.FileID, f.Lane)
+		case f.Delivered == nil:
+			return registry.Errorf(registry.NotAllowed, op, "%s was not delivered; what was not sent cannot be answered", m.FileID)
+		case m.Dated < dayIn(*f.Delivered, f.Zone):
+			return registry.Errorf(registry.NotAllowed, op, "the email is of %s, and %s was delivered on %s",
+				m.Dated, m.FileID, dayIn(*f.Delivered, f.Zone))
+		}
+		tag, err := tx.Exec(ctx, `
+			insert into file_answers (file_id, verdict, evidence, sender, dated, message_id, said_by, at)
+			values (@file, @verdict, @evidence, @sender, @dated::text::date, @message_id, @by, @at)
+			on conflict do nothing`, args)
+		if err != nil || tag.RowsAffected() == 0 {
+			again = err == nil
+			return err
+		}
+		_, err = record(ctx, tx, event{practice: practice, kind: "file-answered-by-email", act: act, detail: map[string]any{
+			"file": m.FileID, "verdict": m.Verdict, "evidence": m.Evidence, "dated": m.Dated,
+		}})
+		return err
+	})
+	return again, err
+}
+
+// MailAnswer is the last word of the registry about a file by email; empty where
+// there is none.
+func (s *Store) MailAnswer(ctx context.Context, file string) (registry.Verdict, error) {
+	v, err := value[registry.Verdict](ctx, s.pool, `
+		select verdict from file_answers where file_id = @file order by id desc limit 1`, pgx.NamedArgs{"file": file})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return v, fault("answer by email", err)
+}
+
+// dayIn is the day of a moment in a zone; one that is not known is UTC, since
+// zones are checked where practices are added.
+func dayIn(at time.Time, zone string) string {
+	if loc, err := time.LoadLocation(zone); err == nil {
+		at = at.In(loc)
+	}
+	return at.Format(time.DateOnly)
 }
 
 // Releasable lists files of a practice whose bytes retention no longer needs:

@@ -20,9 +20,14 @@ type Notice struct {
 	Recipients []string            `db:"recipients"`
 	Subject    string              `db:"subject"`
 	Body       string              `db:"body"`
-	State      string              `db:"state"` // prepared, sent, off
+	State      string              `db:"state"` // prepared, sent, off, given-up
 	PreparedAt time.Time           `db:"prepared_at"`
 	SentAt     *time.Time          `db:"sent_at"`
+	// AttachmentName and Attachment go with the letter; empty where nothing does.
+	AttachmentName string `db:"attachment_name"`
+	Attachment     string `db:"attachment"`
+	// GivenUpBy is the person who decided that it is not sent.
+	GivenUpBy string `db:"given_up_by"`
 }
 
 // States of a notice.
@@ -30,9 +35,11 @@ const (
 	NoticePrepared = "prepared" // written down; whether it went out is not known yet
 	NoticeSent     = "sent"     // a mail server took it
 	NoticeOff      = "off"      // letters were switched off; it was kept
+	NoticeGivenUp  = "given-up" // it could not be sent, and a person let it go
 )
 
-const noticeColumns = `event, kind, coalesce(practice, '') as practice, message_id, recipients, subject, body, state, prepared_at, sent_at`
+const noticeColumns = `event, kind, coalesce(practice, '') as practice, message_id, recipients, subject, body, state, prepared_at, sent_at,
+	attachment_name, attachment, given_up_by`
 
 // NoticeOf reads the letter about an event; ok is false where there is none.
 func (s *Store) NoticeOf(ctx context.Context, event string) (n Notice, ok bool, err error) {
@@ -53,10 +60,13 @@ func (s *Store) PrepareNotice(ctx context.Context, n Notice) (Notice, error) {
 		args := pgx.NamedArgs{
 			"event": n.Event, "kind": n.Kind, "practice": n.Practice, "message_id": n.MessageID,
 			"recipients": n.Recipients, "subject": n.Subject, "body": n.Body, "at": n.PreparedAt,
+			"attachment_name": n.AttachmentName, "attachment": n.Attachment,
 		}
 		_, err := tx.Exec(ctx, `
-			insert into notices (event, kind, practice, message_id, recipients, subject, body, prepared_at)
-			values (@event, @kind, nullif(@practice, ''), @message_id, @recipients, @subject, @body, @at)
+			insert into notices (event, kind, practice, message_id, recipients, subject, body, prepared_at,
+				attachment_name, attachment)
+			values (@event, @kind, nullif(@practice, ''), @message_id, @recipients, @subject, @body, @at,
+				@attachment_name, @attachment)
 			on conflict (event) do nothing`, args)
 		if err != nil {
 			return err
@@ -78,6 +88,20 @@ func (s *Store) SettleNotice(ctx context.Context, event string, sent bool, at ti
 		where event = @event and state = 'prepared'`,
 		pgx.NamedArgs{"event": event, "sent": sent, "at": at})
 	return fault("notice settle", err)
+}
+
+// GiveUpNotice records that a person let a letter go that could not be sent,
+// with its audit event. One that was settled stays as it is; one that was never
+// prepared leaves its event only.
+func (s *Store) GiveUpNotice(ctx context.Context, practice, notice string, act Act) error {
+	return s.tx(ctx, "notice give up", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `update notices set state = 'given-up', given_up_by = @by
+			where event = @event and state = 'prepared'`, pgx.NamedArgs{"event": notice, "by": act.By.Name}); err != nil {
+			return err
+		}
+		_, err := record(ctx, tx, event{practice: practice, kind: "letter-given-up", act: act, detail: map[string]any{"letter": notice}})
+		return err
+	})
 }
 
 // NoticeFilter narrows a list of notices; what is empty does not.
@@ -102,6 +126,7 @@ func (s *Store) ListNotices(ctx context.Context, f NoticeFilter) ([]Notice, erro
 type LetterFile struct {
 	ID         string        `db:"id"`
 	Lane       registry.Lane `db:"lane"`
+	Came       time.Time     `db:"came"` // when it was taken out of the outbox
 	State      string        `db:"state"`
 	RemoteName string        `db:"remote_name"`
 	Delivered  *time.Time    `db:"delivered"`
@@ -115,7 +140,7 @@ type LetterFile struct {
 }
 
 const letterFileSQL = `
-	select f.id, f.lane, f.state, coalesce(d.remote_name, '') as remote_name, d.confirmed_at as delivered,
+	select f.id, f.lane, f.staged_at as came, f.state, coalesce(d.remote_name, '') as remote_name, d.confirmed_at as delivered,
 		coalesce(f.doses, 0) as doses, coalesce(f.errors, 0) as errors,
 		coalesce(f.anyway_by, '') as anyway, a.*
 	from files f
@@ -138,17 +163,13 @@ func (s *Store) LetterFile(ctx context.Context, practice, file string) (LetterFi
 	return f, fault("letter file", err)
 }
 
-// ReviewFiles lists the test files that the registry answered without an error,
-// oldest first: what a review is asked for. As at the gate, files from before
-// the last "changes needed" do not count.
-func (s *Store) ReviewFiles(ctx context.Context, practice string) ([]LetterFile, error) {
+// LetterFiles reads files of a practice, the first delivered first; IDs that are
+// not there are left out.
+func (s *Store) LetterFiles(ctx context.Context, practice string, ids []string) ([]LetterFile, error) {
 	rows, err := many[LetterFile](ctx, s.pool, letterFileSQL+`
-		where f.practice = @practice and f.lane = 'test' and d.confirmed_at is not null
-		  and a.messages > 0 and a.unanswered = 0 and a.rejected = 0
-		  and f.recorded_at > coalesce((select max(recorded_at) from events where practice = f.practice
-			and kind = 'phase' and detail->>'event' = 'changes-needed'), '-infinity')
-		order by d.confirmed_at, length(f.id), f.id`, pgx.NamedArgs{"practice": practice})
-	return rows, fault("review files", err)
+		where f.practice = @practice and f.id = any(@ids)
+		order by d.confirmed_at, length(f.id), f.id`, pgx.NamedArgs{"practice": practice, "ids": ids})
+	return rows, fault("letter files", err)
 }
 
 // LetterCause is why a file was refused, told once however often it struck.
@@ -198,4 +219,32 @@ func (s *Store) FileCauses(ctx context.Context, file string, limit int) ([]Lette
 		group by i.code order by count(*) desc, i.code limit @limit)`,
 		pgx.NamedArgs{"file": file, "limit": atMost(limit)})
 	return rows, fault("file causes", err)
+}
+
+// LetterFault is one place of a refused file, for the table that goes with its
+// letter.
+type LetterFault struct {
+	// Registry: the registry said it; else our checker.
+	Registry bool              `db:"registry"`
+	Rule     string            `db:"rule"`
+	Severity registry.Severity `db:"severity"`
+	Message  int               `db:"message"` // 0 is the file itself
+	Line     int               `db:"line"`    // 0 where it is not known
+	Path     string            `db:"path"`
+}
+
+// FileFaults lists every place at which our checker found an error or the
+// registry refused something, in the order of the file, at most limit.
+func (s *Store) FileFaults(ctx context.Context, file string, limit int) ([]LetterFault, error) {
+	rows, err := many[LetterFault](ctx, s.pool, `
+		select registry, rule, severity, message, line, path from (
+			select false as registry, rule, severity, message, line, path, ordinal::bigint as ordinal
+			from findings where file_id = @file and severity = 'E'
+			union all
+			select true, code, 'E', coalesce(message, 0), 0, location, ordinal::bigint
+			from report_items
+			where file_id = @file and outcome in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')
+		) f order by message, registry, ordinal limit @limit`,
+		pgx.NamedArgs{"file": file, "limit": limit})
+	return rows, fault("file faults", err)
 }

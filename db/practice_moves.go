@@ -47,6 +47,12 @@ func (s *Store) MovePhase(
 				return err
 			}
 			detail["approved_by"], detail["email_date"] = approval.ApprovedBy, approval.EmailDate
+			if approval.OverrideBy != "" {
+				detail["override_by"], detail["override_reason"] = approval.OverrideBy, approval.OverrideReason
+			}
+		}
+		if act.Evidence != "" {
+			detail["evidence"] = act.Evidence
 		}
 		if _, err := tx.Exec(ctx, `update practices set phase = @to where id = @id`,
 			pgx.NamedArgs{"to": to, "id": practice}); err != nil {
@@ -79,25 +85,31 @@ func storeApproval(ctx context.Context, tx pgx.Tx, practice string, a *registry.
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-		insert into approvals (practice, approved_by, email_date, message_id, evidence_id, at)
-		values (@practice, @approved_by, @email_date::text::date, @message_id, @evidence_id, @at)`,
+		insert into approvals (practice, approved_by, email_date, message_id, evidence_id, sender, override_by, override_reason, at)
+		values (@practice, @approved_by, @email_date::text::date, @message_id, @evidence_id, @sender, @override_by, @override_reason, @at)`,
 		pgx.NamedArgs{
 			"practice": practice, "approved_by": a.ApprovedBy, "email_date": a.EmailDate,
 			"message_id": a.MessageID, "evidence_id": a.EvidenceID, "at": act.At,
+			"sender": a.From, "override_by": a.OverrideBy, "override_reason": a.OverrideReason,
 		})
 	return err
 }
 
+const approvalColumns = `practice, approved_by, email_date::text as email_date, message_id, evidence_id,
+	sender as "from", override_by, override_reason`
+
 func approvalForUpdate(ctx context.Context, tx pgx.Tx, practice string) (registry.Approval, error) {
-	return one[registry.Approval](ctx, tx, `
-		select practice, approved_by, email_date::text as email_date, message_id, evidence_id
-		from approvals where practice = @practice for update`, pgx.NamedArgs{"practice": practice})
+	return one[registry.Approval](ctx, tx, `select `+approvalColumns+` from approvals where practice = @practice for update`, pgx.NamedArgs{"practice": practice})
 }
 
 func updateEvidence(ctx context.Context, tx pgx.Tx, a registry.Approval) error {
 	_, err := tx.Exec(ctx, `
-		update approvals set message_id = @message_id, evidence_id = @evidence_id where practice = @practice`,
-		pgx.NamedArgs{"practice": a.Practice, "message_id": a.MessageID, "evidence_id": a.EvidenceID})
+		update approvals set message_id = @message_id, evidence_id = @evidence_id, sender = @sender,
+			override_by = @override_by, override_reason = @override_reason where practice = @practice`,
+		pgx.NamedArgs{
+			"practice": a.Practice, "message_id": a.MessageID, "evidence_id": a.EvidenceID,
+			"sender": a.From, "override_by": a.OverrideBy, "override_reason": a.OverrideReason,
+		})
 	return err
 }
 
@@ -124,10 +136,11 @@ func (s *Store) RecordEvidence(ctx context.Context, a registry.Approval, act Act
 		}
 		// The row only ever gains, so what it gained makes the key.
 		h := fnv.New64a()
-		_, _ = fmt.Fprint(h, merged.MessageID, "\x00", merged.EvidenceID)
+		_, _ = fmt.Fprint(h, merged.MessageID, "\x00", merged.EvidenceID, "\x00", merged.From, "\x00", merged.OverrideBy)
 		act.Key = fmt.Sprintf("evidence/%s/%x", a.Practice, h.Sum64())
 		_, err = record(ctx, tx, event{practice: a.Practice, kind: "evidence", act: act, detail: map[string]any{
-			"message_id": merged.MessageID, "evidence_id": merged.EvidenceID,
+			"message_id": merged.MessageID, "evidence_id": merged.EvidenceID, "from": merged.From,
+			"override_by": merged.OverrideBy, "override_reason": merged.OverrideReason,
 		}})
 		return err
 	})
@@ -135,9 +148,7 @@ func (s *Store) RecordEvidence(ctx context.Context, a registry.Approval, act Act
 
 // Approval reads the stored approval of a practice; ok is false without one.
 func (s *Store) Approval(ctx context.Context, practice string) (a registry.Approval, ok bool, err error) {
-	found, err := many[registry.Approval](ctx, s.pool, `
-		select practice, approved_by, email_date::text as email_date, message_id, evidence_id
-		from approvals where practice = @practice`, pgx.NamedArgs{"practice": practice})
+	found, err := many[registry.Approval](ctx, s.pool, `select `+approvalColumns+` from approvals where practice = @practice`, pgx.NamedArgs{"practice": practice})
 	if err != nil || len(found) == 0 {
 		return a, false, fault("approval", err)
 	}

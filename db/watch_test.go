@@ -217,8 +217,8 @@ func TestLetterFiles(t *testing.T) {
 	b.sent(t, p, registry.LaneTest, "c", day0, msg("4", "plano", "w"))
 	b.imported(t, "1", day0.AddDate(0, 0, 1), says([2]string{"1", ""}, [2]string{"2", ""}, [2]string{"3", "IMR-111"}))
 
-	t.Run("a review is asked for files that were answered without an error", func(t *testing.T) {
-		files, err := b.ReviewFiles(ctx, p)
+	t.Run("letters tell of files by the names that we gave them", func(t *testing.T) {
+		files, err := b.LetterFiles(ctx, p, []string{good.FileID, "f-9999"})
 		require.NoError(t, err)
 		require.Len(t, files, 1)
 		require.Equal(t, good.RemoteName, files[0].RemoteName)

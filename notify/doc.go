@@ -6,6 +6,7 @@
 // the reader's mailbox can tell that it is one letter.
 //
 // The package must not decide who is told what and when, must not remember
-// what was sent (the caller records it), and has no way to attach anything:
-// letters carry no patient data.
+// what was sent (the caller records it), and attaches nothing but a table that
+// the caller wrote of the same typed data as the letter: letters carry no
+// patient data.
 package notify

@@ -35,6 +35,15 @@ type Rendered struct {
 	Body    string             `json:"body"`
 	To      []registry.Contact `json:"to"`
 	Date    time.Time          `json:"date,omitzero"`
+	// Attachment goes with the letter; nil where nothing does.
+	Attachment *Attachment `json:"attachment,omitempty"`
+}
+
+// Attachment is a table in CSV (RFC 4180) that goes with a letter. Whoever writes
+// it makes it of the same typed data as the letter's text.
+type Attachment struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
 }
 
 // Render writes the letter. It returns an error of kind Invalid when the
@@ -72,8 +81,28 @@ func (r Rendered) fault() string {
 			return why
 		}
 	}
+	if r.Attachment != nil {
+		return r.Attachment.fault()
+	}
 	return ""
 }
+
+var attachmentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,80}\.csv$`)
+
+func (a *Attachment) fault() string {
+	switch {
+	case !attachmentName.MatchString(a.Name):
+		return "the attachment's name is not one of a table such as causes.csv"
+	case strings.TrimSpace(a.Text) == "" || len(a.Text) > MaxAttachment:
+		return "the attachment is empty or too long"
+	case hl7Line.MatchString(a.Text):
+		return "the attachment holds part of an HL7 message"
+	}
+	return ""
+}
+
+// MaxAttachment is the most that goes with a letter, in bytes.
+const MaxAttachment = 1 << 20
 
 // contactFault tells what is wrong with an address, by its role and not by its
 // value.

@@ -141,7 +141,8 @@ func (s SMTP) Send(ctx context.Context, r Rendered, messageID string) (Receipt, 
 }
 
 func (s SMTP) message(r Rendered, messageID string) (*mail.Msg, error) {
-	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	// The boundary depends on the letter alone, so that a repeat is the same mail.
+	m := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithBoundary(boundary(messageID)))
 	if err := m.FromFormat(s.From.Name, s.From.Email); err != nil {
 		return nil, errors.New("from is not an address")
 	}
@@ -165,7 +166,20 @@ func (s SMTP) message(r Rendered, messageID string) (*mail.Msg, error) {
 		m.SetDateWithValue(r.Date)
 	}
 	m.SetBodyString(mail.TypeTextPlain, r.Body)
+	if a := r.Attachment; a != nil {
+		err := m.AttachReader(a.Name, strings.NewReader(a.Text),
+			mail.WithFileContentType("text/csv; charset=utf-8"), mail.WithFileEncoding(mail.EncodingQP))
+		if err != nil {
+			return nil, errors.New("the attachment cannot be read")
+		}
+	}
 	return m, nil
+}
+
+// boundary parts a mail; it is the name of its Message-ID, which no text holds.
+func boundary(messageID string) string {
+	name, _, _ := strings.Cut(messageID, "@")
+	return "part-" + name
 }
 
 // client has one deadline for everything, the context's if that is nearer: the

@@ -159,7 +159,9 @@ type LetterFile struct {
 	// Name is the remote name, which we made ourselves; never the EHR's.
 	Name string `json:"name"`
 	// ID is the file's own number, such as f-1042.
-	ID        string `json:"id,omitempty"`
+	ID string `json:"id,omitempty"`
+	// Came is the day on which the EHR gave it to us.
+	Came      string `json:"came,omitempty"`
 	Delivered string `json:"delivered,omitempty"`
 	Messages  int    `json:"messages"`
 	Doses     int    `json:"doses,omitempty"`

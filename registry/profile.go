@@ -218,6 +218,23 @@ type Policy struct {
 	// the job aide names as the upper end ("three to five").
 	TestFilesMin int `yaml:"test_files_min" json:"test_files_min"`
 	TestFilesMax int `yaml:"test_files_max" json:"test_files_max"`
+	// GateRule says which error-free test files count.
+	GateRule GateRule `yaml:"gate_rule" json:"gate_rule,omitempty"`
+	// SilentBusinessDays after its delivery a test file counts without an answer
+	// of the registry; 0: silence never counts.
+	SilentBusinessDays int `yaml:"silent_business_days" json:"silent_business_days,omitempty"`
+	// FirstTestSingle: nothing counts before a test file of one message with one
+	// dose (RXA) did.
+	FirstTestSingle bool `yaml:"first_test_single" json:"first_test_single,omitempty"`
+	// KeepCount: files from before the registry asked for changes count on.
+	KeepCount bool `yaml:"keep_count" json:"keep_count,omitempty"`
+	// ApprovalSenders are the addresses and domains from which the registry's
+	// decisions come, besides the registry's contacts.
+	ApprovalSenders []string `yaml:"approval_senders" json:"approval_senders,omitempty"`
+	// SecondFileDays is for how many business days after the first production
+	// file was confirmed the second waits for the first one's report. 0: it waits
+	// only until the registry was told of the first.
+	SecondFileDays int `yaml:"second_file_days" json:"second_file_days,omitempty"`
 	// ReviewReminders are business days without an answer to the review request.
 	ReviewReminders []int `yaml:"review_reminders" json:"review_reminders"`
 	// ApprovalReminders are days after which missing evidence is asked for.

@@ -227,6 +227,12 @@ type Approval struct {
 	MessageID string `json:"message_id,omitempty"`
 	// EvidenceID is the email in the file store; it may follow later.
 	EvidenceID string `json:"evidence_id,omitempty"`
+	// From is the address of the email's sender; it may follow with the email.
+	From string `json:"from,omitempty"`
+	// OverrideBy is the person who accepts the email although it is older than the
+	// review request or its sender is not known, OverrideReason why.
+	OverrideBy     string `json:"override_by,omitempty"`
+	OverrideReason string `json:"override_reason,omitempty"`
 }
 
 // Fault says in a sentence why the approval cannot be used for practice, or
@@ -239,6 +245,8 @@ func (a Approval) Fault(practice string) string {
 		return "approved_by is missing: who approved?"
 	case a.EmailDate == "":
 		return "email_date is missing: the date of the Production email, as YYYY-MM-DD"
+	case (strings.TrimSpace(a.OverrideBy) == "") != (strings.TrimSpace(a.OverrideReason) == ""):
+		return "override_by and override_reason go together: who accepts it, and why"
 	}
 	if _, err := time.Parse(time.DateOnly, a.EmailDate); err != nil {
 		return "email_date is not a date such as 2026-03-31"
@@ -251,7 +259,7 @@ func (a Approval) Fault(practice string) string {
 func (a Approval) Same(b Approval) bool {
 	open := func(x, y string) bool { return x == "" || y == "" || x == y }
 	return a.Practice == b.Practice && a.ApprovedBy == b.ApprovedBy && a.EmailDate == b.EmailDate &&
-		open(a.MessageID, b.MessageID) && open(a.EvidenceID, b.EvidenceID)
+		open(a.MessageID, b.MessageID) && open(a.EvidenceID, b.EvidenceID) && open(strings.ToLower(a.From), strings.ToLower(b.From))
 }
 
 // Merge fills what a leaves open from b.
@@ -261,6 +269,12 @@ func (a Approval) Merge(b Approval) Approval {
 	}
 	if a.EvidenceID == "" {
 		a.EvidenceID = b.EvidenceID
+	}
+	if a.From == "" {
+		a.From = b.From
+	}
+	if a.OverrideBy == "" {
+		a.OverrideBy, a.OverrideReason = b.OverrideBy, b.OverrideReason
 	}
 	return a
 }

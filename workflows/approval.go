@@ -34,7 +34,22 @@ func (o *onboarding) hearApproval(raw any) {
 		o.refuse(why)
 		return
 	}
-	o.takeApproval(a, registry.Actor{Name: a.ApprovedBy, Via: "web-ui", Claimed: true})
+	o.chores = append(o.chores, func(ctx workflow.Context) error {
+		judged, err := must(ctx, o.process, ledgerWork, "judge the Production email", practices.JudgeApproval,
+			activities.JudgeApprovalInput{Scope: o.scope(), Approval: a})
+		if err != nil {
+			return err
+		}
+		if judged.Fault == "" {
+			judged.Fault = o.faultOf(a) // another one may have been taken meanwhile
+		}
+		if judged.Fault != "" {
+			o.refuse(judged.Fault)
+			return nil
+		}
+		o.takeApproval(a, registry.Actor{Name: a.ApprovedBy, Via: "web-ui", Claimed: true})
+		return nil
+	})
 }
 
 // faultOf says why an approval cannot be used, or "".
@@ -44,6 +59,9 @@ func (o *onboarding) faultOf(a registry.Approval) string {
 	}
 	if o.Approval != nil && !o.Approval.Same(a) {
 		return "another approval is already recorded for this practice, with other facts"
+	}
+	if o.revision != nil {
+		return "it has just been recorded that the registry wants changes"
 	}
 	return ""
 }
@@ -120,7 +138,20 @@ func (o *onboarding) checkApproval(a ApproveProduction) error {
 // the same answer.
 func (o *onboarding) approve(ctx workflow.Context, a ApproveProduction) (Answer, error) {
 	again := o.Approval != nil && o.Approval.Merge(a.Approval) == *o.Approval
-	o.takeApproval(a.Approval, actor(a.By))
+	if !again {
+		judged, err := do(ledgerWork.on(ctx, o.policy.Patience, "judge the Production email"), practices.JudgeApproval,
+			activities.JudgeApprovalInput{Scope: o.scope(), Approval: a.Approval})
+		if err != nil {
+			return Answer{}, refusal{fmt.Errorf("it could not be judged (%s); nothing changed, try again", wordsOf(err))}
+		}
+		if judged.Fault == "" {
+			judged.Fault = o.faultOf(a.Approval)
+		}
+		if judged.Fault != "" {
+			return Answer{}, refusal{errors.New(judged.Fault)}
+		}
+		o.takeApproval(a.Approval, actor(a.By))
+	}
 	switch o.phase {
 	case registry.PhaseProduction:
 		words := "the connection is live; the evidence is filed"

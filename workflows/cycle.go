@@ -51,8 +51,18 @@ func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
 		result.Why = "submission is " + string(facts.Submission)
 		return result, nil
 	}
+	most := max(1, facts.Policy.FilesPerCycle)
+	if lane == registry.LaneProduction {
+		if facts.Second.Waits != "" {
+			result.Why = facts.Second.Waits
+			return result, nil
+		}
+		if facts.Second.FirstOnly {
+			most = 1
+		}
+	}
 	outbox, action, err := attempt(ctx, p, fileWork, "look into the outbox", files.ScanOutbox,
-		activities.ScanOutboxInput{Scope: p.scope(), Lane: lane, Max: max(1, facts.Policy.FilesPerCycle)})
+		activities.ScanOutboxInput{Scope: p.scope(), Lane: lane, Max: most})
 	if err != nil || action != "" {
 		return result, err
 	}

@@ -257,7 +257,13 @@ func (f *fileSubmission) awaitReport(ctx workflow.Context) (activities.FileState
 			if err := f.proveByReport(ctx); err != nil {
 				return "", err
 			}
-			return f.settle(ctx, activities.FileAnswered)
+			state, err := f.settle(ctx, activities.FileAnswered)
+			if err != nil || !rejected(f.in.Lane, got) {
+				return state, err
+			}
+			return state, f.notice(ctx, activities.SendNoticeInput{
+				Kind: activities.NoticeFileRefused, FileID: f.in.File.ID, Event: "rejected/" + f.in.File.ID,
+			})
 		}
 		stage := "delivered"
 		if f.hand.sent {
@@ -268,6 +274,15 @@ func (f *fileSubmission) awaitReport(ctx workflow.Context) (activities.FileState
 			return "", err
 		}
 	}
+}
+
+// rejected: in testing the file is the unit, elsewhere the record; a file of which
+// nothing was taken is one that the EHR vendor hears of everywhere.
+func rejected(lane registry.Lane, got activities.AnswerResult) bool {
+	if lane == registry.LaneTest {
+		return got.Found()
+	}
+	return got.Messages > 0 && got.Rejected == got.Messages
 }
 
 // settle records what became of the file and tells who waits for it.

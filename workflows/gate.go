@@ -18,27 +18,29 @@ func (o *onboarding) testing(ctx workflow.Context) error {
 	for o.review == nil {
 		seen := o.settled
 		gate, err := must(ctx, o.process, ledgerWork, "count the error-free test files", files.JudgeGate,
-			activities.GateInput{Scope: o.scope(), Min: o.policy.TestFilesMin})
+			activities.GateInput{Scope: o.scope(), GateRules: activities.GateRulesOf(o.policy)})
 		if err != nil {
 			return err
 		}
-		o.gate = gate
+		o.gate, o.rules = gate, activities.GateRulesOf(o.policy)
 		if err := o.sayGate(ctx); err != nil {
 			return err
 		}
-		if err := o.wait(ctx, func() bool { return o.review != nil || o.settled != seen }); err != nil {
+		// A change of the policy may open the gate, as may the day on which silence
+		// counts.
+		if _, err := o.waitUntil(ctx, gate.Next, "silence counts a test file", func() bool {
+			return o.review != nil || o.settled != seen || o.rulesChanged()
+		}); err != nil {
 			return err
 		}
 	}
 	o.Round++
 	o.ReviewAsked = o.now(ctx)
-	if err := o.move(ctx, registry.EventReviewRequested, *o.review, nil); err != nil {
-		return err
-	}
-	return o.notice(ctx, activities.SendNoticeInput{
-		Kind: activities.NoticeReviewRequest, Event: fmt.Sprintf("review/%s/%d", o.practice, o.Round),
-	})
+	return o.move(ctx, registry.EventReviewRequested, *o.review, nil)
 }
+
+// rulesChanged: set-policy brought other rules than the gate was judged by.
+func (o *onboarding) rulesChanged() bool { return activities.GateRulesOf(o.policy) != o.rules }
 
 func (o *onboarding) sayGate(ctx workflow.Context) error {
 	o.notes = o.notes[:0]
@@ -49,16 +51,26 @@ func (o *onboarding) sayGate(ctx workflow.Context) error {
 		o.notes = append(o.notes, "a Production email is already known; it is applied when the review is reached")
 	}
 	stage := fmt.Sprintf("testing: %d of %d error-free test files", o.gate.Counted, o.policy.TestFilesMin)
+	if o.gate.Silent > 0 {
+		o.notes = append(o.notes, fmt.Sprintf("%d of them by silence alone; the review letter says so", o.gate.Silent))
+	}
+	o.notes = append(o.notes, fmt.Sprintf("`starter onboarding explain %s` lists every file and what it counts", o.practice))
 	if o.gate.Open {
 		o.notes = append(o.notes, "In the Web UI: Send an Update, name `"+UpdateRequestReview.Name+"`, with `{\"by\": {\"name\": \"YOUR NAME\"}}`")
 		return o.say(ctx, activities.Progress{
 			Stage: stage, Next: "request the registry's review", Whose: "you",
-			Move: "starter review request " + o.practice, Attention: true,
+			Move: "starter review send " + o.practice + " (after: starter review preview " + o.practice + ")", Attention: true,
 		})
 	}
 	if o.gate.Waiting > 0 {
 		return o.say(ctx, activities.Progress{
-			Stage: stage, Next: "the registry answers the files that it has", Whose: "registry", Move: o.facts.Call,
+			Stage: stage, Next: "the registry answers the files that it has", Whose: "registry", Move: o.facts.Call, Due: o.gate.Next,
+		})
+	}
+	if o.gate.NeedsSingle {
+		return o.say(ctx, activities.Progress{
+			Stage: stage, Next: "a test file of one message with one vaccination (RXA), the first that counts", Whose: "EHR vendor",
+			Move: fmt.Sprintf("starter submit %s FILE --test", o.practice),
 		})
 	}
 	return o.say(ctx, activities.Progress{

@@ -21,10 +21,10 @@ func (o *onboarding) production(ctx workflow.Context) error {
 	if err := o.startHistory(ctx); err != nil {
 		return err
 	}
-	for n := 0; !o.FirstTold || !o.evidenceThere(); n++ {
+	for !o.FirstTold || !o.evidenceThere() {
 		if o.FirstFile && !o.FirstTold {
 			if err := o.notice(ctx, activities.SendNoticeInput{
-				Kind: activities.NoticeFirstFile, Event: "first-file/" + o.practice,
+				Kind: activities.NoticeFirstFile, Event: activities.FirstFileNotice(o.practice),
 			}); err != nil {
 				return err
 			}
@@ -35,10 +35,39 @@ func (o *onboarding) production(ctx workflow.Context) error {
 			return err
 		}
 	}
+	if err := o.awaitSecond(ctx); err != nil {
+		return err
+	}
 	return o.say(ctx, activities.Progress{
 		Stage: "production: live", Next: "daily submission runs by itself", Whose: "nobody",
 		Move: "starter status " + o.practice, Ended: true,
 	})
+}
+
+// awaitSecond shows that further production files wait for the report of the
+// first, for as long as they do. What keeps them back is the submission itself.
+func (o *onboarding) awaitSecond(ctx workflow.Context) error {
+	for {
+		seen := o.settled
+		facts, err := must(ctx, o.process, ledgerWork, "see whether the next production file may go", practices.LoadPractice,
+			activities.LoadPracticeInput{Scope: o.scope()})
+		if err != nil || facts.Second.Waits == "" {
+			return err
+		}
+		if err := o.say(ctx, activities.Progress{
+			Stage: "production: the first file is delivered", Next: facts.Second.Waits, Whose: "registry",
+			Move: o.facts.Call, Due: facts.Second.Until,
+		}); err != nil {
+			return err
+		}
+		until := facts.Second.Until
+		if until.IsZero() {
+			until = o.now(ctx).AddDate(0, 0, 1)
+		}
+		if _, err := o.waitUntil(ctx, until, "the next production file may go", func() bool { return o.settled != seen }); err != nil {
+			return err
+		}
+	}
 }
 
 // waitForLoose waits for the first production file or for the evidence of the

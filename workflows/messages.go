@@ -74,6 +74,8 @@ var (
 type Act struct {
 	By     registry.Actor `json:"by"`
 	Reason string         `json:"reason,omitempty"`
+	// EvidenceID is the registry's email in the file store, where there is one.
+	EvidenceID string `json:"evidence_id,omitempty"`
 }
 
 // Answer is what an update returns: one sentence, and the state it led to.
@@ -217,8 +219,9 @@ type Status struct {
 	Holds    []Hold              `json:"holds,omitempty"`
 	// Refused is the last signal that was refused, in words.
 	Refused string `json:"refused,omitempty"`
-	// Gate is set while testing.
-	Gate *activities.GateResult `json:"gate,omitempty"`
+	// Gate is set while testing, with the rules by which it counts.
+	Gate  *activities.GateResult `json:"gate,omitempty"`
+	Rules *activities.GateRules  `json:"rules,omitempty"`
 	// Early is set while an approval waits for the review.
 	Early bool `json:"early_approval,omitempty"`
 }

@@ -64,6 +64,8 @@ type onboarding struct {
 	in    OnboardingInput
 	facts activities.PracticeFacts
 	gate  activities.GateResult
+	// rules are those by which the gate was judged last.
+	rules activities.GateRules
 	// review is set by request-review, revision by record-revision; the
 	// process takes them off.
 	review, revision *Act
@@ -109,7 +111,7 @@ func (o *onboarding) offerActs(ctx workflow.Context) error {
 		s := o.status()
 		s.Early = o.Approval != nil && o.phase != registry.PhaseProduction
 		if o.phase == registry.PhaseTesting {
-			s.Gate = &o.gate
+			s.Gate, s.Rules = &o.gate, &o.rules
 		}
 		return s
 	}); err != nil {
@@ -183,6 +185,11 @@ func (o *onboarding) begin(ctx workflow.Context) error {
 	}
 	o.FirstFile = o.FirstFile || facts.FirstProduction
 	o.takeEntry(facts)
+	// A second run of the workflow goes on with the rounds of the first.
+	o.Round = max(o.Round, facts.Reviews)
+	if o.ReviewAsked.IsZero() {
+		o.ReviewAsked = facts.ReviewAsked
+	}
 	if err := o.enter(ctx, facts.Phase); err != nil {
 		return err
 	}
@@ -204,7 +211,7 @@ func (o *onboarding) enter(ctx workflow.Context, phase registry.Phase) error {
 func (o *onboarding) move(ctx workflow.Context, event registry.PhaseEvent, act Act, approval *registry.Approval) error {
 	moved, err := must(ctx, o.process, ledgerWork, "move the practice: "+string(event), practices.MovePhase,
 		activities.MovePhaseInput{
-			Scope: o.scope(), Event: event, By: actor(act.By), Reason: act.Reason, Approval: approval,
+			Scope: o.scope(), Event: event, By: actor(act.By), Reason: act.Reason, Evidence: act.EvidenceID, Approval: approval,
 			Key: o.key(ctx, fmt.Sprintf("%s/%d", event, o.Round)),
 		})
 	if err != nil {

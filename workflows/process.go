@@ -371,8 +371,14 @@ func (p *process) notice(ctx workflow.Context, in activities.SendNoticeInput) er
 	if err != nil {
 		return err
 	}
-	if action == registry.ActionDrop {
-		workflow.GetLogger(ctx).Warn("a letter was given up by a person", "kind", string(in.Kind))
+	if action != registry.ActionDrop {
+		return nil
 	}
-	return nil
+	workflow.GetLogger(ctx).Warn("a letter was given up by a person", "kind", string(in.Kind))
+	if p.practice == "" {
+		return nil
+	}
+	_, err = must(ctx, p, ledgerWork, "note that the letter is not sent", notices.GiveUpNotice,
+		activities.GiveUpNoticeInput{Scope: p.scope(), Event: in.Event, By: p.lastDecider})
+	return err
 }

@@ -15,11 +15,16 @@ func (o *onboarding) inReview(ctx workflow.Context) error {
 	o.notes = []string{
 		"In the Web UI: Send a Signal, name `" + SignalProductionApproved.Name + "`, with `" +
 			fmt.Sprintf(`{"practice": %q, "approved_by": "NAME", "email_date": "YYYY-MM-DD"}`, o.practice) + "`",
+		"If the registry wants changes: Send an Update, name `" + UpdateRecordRevision.Name + "`, with `" +
+			`{"by": {"name": "YOUR NAME"}, "reason": "WHAT IT ASKS FOR"}` + "`",
 	}
 	if o.ReviewAsked.IsZero() {
 		o.ReviewAsked = o.now(ctx)
 	}
 	asked := o.ReviewAsked
+	if err := o.requestLetter(ctx); err != nil {
+		return err
+	}
 	for n := o.firstReminder(ctx, asked); o.Approval == nil && o.revision == nil; n++ {
 		if err := o.say(ctx, activities.Progress{
 			Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: asked,
@@ -41,12 +46,30 @@ func (o *onboarding) inReview(ctx workflow.Context) error {
 		}
 	}
 	o.notes = nil
-	if o.Approval == nil {
+	if o.revision != nil {
 		revision := *o.revision
 		o.revision = nil
 		return o.move(ctx, registry.EventChangesNeeded, revision, nil)
 	}
 	return o.move(ctx, registry.EventApproved, Act{By: o.ApprovedVia}, o.Approval)
+}
+
+// requestLetter sends the letter of this round, once: also where a run before
+// this one had moved the practice and came no further. A practice that came here
+// in review was asked for by others.
+func (o *onboarding) requestLetter(ctx workflow.Context) error {
+	if o.Round == 0 {
+		return nil
+	}
+	rules := activities.GateRulesOf(o.policy)
+	return o.notice(ctx, activities.SendNoticeInput{
+		Kind: activities.NoticeReviewRequest, Event: ReviewNotice(o.practice, o.Round), Gate: &rules,
+	})
+}
+
+// ReviewNotice is the event of a practice's review letter of a round, from 1.
+func ReviewNotice(practice string, round int) string {
+	return fmt.Sprintf("review/%s/%d", practice, round)
 }
 
 // reminderDay is the day of the n-th reminder; after the last one its distance
@@ -72,7 +95,7 @@ func (o *onboarding) checkReview(a Act) error {
 	case o.phase != registry.PhaseTesting:
 		return fmt.Errorf("a review can be requested from testing; the practice is %s", o.phase.Words())
 	case !o.gate.Open:
-		return fmt.Errorf("%d of %d error-free test files are answered by the registry so far; `starter status %s` lists them",
+		return fmt.Errorf("%d of %d error-free test files are answered by the registry so far; `starter onboarding explain %s` lists them",
 			o.gate.Counted, o.policy.TestFilesMin, o.practice)
 	}
 	return nil
@@ -103,10 +126,17 @@ func (o *onboarding) checkRevision(a Act) error {
 	if o.phase != registry.PhaseInReview {
 		return fmt.Errorf("the registry can ask for changes during its review; the practice is %s", o.phase.Words())
 	}
+	if o.Approval != nil {
+		return errors.New("its approval has just been taken; withdraw the practice if that was wrong")
+	}
 	return nil
 }
 
 func (o *onboarding) recordRevision(_ workflow.Context, a Act) (Answer, error) {
 	o.revision = &a
-	return Answer{Words: "back to testing; the count of test files starts anew", Phase: registry.PhaseTesting}, nil
+	words := "back to testing; the count of test files starts anew"
+	if o.policy.KeepCount {
+		words = "back to testing; the error-free test files so far count on"
+	}
+	return Answer{Words: words, Phase: registry.PhaseTesting}, nil
 }

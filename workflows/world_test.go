@@ -35,13 +35,18 @@ type world struct {
 	t  *testing.T
 	mu sync.Mutex
 
-	facts   activities.PracticeFacts
-	gate    activities.GateResult
-	moves   []string // "from>to"
-	acts    []string // kinds of audit events
-	letters map[string]activities.NoticeKind
-	order   []string // letters in order, by event
-	holds   map[string]string
+	facts activities.PracticeFacts
+	gate  activities.GateResult
+	// approvalFault is what is wrong with an approval, by its date.
+	approvalFault map[string]string
+	givenUp       []string // letters that a person let go
+	gateAsked     []activities.GateRules
+	reviewRules   []*activities.GateRules
+	moves         []string // "from>to"
+	acts          []string // kinds of audit events
+	letters       map[string]activities.NoticeKind
+	order         []string // letters in order, by event
+	holds         map[string]string
 	// historyKeys are the keys of SetHistory and what was written under them.
 	historyKeys map[string]string
 	lines       []activities.Progress
@@ -233,13 +238,31 @@ func (w *world) SendNotice(_ context.Context, in activities.SendNoticeInput) (ac
 	defer w.mu.Unlock()
 	require.NotEmpty(w.t, in.Event)
 	if _, sent := w.letters[in.Event]; !sent {
+		if in.Kind == activities.NoticeReviewRequest {
+			w.reviewRules = append(w.reviewRules, in.Gate)
+		}
 		w.letters[in.Event] = in.Kind
 		w.order = append(w.order, in.Event)
 	}
 	return activities.SendNoticeResult{MessageID: in.Event}, nil
 }
 
-func (w *world) JudgeGate(_ context.Context, _ activities.GateInput) (activities.GateResult, error) {
+func (w *world) JudgeApproval(_ context.Context, in activities.JudgeApprovalInput) (activities.JudgeApprovalResult, error) {
+	return activities.JudgeApprovalResult{Fault: w.approvalFault[in.Approval.EmailDate]}, w.called("JudgeApproval")
+}
+
+func (w *world) GiveUpNotice(_ context.Context, in activities.GiveUpNoticeInput) (activities.Done, error) {
+	w.mu.Lock()
+	w.givenUp = append(w.givenUp, in.Event)
+	w.mu.Unlock()
+	require.NotEmpty(w.t, in.By.Name)
+	return activities.Done{}, w.called("GiveUpNotice")
+}
+
+func (w *world) JudgeGate(_ context.Context, in activities.GateInput) (activities.GateResult, error) {
+	w.mu.Lock()
+	w.gateAsked = append(w.gateAsked, in.GateRules)
+	w.mu.Unlock()
 	return w.gate, w.called("JudgeGate")
 }
 

@@ -272,6 +272,8 @@ func (c *checker) reports(p *registry.Profile) {
 	c.between("reports.due_business_days", int64(p.Reports.DueBusinessDays), 1, 60)
 }
 
+var senderForm = regexp.MustCompile(`^([^@\s]+@)?[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$`)
+
 func (c *checker) gate(p *registry.Profile) {
 	po := &p.Policy
 	c.between("policy.test_files_min", int64(po.TestFilesMin), 1, 100)
@@ -279,6 +281,14 @@ func (c *checker) gate(p *registry.Profile) {
 	if po.TestFilesMin > po.TestFilesMax {
 		c.fail(c.culprit("policy.test_files_min", "policy.test_files_max"),
 			"test_files_min (%d) is more than test_files_max (%d)", po.TestFilesMin, po.TestFilesMax)
+	}
+	c.oneOf("policy.gate_rule", string(po.GateRule), string(registry.GateTotal), string(registry.GateStreak))
+	c.between("policy.silent_business_days", int64(po.SilentBusinessDays), 0, 60)
+	c.between("policy.second_file_days", int64(po.SecondFileDays), 0, 20)
+	for _, s := range po.ApprovalSenders {
+		if !senderForm.MatchString(s) {
+			c.fail("policy.approval_senders", "an address (name@example.org) or a domain (example.org)")
+		}
 	}
 	c.rising("policy.review_reminders", po.ReviewReminders, 0)
 	c.rising("policy.evidence_reminders", po.EvidenceReminders, 0)

@@ -134,7 +134,7 @@ func SampleLetterData() registry.LetterData {
 		Vendor: registry.Contact{Role: registry.ContactVendor, Name: "Example EHR Support", Email: "support@ehr.example.org"},
 		Date:   "2026-03-09", Since: "2026-03-02", Due: "2026-03-31", Days: 7, Needed: 3, ProductionProcessingID: "P",
 		Files: []registry.LetterFile{{
-			Name: "SUNR1234_TEST_20260302101500_000001.HL7", ID: "f-1042", Delivered: "2026-03-02", Messages: 12, Doses: 15,
+			Name: "SUNR1234_TEST_20260302101500_000001.HL7", ID: "f-1042", Came: "2026-03-02", Delivered: "2026-03-02", Messages: 12, Doses: 15,
 			Result: "error-free", Report: "2026-03-03",
 		}},
 		Causes: []registry.LetterCause{{

@@ -11,7 +11,8 @@ func (a *app) groups() []group {
 			a.fileCommand(),
 		}},
 		{"journey", "A practice's way to production:", []*cobra.Command{
-			a.practiceCommand(), a.prerequisiteCommand(), a.onboardCommand(), a.reviewCommand(), a.productionCommand(),
+			a.practiceCommand(), a.prerequisiteCommand(), a.onboardCommand(), a.onboardingCommand(), a.reviewCommand(),
+			a.productionCommand(),
 			a.historyCommand(), a.submissionCommand(), a.evidenceCommand(),
 		}},
 		{"registry", "The registry:", []*cobra.Command{

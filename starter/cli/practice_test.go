@@ -159,7 +159,7 @@ func TestOnboard(t *testing.T) {
 }
 
 const productionEmail = "From: \"J. Ortiz\" <immtracmu@dshs.example>\r\nTo: mary@example.org\r\n" +
-	"Date: Tue, 31 Mar 2026 09:00:00 -0500\r\nMessage-ID: <prod-1@dshs.example>\r\nSubject: Production\r\n\r\nYou are live.\r\n"
+	"Date: Tue, 31 Mar 2026 09:00:00 -0500\r\nMessage-ID: <prod-1@dshs.example>\r\nSubject: Production\r\n\r\nBURL6343 is live.\r\n"
 
 func TestProductionApprove(t *testing.T) {
 	b := newBench(t)

@@ -20,10 +20,16 @@ type told []string
 // sites plano and allen.
 func (b *bench) delivered(t *testing.T, c string, at time.Time, n int) {
 	t.Helper()
+	b.sent(t, registry.LaneProduction, c, at, n)
+}
+
+// sent brings a file of n messages to a confirmed delivery.
+func (b *bench) sent(t *testing.T, lane registry.Lane, c string, at time.Time, n int) {
+	t.Helper()
 	store, ctx := b.open(t), t.Context()
 	digest := strings.Repeat(c, 64)
 	staged, err := store.StageFile(ctx, db.NewFile{
-		Practice: "sunrise-plano", Lane: registry.LaneProduction, Digest: digest, Size: 10, VaultKey: "k" + c, At: at,
+		Practice: "sunrise-plano", Lane: lane, Digest: digest, Size: 10, VaultKey: "k" + c, At: at,
 	})
 	require.NoError(t, err)
 	file := staged.File
@@ -37,8 +43,10 @@ func (b *bench) delivered(t *testing.T, c string, at time.Time, n int) {
 		return db.CheckResult{At: at, Summary: registry.CheckSummary{Outcome: registry.OutcomeAccepted, ErrorFree: true, Messages: n, RuleSet: "r1"}}, nil
 	}))
 	d, _, err := store.PrepareDelivery(ctx, db.NewDelivery{
-		Practice: "sunrise-plano", FileID: file.ID, Lane: registry.LaneProduction, Attempt: 1, Connection: "dshs", Folder: "in",
-		Name: func(n int64) (string, error) { return fmt.Sprintf("BURL_PROD_%d.HL7", n), nil }, ContentDigest: digest, Digest: digest, VaultKey: "k" + c, Size: 10, Messages: n, At: at,
+		Practice: "sunrise-plano", FileID: file.ID, Lane: lane, Attempt: 1, Connection: "dshs", Folder: "in",
+		Name: func(n int64) (string, error) {
+			return fmt.Sprintf("BURL_%s_%d.HL7", map[registry.Lane]string{registry.LaneTest: "TEST", registry.LaneProduction: "PROD"}[lane], n), nil
+		}, ContentDigest: digest, Digest: digest, VaultKey: "k" + c, Size: 10, Messages: n, At: at,
 	})
 	require.NoError(t, err)
 	_, err = store.BeginUpload(ctx, "sunrise-plano", d.ID)
