@@ -113,8 +113,7 @@ func (s *Store) Evidence(ctx context.Context, f EvidenceFilter) (Evidence, error
 		return out, registry.Errorf(registry.Missing, op, "there is no practice %s", f.Practice)
 	}
 	approvals, err := many[registry.Approval](ctx, tx, `
-		select practice, approved_by, email_date::text as email_date, message_id, evidence_id
-		from approvals where practice = @practice`, args)
+		select `+approvalColumns+` from approvals where practice = @practice`, args)
 	if err != nil {
 		return out, fault(op, err)
 	}

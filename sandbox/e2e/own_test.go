@@ -75,7 +75,7 @@ func TestManual(t *testing.T) {
 
 	require.Never(t, func() bool { return p.stdout.has("in review;") }, 3*time.Second, poll, "nobody asked for the review yet")
 
-	starter(t, dir, "review", "request", "sunrise-plano")
+	starter(t, dir, "review", "send", "sunrise-plano")
 	p.until("in review;")
 	p.interrupt()
 	require.Zero(t, p.within(shutdown), p.stderr)

@@ -194,7 +194,7 @@ func (p *player) testing(ctx context.Context, status workflows.Status) error {
 	if !open || p.opts.Manual {
 		return nil
 	}
-	_, err := p.stage.Starter(ctx, "review", "request", p.practice.ID)
+	_, err := p.stage.Starter(ctx, "review", "send", p.practice.ID)
 	return tolerate(err)
 }
 

@@ -133,6 +133,8 @@ policy:
   patience: %g
   history_part_messages: %d
   quiet_site_days: 6
+  # Production emails of a rehearsal come from here.
+  approval_senders: [registry.example]
 `
 
 func (s *Stage) writeProfile() error {

@@ -88,7 +88,7 @@ func (p page) words(t *testing.T) {
 	require.Contains(t, p.frame(detailsFrame, "h2"), "testing: 3 of 3", "the stage is a heading")
 	require.Contains(t, p.frame(detailsFrame, "strong"), "Next:", "what is bold is bold")
 	require.Contains(t, p.frame(detailsFrame, "li"), "answered without an error", "the test files are a list")
-	require.Contains(t, p.details(), "starter review request "+practice)
+	require.Contains(t, p.details(), "starter review send "+practice)
 	for _, raw := range []string{"##", "**", "`", "binary/encrypted", "cannot be shown", "|"} {
 		require.NotContains(t, p.details(), raw, "words only")
 	}
