@@ -100,7 +100,7 @@ func (s *Store) FirstFileFacts(ctx context.Context, practice, notice string) (Fi
 			exists (select 1 from notices n where n.event = @notice and n.state <> 'prepared')
 				or exists (select 1 from events e where e.practice = p.id and e.kind = 'letter-given-up'
 					and e.detail->>'letter' = @notice) as told,
-			d.file_id is not null and not exists (select 1 from messages m where m.file_id = d.file_id
+			d.file_id is not null and not exists (select 1 from answered m where m.file_id = d.file_id
 				and not m.held and (m.answer is null or m.answer = 'unknown')) as answered
 		from practices p left join deliveries d on d.practice = p.id and d.first
 		where p.id = @practice`, pgx.NamedArgs{"practice": practice, "notice": notice})
