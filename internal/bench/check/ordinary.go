@@ -63,8 +63,8 @@ func newOrdinary() (*ordinary, error) {
 		}
 		end = u.Offset + int64(len(u.Raw()))
 		raw := file[u.Offset:end]
-		for _, id := range [][]byte{u.Segment("MSH").Field(10), u.Segment("PID").Component(3, 1)} {
-			if i := bytes.Index(raw, id); i >= 0 && len(id) >= 8 {
+		for _, id := range [][]byte{u.Segment("MSH").Field(10), u.Segment("PID").Component(3, 1), u.Segment("PID").Component(5, 1)} {
+			if i := bytes.Index(raw, id); i >= 0 && len(id) >= 5 {
 				o.ids = append(o.ids, raw[i:i+len(id)])
 			} else {
 				return nil, fmt.Errorf("an ID of %d characters is too short", len(id))
@@ -85,6 +85,12 @@ func (o *ordinary) next(b []byte) int {
 	if o.at == 0 {
 		for _, id := range o.ids {
 			o.serial++
+			if last := id[len(id)-1]; last >= 'a' && last <= 'z' { // a name
+				for i, n := len(id)-1, o.serial; i >= len(id)-4; i, n = i-1, n/26 {
+					id[i] = byte('a' + n%26)
+				}
+				continue
+			}
 			for i, n := len(id)-1, o.serial; i >= 0; i, n = i-1, n/10 {
 				id[i] = byte('0' + n%10)
 			}
