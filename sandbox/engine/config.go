@@ -77,8 +77,10 @@ func staticHosts(cfg *config.Config) map[primitives.ServiceName]static.Hosts {
 func limits() dynamicconfig.Client {
 	const plenty = 100_000
 	client := dynamicconfig.StaticClient{
-		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():      1,
-		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key():     1,
+		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
+		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
+		// Steps of one practice do not stand before those of another.
+		dynamicconfig.MatchingEnableFairness.Key():                  true,
 		dynamicconfig.SchedulerNamespaceStartWorkflowRPS.Key():      float64(plenty),
 		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): true,
 		dynamicconfig.NamespaceCacheRefreshInterval.Key():           time.Second,
