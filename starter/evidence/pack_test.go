@@ -38,9 +38,9 @@ func sample() evidence.Pack {
 	known := db.Evidence{
 		Approval: &registry.Approval{Practice: "sunrise", ApprovedBy: "R. Reviewer", EmailDate: "2026-03-15", MessageID: "<1@registry.test>"},
 		Moves: []db.Event{
-			{Kind: "practice-added", To: "registered", By: carla, At: at("2026-03-01 12:00"), Detail: []byte(`{}`)},
-			{Kind: "phase", From: "in_review", To: "production", By: carla, Reason: "a|b\nc", At: at("2026-03-16 12:00"), Detail: []byte(`{"recorded": true}`)},
-			{Kind: "hold-resolved", By: carla, At: at("2026-03-17 12:00"), Detail: []byte(`{}`)},
+			{Kind: "practice-added", To: "registered", By: carla, At: at("2026-03-01 12:00")},
+			{Kind: "phase", From: "in_review", To: "production", By: carla, Reason: "a|b\nc", At: at("2026-03-16 12:00"), Recorded: true},
+			{Kind: "hold-resolved", By: carla, At: at("2026-03-17 12:00")},
 		},
 		Files: []db.EvidenceFile{
 			{

@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -34,13 +33,10 @@ func sentOr(n db.Notice) time.Time {
 	return n.PreparedAt
 }
 
-// Witnessed tells whether immtrail saw a thing happen, or somebody wrote down
+// witnessed tells whether immtrail saw a thing happen, or somebody wrote down
 // that it had happened before.
 func witnessed(e db.Event) string {
-	var detail struct {
-		Recorded bool `json:"recorded"`
-	}
-	if json.Unmarshal(e.Detail, &detail) == nil && detail.Recorded {
+	if e.Recorded {
 		return "recorded"
 	}
 	return "witnessed"
