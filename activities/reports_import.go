@@ -126,6 +126,11 @@ func (a *Reports) read(ctx context.Context, key string, emit func(registry.Repor
 			return nil
 		},
 	}, emit)
+	for _, file := range sum.Answered {
+		if len(names.Files) < maxNames && !slices.Contains(names.Files, file) {
+			names.Files = append(names.Files, file)
+		}
+	}
 	names.Format, names.Mapping, names.Records, names.Faults = string(sum.Format), sum.Mapping, sum.Records, sum.Faults
 	return names, err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,7 +23,27 @@ var ackLimits = hl7.Limits{Segment: lineMax, Message: 16 << 20, Segments: 200_00
 type batch struct {
 	fileOpen, batchOpen bool
 	messages, batches   int
-	file                string
+	// file is what FHS tells of the file that is answered, of what BHS tells of
+	// it or FHS does.
+	file, of string
+}
+
+// answered is what a header tells of the file that it answers: FHS-12 and
+// BHS-12 refer to it, FHS-9 and BHS-9 are a name, perhaps it.
+func answered(head *hl7.Segment) string {
+	if of := text(head.Field(12)); of != "" {
+		return of
+	}
+	return text(head.Field(9))
+}
+
+// names notes the file of ours that an envelope tells, which may hold nothing
+// because nothing is wrong with the file.
+func (s *sink) names(file string) {
+	const most = 1000
+	if file != "" && registry.CheckRemoteName(file) == nil && len(s.sum.Answered) < most && !slices.Contains(s.sum.Answered, file) {
+		s.sum.Answered = append(s.sum.Answered, file)
+	}
 }
 
 func (s *sink) readACK(src io.Reader) error {
@@ -56,28 +77,32 @@ func (s *sink) unit(u *hl7.Unit, b *batch) error {
 		if b.fileOpen {
 			s.fault("the end of the file (FTS) is missing")
 		}
-		// FHS-12 refers to the file that is answered; FHS-9 is a name, perhaps it.
-		*b = batch{fileOpen: true, file: text(head.Field(12))}
-		if b.file == "" {
-			b.file = text(head.Field(9))
-		}
+		*b = batch{fileOpen: true, file: answered(head)}
+		b.of = b.file
+		s.names(b.file)
 	case hl7.KindBatchHeader:
 		if b.batchOpen {
 			s.fault("the end of a batch (BTS) is missing")
 		}
 		b.batchOpen, b.messages = true, 0
 		b.batches++
+		if b.of = answered(head); b.of == "" {
+			b.of = b.file
+		}
+		s.names(b.of)
 	case hl7.KindBatchTrailer:
 		s.compare("batch", head.Field(1), b.messages)
-		b.batchOpen, b.messages = false, 0
+		b.batchOpen, b.messages, b.of = false, 0, b.file
+		s.whole = true
 	case hl7.KindFileTrailer:
 		s.compare("file", head.Field(1), b.batches)
+		s.whole = true
 		*b = batch{}
 	case hl7.KindStray:
 		return s.loose(text(head.Bytes()))
 	case hl7.KindMessage:
 		b.messages++
-		return s.message(u, b.file)
+		return s.message(u, b.of)
 	}
 	return nil
 }

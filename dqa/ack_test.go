@@ -126,6 +126,25 @@ func TestAcknowledgementsInEveryShapeOfFile(t *testing.T) {
 	})
 }
 
+func TestBatchOfNothingAnswersItsFiles(t *testing.T) {
+	r := read(t, "FHS|^~\\&|||||||OUR_1.HL7\rBHS|^~\\&|||||||OUR_1.HL7\rBTS|0\rBHS|^~\\&||||||||||F7-1\rBTS|0\rFTS|2\r")
+	require.NoError(t, r.err, "nothing was bad")
+	require.Empty(t, r.items)
+	require.Equal(t, []string{"OUR_1.HL7", "F7-1"}, r.sum.Answered)
+	t.Run("unless it was cut off or says that it holds something", func(t *testing.T) {
+		require.Error(t, read(t, "FHS|^~\\&|||||||OUR_1.HL7\rBHS|^~\\&\r").err)
+		require.Error(t, read(t, "FHS|^~\\&|||||||OUR_1.HL7\rBHS|^~\\&\rBTS|3\rFTS|1\r").err)
+	})
+}
+
+func TestBatchesOfSeveralFilesNameTheirOwn(t *testing.T) {
+	r := read(t, "FHS|^~\\&\rBHS|^~\\&|||||||OUR_1.HL7\r"+ack("1", "AA")+"BTS|1\rBHS|^~\\&|||||||OUR_2.HL7\r"+ack("2", "AA")+"BTS|1\rFTS|2\r")
+	require.NoError(t, r.err)
+	require.Equal(t, "OUR_1.HL7", r.verdicts[0].File)
+	require.Equal(t, "OUR_2.HL7", r.verdicts[1].File)
+	require.Equal(t, []string{"OUR_1.HL7", "OUR_2.HL7"}, r.sum.Answered)
+}
+
 func TestBatchThatIsNotWholeIsSaidSo(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"cut before the end":      {"FHS|^~\\&\rBHS|^~\\&\r" + ack("1", "AA"), "the end of a batch (BTS) is missing"},

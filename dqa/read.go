@@ -63,6 +63,9 @@ type Summary struct {
 	Items int `json:"items"`
 	// NotUnderstood counts lines that nobody understands; each is an item.
 	NotUnderstood int `json:"not_understood"`
+	// Answered are the files of ours that envelopes of acknowledgements tell, by
+	// name or control ID, at most 1,000. Such an envelope may hold nothing.
+	Answered []string `json:"answered,omitempty"`
 	// NewCodes are codes that the catalogue does not have, in the order of
 	// their coming, at most 50.
 	NewCodes []string `json:"new_codes,omitempty"`
@@ -113,10 +116,16 @@ func Read(ctx context.Context, src io.Reader, opts Options, emit func(registry.R
 	if err != nil {
 		return s.sum, err
 	}
-	if s.sum.Records == 0 && s.sum.Mapping == "" {
+	if s.sum.Records == 0 && s.sum.Mapping == "" && !s.nothingToSay() {
 		return s.sum, registry.Errorf(registry.Invalid, "report", "no mapping understands this report")
 	}
 	return s.sum, nil
+}
+
+// nothingToSay reports whether the report is a batch of acknowledgements that is
+// whole and empty: a list of bad records of which there are none.
+func (s *sink) nothingToSay() bool {
+	return s.sum.Format == FormatACK && s.whole && s.sum.Items == 0 && len(s.sum.Faults) == 0
 }
 
 // sourceError keeps the kind of an error from below and grades the reader's own.
@@ -147,6 +156,8 @@ type sink struct {
 	rec  *record
 	// toApp and toFacility are whom the acknowledgement is addressed to.
 	toApp, toFacility string
+	// whole says that an envelope of acknowledgements came to its end.
+	whole bool
 }
 
 // record is the one whose items are being emitted.

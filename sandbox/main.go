@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"immtrail/dqa/extract"
+	"immtrail/sandbox/fakeregistry"
 	"immtrail/sandbox/journey"
 	"immtrail/sandbox/oracle"
 )
@@ -67,6 +68,7 @@ type options struct {
 	record    string
 	noUI      bool
 	sameGroup bool
+	reports   journey.Reports
 }
 
 const usage = `A rehearsal of the whole journey with invented patients, on this machine only.
@@ -78,6 +80,8 @@ const usage = `A rehearsal of the whole journey with invented patients, on this 
   go run ./sandbox -manual               you are the coordinator
   go run ./sandbox -outbox ./my-files    your own files for the first practice
   go run ./sandbox -practices 50         more practices
+  go run ./sandbox -report-format pdf    how the registry answers; each: a practice
+                                         for every format and setting
   go run ./sandbox -sabotage help        break an invariant on purpose
 
 Flags:
@@ -102,10 +106,18 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.StringVar(&o.sabotage, "sabotage", "", "break one invariant on purpose when the journey is over; help lists them")
 	f.StringVar(&o.killDir, "kill", "", "kill the worker before and after the first run of each activity; the folder counts the kills")
 	f.StringVar(&o.record, "record", "", "write the histories of the journey into this folder")
+	f.StringVar(&o.reports.Format, "report-format", "", "form of the registry's reports: "+strings.Join(fakeregistry.Formats(), ", ")+"; each: a practice for every one under every setting")
+	f.StringVar(&o.reports.Per, "reports-per", "", "what a report is about: file, day or week")
+	f.StringVar(&o.reports.Weekday, "reports-weekday", "", "day in English on which a report's week ends")
+	f.StringVar(&o.reports.Lists, "reports-list", "", "what a report lists: all or bad-only")
 	f.BoolVar(&o.noUI, "no-ui", false, "leave the Web UI out")
 	f.BoolVar(&o.sameGroup, "same-group", false, "keep all processes in one group, so that kill -9 of the group takes them")
 	if err := f.Parse(args); err != nil {
 		return o, err
+	}
+	if o.reports.Format == "each" {
+		o.reports.Format, o.reports.Each = "", true
+		o.practices = o.reports.Practices(o.practices)
 	}
 	switch {
 	case f.NArg() > 0:
@@ -135,6 +147,9 @@ func (o *options) check() error {
 			return fmt.Errorf("-sabotage: nothing is called %q; -sabotage help lists what is", o.sabotage)
 		}
 		o.journey = true // there is nothing to judge without one
+	}
+	if err := o.reports.Fault(); err != nil {
+		return err
 	}
 	if _, err := journey.OwnFiles(o.outbox); err != nil {
 		return fmt.Errorf("-outbox: %w", err)

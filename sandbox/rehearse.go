@@ -37,7 +37,7 @@ func rehearse(ctx context.Context, o options) int {
 	defer s.Close()
 	scr.ready(s, time.Since(began))
 	j, err := journey.Begin(ctx, s, journey.Options{
-		Practices: o.practices, Outbox: o.outbox, Manual: o.manual, Lines: scr.lines,
+		Practices: o.practices, Outbox: o.outbox, Manual: o.manual, Reports: o.reports, Lines: scr.lines,
 	})
 	if err != nil {
 		return scr.fail(exitCouldNot, err)

@@ -44,6 +44,7 @@ var (
 // a shared machine needs them.
 const (
 	leastAttempt   = 3 * time.Second
+	leastStreaming = 30 * time.Second // with a heartbeat, which tells of a dead worker sooner
 	leastWholeStep = time.Minute
 	leastBackoff   = 100 * time.Millisecond
 )
@@ -61,8 +62,12 @@ func (w preset) spaced(policy registry.Policy) preset {
 // on returns ctx with the preset's options, scaled by patience (1 in real
 // life). what is the summary that the Web UI shows for the step.
 func (w preset) on(ctx workflow.Context, patience float64, what string) workflow.Context {
+	least := leastAttempt
+	if w.heartbeat > 0 {
+		least = leastStreaming
+	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    scaled(w.startToClose, leastAttempt, patience),
+		StartToCloseTimeout:    scaled(w.startToClose, least, patience),
 		ScheduleToCloseTimeout: scaled(w.scheduleToClose, leastWholeStep, patience),
 		HeartbeatTimeout:       scaled(w.heartbeat, leastAttempt, patience),
 		Summary:                what,

@@ -14,7 +14,8 @@ type piece struct {
 
 // layout turns the pieces of pages into rows of cells. A page has no table,
 // only texts at places: pieces at one height are a line; the widest line so
-// far says where columns begin; what stands alone below a cell goes on with it.
+// far says where columns begin, until a line does not fit and another table
+// begins; what stands alone below a cell goes on with it.
 type layout struct {
 	starts []float64 // left edges of the columns
 }
@@ -32,15 +33,55 @@ type line struct {
 }
 
 func (l *layout) rows(pieces []piece) [][]string {
+	var out [][]string
 	lines := toLines(pieces)
-	for _, ln := range lines {
-		if len(ln.pieces) > max(len(l.starts), 2) {
+	for len(lines) > 0 {
+		n := l.measure(lines)
+		out = append(out, l.table(lines[:n])...)
+		lines = lines[n:]
+	}
+	return out
+}
+
+// measure finds the columns of the table that lines begin with, and how many
+// of the lines belong to it. A line of which two pieces would share a column
+// begins another table, whose columns lie elsewhere.
+func (l *layout) measure(lines []line) int {
+	for i, ln := range lines {
+		switch {
+		case len(ln.pieces) > max(len(l.starts), 2):
+		case i > 0 && l.crowded(ln):
 			l.starts = l.starts[:0]
-			for _, p := range ln.pieces {
-				l.starts = append(l.starts, p.left)
-			}
+			return i
+		case i > 0 || !l.crowded(ln):
+			continue
+		}
+		l.starts = l.starts[:0]
+		for _, p := range ln.pieces {
+			l.starts = append(l.starts, p.left)
 		}
 	}
+	return len(lines)
+}
+
+// crowded reports whether two pieces of a line lie in one column.
+func (l *layout) crowded(ln line) bool {
+	if len(l.starts) == 0 {
+		return false
+	}
+	taken := map[int]bool{}
+	for _, p := range ln.pieces {
+		at := max(l.column(p), 0)
+		if taken[at] {
+			return true
+		}
+		taken[at] = true
+	}
+	return false
+}
+
+// table puts the lines of a table into its columns.
+func (l *layout) table(lines []line) [][]string {
 	var (
 		out  [][]string
 		prev line

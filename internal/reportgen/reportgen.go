@@ -14,6 +14,9 @@ import (
 type Section struct {
 	Heading string
 	Rows    [][]string
+	// Widths are the columns' shares of a page's width, for [PDF]; without any
+	// all are of one width.
+	Widths []float64
 }
 
 // XLSX writes all sections on one sheet, below each other.
@@ -70,8 +73,8 @@ func HTML(sections ...Section) []byte {
 	return []byte(b.String())
 }
 
-// PDF writes the sections onto landscape pages of columns of equal width, each
-// page with a foot. Long cells go on in the next line.
+// PDF writes the sections onto landscape pages, each page with a foot. Long
+// cells go on in the next line.
 func PDF(sections ...Section) ([]byte, error) {
 	doc := fpdf.New("L", "pt", "Letter", "")
 	doc.SetFont("Helvetica", "", 8)
@@ -85,7 +88,7 @@ func PDF(sections ...Section) ([]byte, error) {
 			doc.CellFormat(0, 20, s.Heading, "", 1, "L", false, 0, "")
 		}
 		for _, r := range s.Rows {
-			pdfRow(doc, r)
+			pdfRow(doc, r, s.Widths)
 		}
 	}
 	var out bytes.Buffer
@@ -95,25 +98,41 @@ func PDF(sections ...Section) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func pdfRow(doc *fpdf.Fpdf, cells []string) {
+func pdfRow(doc *fpdf.Fpdf, cells []string, shares []float64) {
 	const lineHeight = 10
 	left, _, right, bottom := doc.GetMargins()
 	pageWidth, pageHeight := doc.GetPageSize()
-	width := (pageWidth - left - right) / float64(len(cells))
+	widths := columnWidths(shares, len(cells), pageWidth-left-right)
 	lines, most := make([][][]byte, len(cells)), 1
 	for i, c := range cells {
-		lines[i] = doc.SplitLines([]byte(c), width-12)
+		lines[i] = doc.SplitLines([]byte(c), widths[i]-12)
 		most = max(most, len(lines[i]))
 	}
 	if doc.GetY()+float64(most*lineHeight) > pageHeight-bottom-40 {
 		doc.AddPage()
 	}
-	top := doc.GetY()
+	top, at := doc.GetY(), left
 	for i := range cells {
 		for n, l := range lines[i] {
-			doc.SetXY(left+float64(i)*width, top+float64(n*lineHeight))
-			doc.CellFormat(width, lineHeight, string(l), "", 0, "L", false, 0, "")
+			doc.SetXY(at, top+float64(n*lineHeight))
+			doc.CellFormat(widths[i], lineHeight, string(l), "", 0, "L", false, 0, "")
 		}
+		at += widths[i]
 	}
 	doc.SetXY(left, top+float64(most*lineHeight)+4)
+}
+
+func columnWidths(shares []float64, columns int, whole float64) []float64 {
+	widths, sum := make([]float64, columns), 0.0
+	for i := range widths {
+		widths[i] = 1
+		if i < len(shares) {
+			widths[i] = shares[i]
+		}
+		sum += widths[i]
+	}
+	for i := range widths {
+		widths[i] *= whole / sum
+	}
+	return widths
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 
@@ -18,6 +20,43 @@ import (
 const (
 	AnswerACK       = "ack"       // a batch file of HL7 acknowledgements
 	AnswerDelimited = "delimited" // rows with columns
+	AnswerXLSX      = "xlsx"      // the same on a sheet, below a title
+	AnswerHTML      = "html"      // a web page of two tables, called .xls
+	AnswerPDF       = "pdf"       // pages with a section of refusals and one of successes
+)
+
+// Formats lists the forms of answers.
+func Formats() []string {
+	return []string{AnswerACK, AnswerDelimited, AnswerXLSX, AnswerHTML, AnswerPDF}
+}
+
+// Forms of one format, see [Behaviour.Form].
+const (
+	FormBare  = "bare"  // acknowledgements one after the other, without an envelope
+	FormLF    = "lf"    // segments that end with LF
+	FormPairs = "pairs" // one acknowledgement with pairs of MSA and ERR for each file
+
+	FormTab       = "tab"          // tabs, with a byte order mark
+	FormPipe      = "pipe"         // pipes, every cell quoted
+	FormSemicolon = "windows-1252" // semicolons, in the old Windows encoding
+)
+
+// Forms lists the forms of a format beside its plain one.
+func Forms(format string) []string {
+	switch format {
+	case "", AnswerACK:
+		return []string{FormBare, FormLF, FormPairs}
+	case AnswerDelimited:
+		return []string{FormTab, FormPipe, FormSemicolon}
+	}
+	return nil
+}
+
+// What a report is about.
+const (
+	PerFile = "file"
+	PerDay  = "day"
+	PerWeek = "week"
 )
 
 // What a report lists.
@@ -39,6 +78,33 @@ type Account struct {
 	// Facilities are what MSH-4 may say; empty: not checked.
 	Facilities []string  `json:"facilities,omitempty"`
 	Behaviour  Behaviour `json:"behaviour"`
+	// Objections are what the registry says of messages, by MSH-10, beyond its
+	// rules: what nobody outside it could know.
+	Objections map[string][]Objection `json:"objections,omitempty"`
+}
+
+// An Objection is a code that the registry says of a message, or of one of its
+// doses.
+type Objection struct {
+	Code string `json:"code"`
+	// Dose is which of the message's doses is meant, from 1; 0 is none.
+	Dose int `json:"dose,omitempty"`
+}
+
+func (o Objection) complaint() complaint {
+	c := fail(o.Code, "PID", 0, "The registry objects.")
+	switch c.family() {
+	case registry.FamilyInformation:
+		c.Severity = registry.SeverityWarning
+	case registry.FamilyMessage:
+		c.Segment = "MSH"
+	case registry.FamilyImmunization:
+		c.Segment, c.Field = "RXA", 5
+	}
+	if o.Dose > 0 {
+		c.Segment, c.Occurrence = "RXA", o.Dose
+	}
+	return c
 }
 
 // Behaviour is how the registry treats an account's files.
@@ -49,11 +115,20 @@ type Behaviour struct {
 	// Linger is how many looks a file must lie unchanged; 0 means 1: it is
 	// taken at the second look.
 	Linger int `json:"linger,omitempty"`
-	// Answer is [AnswerACK] (the default) or [AnswerDelimited].
+	// Answer is one of [Formats]; empty is [AnswerACK].
 	Answer string `json:"answer,omitempty"`
+	// Form is one of [Forms] of the answer; empty is the plain one.
+	Form string `json:"form,omitempty"`
+	// Per is [PerFile] (the default), [PerDay] or [PerWeek]. A report of a day or
+	// a week tells of all files that were taken in it. None comes where there was
+	// no file, except that a list of bad records comes once more.
+	Per string `json:"per,omitempty"`
+	// Weekday ends a week, in English; empty is friday.
+	Weekday string `json:"weekday,omitempty"`
 	// Lists is [ListsAll] (the default) or [ListsBadOnly].
 	Lists string `json:"lists,omitempty"`
-	// After is how many days of the calendar an answer takes; fractions count.
+	// After is how many days of the calendar an answer takes, from the file's
+	// taking or the end of its day or week; fractions count.
 	After float64 `json:"after,omitempty"`
 }
 
@@ -67,10 +142,26 @@ func (a *Account) fault() error {
 		return errors.New("password or authorized_key is missing")
 	case registry.CheckRemoteName(a.OrgCode) != nil:
 		return errors.New("org_code: letters and digits only")
-	case a.Behaviour.Answer != "" && a.Behaviour.Answer != AnswerACK && a.Behaviour.Answer != AnswerDelimited:
-		return errors.New("behaviour.answer: ack or delimited")
-	case a.Behaviour.Lists != "" && a.Behaviour.Lists != ListsAll && a.Behaviour.Lists != ListsBadOnly:
+	}
+	return a.Behaviour.Fault()
+}
+
+// Fault says what is impossible in a behaviour, or returns nil.
+func (b Behaviour) Fault() error {
+	_, weekday := b.weekday()
+	switch {
+	case b.Answer != "" && !slices.Contains(Formats(), b.Answer):
+		return fmt.Errorf("behaviour.answer: one of %s", strings.Join(Formats(), ", "))
+	case b.Form != "" && !slices.Contains(Forms(b.Answer), b.Form):
+		return fmt.Errorf("behaviour.form: the answer has no form %q", b.Form)
+	case b.Lists != "" && b.Lists != ListsAll && b.Lists != ListsBadOnly:
 		return errors.New("behaviour.lists: all or bad-only")
+	case b.Per != "" && b.Per != PerFile && b.Per != PerDay && b.Per != PerWeek:
+		return errors.New("behaviour.per: file, day or week")
+	case !weekday:
+		return errors.New("behaviour.weekday: a day of the week in English")
+	case b.Form == FormBare && b.Lists == ListsBadOnly:
+		return errors.New("behaviour.form: bare acknowledgements of bad records only may be an empty file")
 	}
 	return nil
 }

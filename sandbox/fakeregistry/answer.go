@@ -7,35 +7,44 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
-
-	"immtrail/registry"
 )
 
-// answerInfo is what a report says about the file that it answers.
-type answerInfo struct {
-	orgCode   string
-	name      string // of the file that was received
-	controlID string // FHS-11 of it, or BHS-11
-	reportID  string
-	at        time.Time // on the calendar
-	lane      registry.Lane
+// reportInfo is what stands at the head of a report.
+type reportInfo struct {
+	OrgCode string    `json:"org_code"`
+	ID      string    `json:"id"`
+	At      time.Time `json:"at"` // on the calendar
+	// Only is the file that the report is about; nil where it is about a day or
+	// a week.
+	Only *fileInfo `json:"-"`
 }
 
-// answer writes one report. Verdicts come in the order of the file.
+// fileInfo is a file that a report answers.
+type fileInfo struct {
+	Name      string `json:"name"`       // as it was received
+	ControlID string `json:"control_id"` // FHS-11 of it, or BHS-11
+}
+
+// answer writes one report: begin, then for each file its verdicts in the
+// order of the file, then end.
 type answer interface {
-	begin(answerInfo) error
+	begin(reportInfo) error
+	file(fileInfo) error
 	verdict(*verdict) error
 	end() error
 }
 
 // newAnswer chooses the form that the account gets.
 func newAnswer(b Behaviour, w io.Writer) answer {
-	var a answer = &ackBatch{w: w}
-	if b.Answer == AnswerDelimited {
-		a = newDelimited(w)
+	var a answer
+	switch b.Answer {
+	case AnswerDelimited:
+		a = newDelimited(w, b.Form)
+	case AnswerXLSX, AnswerHTML, AnswerPDF:
+		a = &document{w: w, format: b.Answer}
+	default:
+		a = &ackBatch{w: w, form: b.Form}
 	}
 	if b.Lists == ListsBadOnly {
 		return badOnly{a}
@@ -53,21 +62,41 @@ func (b badOnly) verdict(v *verdict) error {
 	return b.answer.verdict(v)
 }
 
+// endings are those of the reports' names.
+var endings = map[string]string{AnswerXLSX: ".xlsx", AnswerHTML: ".xls", AnswerPDF: ".pdf", AnswerDelimited: ".csv"}
+
+func (b Behaviour) ending() string {
+	if e, ok := endings[b.Answer]; ok {
+		return e
+	}
+	return ".txt"
+}
+
 // writeAnswer lets fill write a report to path, which appears as a whole.
-func writeAnswer(path string, b Behaviour, info answerInfo, fill func(answer) error) error {
+func writeAnswer(path string, b Behaviour, info reportInfo, fill func(answer) error) error {
+	return writeStreamed(path, func(w io.Writer) error {
+		a := newAnswer(b, w)
+		if err := a.begin(info); err != nil {
+			return err
+		}
+		if err := fill(a); err != nil {
+			return err
+		}
+		return a.end()
+	})
+}
+
+// writeStreamed lets fill write path, which appears as a whole.
+func writeStreamed(path string, fill func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".answer-*")
 	if err != nil {
 		return fmt.Errorf("write answer: %w", err)
 	}
 	w := bufio.NewWriter(f)
-	a := newAnswer(b, w)
-	err = a.begin(info)
-	if err == nil {
-		err = fill(a)
-	}
-	if err == nil {
-		err = a.end()
-	}
+	err = fill(w)
 	if err = errors.Join(err, w.Flush(), f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -76,14 +105,6 @@ func writeAnswer(path string, b Behaviour, info answerInfo, fill func(answer) er
 		return fmt.Errorf("write answer: %w", err)
 	}
 	return nil
-}
-
-// ackBatch writes a batch of acknowledgements in the way ImmTrac2 does: AE for
-// a mere warning, the code and its text in ERR-8.
-type ackBatch struct {
-	w     io.Writer
-	info  answerInfo
-	count int
 }
 
 // zone is that of the registry's office.
@@ -96,78 +117,3 @@ var zone = func() *time.Location {
 }()
 
 func stamp(t time.Time) string { return t.In(zone).Format("20060102150405-0700") }
-
-func (a *ackBatch) line(fields ...string) error {
-	_, err := io.WriteString(a.w, strings.TrimRight(strings.Join(fields, "|"), "|")+"\r")
-	return err
-}
-
-func (a *ackBatch) begin(info answerInfo) error {
-	a.info = info
-	// FHS-9 names the file that is answered, FHS-12 its control ID.
-	head := func(id string) error {
-		return a.line(id, `^~\&`, "ImmTrac24.16", "TEXIIS", "", info.orgCode, stamp(info.at), "",
-			info.name, info.reportID, info.reportID, info.controlID)
-	}
-	return errors.Join(head("FHS"), head("BHS"))
-}
-
-func (a *ackBatch) verdict(v *verdict) error {
-	a.count++
-	id := v.ControlID
-	if v.Ordinal == 0 {
-		id = a.info.controlID
-	}
-	own, processing := id, v.Processing
-	if own == "" {
-		own = fmt.Sprintf("%s-%d", a.info.reportID, a.count)
-	}
-	if processing == "" {
-		processing = "P"
-	}
-	err := errors.Join(
-		a.line("MSH", `^~\&`, "ImmTrac24.16", "TEXIIS", "", a.info.orgCode, stamp(a.info.at), "",
-			"ACK^V04^ACK", own, processing, "2.5.1", "", "", "NE", "NE", "", "", "", "",
-			"Z23^CDCPHINVS", "TEXIIS", a.info.orgCode),
-		a.line("MSA", v.ack(), id))
-	for _, c := range v.Complaints {
-		err = errors.Join(err, a.complaint(c))
-	}
-	return err
-}
-
-func (a *ackBatch) complaint(c complaint) error {
-	kind, special := condition[c.Code]
-	switch {
-	case c.Missing:
-		kind = "101^Required field missing"
-	case c.family() == registry.FamilyFile:
-		kind = "100^Segment sequence error"
-	case !special:
-		kind = "102^Data type error"
-	}
-	return a.line("ERR", "", c.place(), kind+"^HL70357", string(c.Severity), "4^Invalid value^HL70533", "", "",
-		c.Code+"::"+c.Text)
-}
-
-// condition is ERR-3 (table HL70357) of the codes that have one of their own.
-var condition = map[string]string{
-	"MER-902": "205^Duplicate key identifier",
-	"MER-903": "202^Unsupported processing id",
-	"MER-904": "200^Unsupported message type",
-	"MER-905": "203^Unsupported version id",
-}
-
-// place is ERR-2. Like ImmTrac2's it counts a whole segment as field 0, after
-// an empty occurrence where there is only one.
-func (c complaint) place() string {
-	occurrence := ""
-	if c.Occurrence > 0 {
-		occurrence = strconv.Itoa(c.Occurrence)
-	}
-	return fmt.Sprintf("%s^%s^%d", c.Segment, occurrence, c.Field)
-}
-
-func (a *ackBatch) end() error {
-	return errors.Join(a.line("BTS", strconv.Itoa(a.count)), a.line("FTS", "1"))
-}

@@ -2,9 +2,11 @@ package fakeregistry_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -94,6 +96,130 @@ func TestDelimited(t *testing.T) {
 		require.Len(t, all, 1)
 		require.Equal(t, []string{"0", "", "Rejected", "FIR-902"}, pick(all[0], 2, 3, 7, 9))
 	})
+}
+
+// Every format of every form tells the same, per file, day and week: what the
+// ledger holds. Reading them is the product's part; here their bytes are looked
+// at.
+func TestEveryFormat(t *testing.T) {
+	for _, format := range fakeregistry.Formats() {
+		for _, form := range append([]string{""}, fakeregistry.Forms(format)...) {
+			t.Run(strings.TrimSpace(format+" "+form), func(t *testing.T) {
+				d := openDesk(t, fakeregistry.Behaviour{Answer: format, Form: form})
+				rec, report := d.judge("inbound/test", mixed)
+				require.Equal(t, rec.Answer, d.names("reports")[0])
+				switch format {
+				case fakeregistry.AnswerACK:
+					sep := "\r"
+					if form == fakeregistry.FormLF {
+						sep = "\n"
+					}
+					segments := strings.Split(report, sep)
+					require.Equal(t, form != fakeregistry.FormBare, segments[0][:3] == "FHS")
+					require.Equal(t, 3, strings.Count(report, "MSA|"))
+					messages := 3
+					if form == fakeregistry.FormPairs {
+						messages = 1
+						require.Contains(t, report, "BTS|1")
+					}
+					require.Equal(t, messages, strings.Count(report, sep+"MSH|")+strings.Count(report[:4], "MSH|"))
+				case fakeregistry.AnswerDelimited:
+					require.Equal(t, form == fakeregistry.FormTab, strings.HasPrefix(report, "\ufeff"))
+					require.Equal(t, form != fakeregistry.FormSemicolon, utf8.ValidString(report))
+					require.Contains(t, report, map[string]string{
+						"": "Chart Number,Patient", fakeregistry.FormTab: "Number\tPatient",
+						fakeregistry.FormPipe: "Number\"|\"Patient", fakeregistry.FormSemicolon: "Number;Patient",
+					}[form])
+				case fakeregistry.AnswerXLSX:
+					require.True(t, strings.HasPrefix(report, "PK"))
+				case fakeregistry.AnswerHTML:
+					require.Equal(t, ".xls", filepath.Ext(rec.Answer))
+					require.Contains(t, report, "<td>C0002</td>")
+				case fakeregistry.AnswerPDF:
+					require.True(t, strings.HasPrefix(report, "%PDF"))
+				}
+			})
+		}
+	}
+}
+
+func TestReportsOfDaysAndWeeks(t *testing.T) {
+	noon := func(d *desk, day int) { // of March 2026, at the registry
+		d.at = time.Date(2026, 3, day, 17, 0, 0, 0, time.UTC)
+	}
+	send := func(d *desk, name string, n int) {
+		d.drop("inbound/test", name, batch(good(n), with(n+1, func(v *vxu) { v.chart = "M1NC" })))
+		d.step()
+		d.step()
+	}
+	t.Run("a day's tells of every file of the day, and another comes for the day after", func(t *testing.T) {
+		d := openDesk(t, fakeregistry.Behaviour{Per: fakeregistry.PerDay, Lists: fakeregistry.ListsBadOnly})
+		noon(d, 10)
+		send(d, "A.HL7", 1)
+		send(d, "B.HL7", 3)
+		require.Empty(t, d.names("reports"), "the day is not over")
+		noon(d, 14)
+		d.step()
+		require.Equal(t, []string{"DQA_DAILY_SUNR0001_20260310.txt", "DQA_DAILY_SUNR0001_20260311.txt"}, d.names("reports"))
+		report, err := os.ReadFile(d.home("reports", d.names("reports")[0]))
+		require.NoError(t, err)
+		require.Equal(t, []string{"MSA|AE|C0002", "MSA|AE|C0004"}, lines(string(report), "MSA"))
+		var files []string
+		for _, bhs := range lines(string(report), "BHS") {
+			files = append(files, strings.Split(bhs, "|")[8])
+		}
+		require.Equal(t, []string{"A.HL7", "B.HL7"}, files)
+		require.Contains(t, string(report), "FTS|2\r")
+		require.Equal(t, d.names("reports")[0], d.ledger()[1].Answer)
+		require.Equal(t, time.Date(2026, 3, 11, 5, 0, 0, 0, time.UTC), d.ledger()[1].AnswerDue.UTC())
+	})
+	t.Run("a week's ends on its weekday, and comes after its days", func(t *testing.T) {
+		d := openDesk(t, fakeregistry.Behaviour{
+			Per: fakeregistry.PerWeek, Weekday: "Wednesday", Answer: fakeregistry.AnswerDelimited, After: 1,
+		})
+		noon(d, 9) // a Monday
+		send(d, "A.HL7", 1)
+		noon(d, 11)
+		send(d, "B.HL7", 3)
+		noon(d, 12)
+		send(d, "C.HL7", 5)
+		require.Empty(t, d.names("reports"))
+		noon(d, 13)
+		d.step()
+		require.Equal(t, []string{"DQA_WEEKLY_SUNR0001_20260311.csv"}, d.names("reports"))
+		report, err := os.ReadFile(d.home("reports", d.names("reports")[0]))
+		require.NoError(t, err)
+		var files []string
+		for _, r := range rows(t, string(report)) {
+			files = append(files, r[0])
+		}
+		require.Equal(t, []string{"A.HL7", "A.HL7", "B.HL7", "B.HL7"}, files)
+
+		t.Run("once, also when the registry starts again and it was removed", func(t *testing.T) {
+			require.NoError(t, os.Remove(d.home("reports", d.names("reports")[0])))
+			d.open(fakeregistry.Behaviour{Per: fakeregistry.PerWeek, Weekday: "Wednesday", Answer: fakeregistry.AnswerDelimited})
+			d.step()
+			require.Empty(t, d.names("reports"))
+			noon(d, 27)
+			d.step()
+			require.Equal(t, []string{"DQA_WEEKLY_SUNR0001_20260318.csv"}, d.names("reports"), "and none for a week without files")
+		})
+	})
+}
+
+func TestImpossibleAnswersAreRefused(t *testing.T) {
+	for name, b := range map[string]fakeregistry.Behaviour{
+		"an unknown format":           {Answer: "fax"},
+		"a form of another format":    {Answer: fakeregistry.AnswerPDF, Form: fakeregistry.FormLF},
+		"an unknown span":             {Per: "month"},
+		"a day that is none":          {Per: fakeregistry.PerWeek, Weekday: "Freitag"},
+		"an unknown list":             {Lists: "some"},
+		"what could be an empty file": {Form: fakeregistry.FormBare, Lists: fakeregistry.ListsBadOnly},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Error(t, fakeregistry.WriteAccountsChecked(t.TempDir(), account(b)))
+		})
+	}
 }
 
 func pick(row []string, at ...int) []string {

@@ -20,6 +20,8 @@
 //	spool/          taken from an account, not judged yet
 //	archive/        judged
 //	answers/        written, not due yet
+//	notes/          judged, for the report of its day or week
+//	periods/        which reports of days and weeks were written
 //	doses/          which doses each file brought in
 //
 // The line in the ledger is what makes a file judged. Everything before it is

@@ -2,6 +2,7 @@ package fakeregistry
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"time"
 
@@ -23,7 +24,7 @@ func JudgeBytes(content []byte, b Behaviour, out io.Writer) (file string, messag
 	a := Account{Behaviour: b}
 	j := newJudge(&a, registry.LaneTest, "T", fuzzDay, func(doseKey) bool { return false })
 	report := newAnswer(b, out)
-	if err := report.begin(answerInfo{}); err != nil {
+	if err := errors.Join(report.begin(reportInfo{}), report.file(fileInfo{})); err != nil {
 		return "", nil, err
 	}
 	err = eachMessage(bytes.NewReader(content), func(m *message) error {
@@ -38,4 +39,13 @@ func JudgeBytes(content []byte, b Behaviour, out io.Writer) (file string, messag
 		return file, messages, err
 	}
 	return file, messages, report.end()
+}
+
+// WriteAccountsChecked writes an account and reads it again.
+func WriteAccountsChecked(dir string, a Account) error {
+	if err := WriteAccounts(dir, []Account{a}); err != nil {
+		return err
+	}
+	_, err := ReadAccounts(dir)
+	return err
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"immtrail/registry"
@@ -41,14 +43,7 @@ func (r *Registry) receive(p spooled) error {
 	}
 	known := r.world(p.user, p.lane)
 	j := newJudge(&a, p.lane, r.message.ProcessingID(p.lane), rec.Date, func(k doseKey) bool { return known[k] })
-	info := answerInfo{
-		orgCode: a.OrgCode, name: p.name, controlID: rec.env.controlID, reportID: reportID(&rec.Received),
-		at: rec.AnswerDue, lane: p.lane,
-	}
-	err = writeAnswer(r.store.answerPath(p.id()), a.Behaviour, info, func(out answer) error {
-		return r.judgeFile(p, rec, j, out)
-	})
-	if err != nil {
+	if err := r.writeAnswer(p, rec, j, &a); err != nil {
 		return err
 	}
 	if err := r.store.writeDoses(p.id(), j.accepted); err != nil {
@@ -60,8 +55,32 @@ func (r *Registry) receive(p spooled) error {
 	for _, k := range j.accepted {
 		known[k] = true
 	}
-	r.waiting = append(r.waiting, waitingFor(&rec.Received))
+	if _, sent := r.first[p.user]; !sent {
+		r.first[p.user] = p.date
+	}
+	if a.Behaviour.perFile() {
+		r.waiting = append(r.waiting, waitingFor(&rec.Received))
+	}
 	return nil
+}
+
+// writeAnswer judges the file into its report, or into what the report of its
+// day or week will say of it.
+func (r *Registry) writeAnswer(p spooled, rec *draft, j *judge, a *Account) error {
+	of := fileInfo{Name: p.name, ControlID: rec.env.controlID}
+	if !a.Behaviour.perFile() {
+		end := a.Behaviour.periodEnd(p.date)
+		return writeNote(r.store.notePath(p.user, end, p.id()), of, func(out answer) error {
+			return r.judgeFile(p, rec, j, out)
+		})
+	}
+	info := reportInfo{OrgCode: a.OrgCode, ID: reportID(&rec.Received), At: rec.AnswerDue, Only: &of}
+	return writeAnswer(r.store.answerPath(p.id()), a.Behaviour, info, func(out answer) error {
+		if err := out.file(of); err != nil {
+			return err
+		}
+		return r.judgeFile(p, rec, j, out)
+	})
 }
 
 // draft is an entry of the ledger in the making.
@@ -88,17 +107,32 @@ func (r *Registry) firstPass(p spooled, a *Account) (*draft, error) {
 	if _, err := io.Copy(io.Discard, counted); err != nil { // what an unreadable file holds beyond
 		return nil, fmt.Errorf("read a spooled file: %w", err)
 	}
-	after := time.Duration(a.Behaviour.After * float64(24*time.Hour))
 	d := &draft{env: env, Received: Received{
 		ID: p.id(), Time: p.at, Date: p.date, Account: p.user, OrgCode: a.OrgCode, Lane: p.lane,
 		Folder: r.store.folders.For(p.lane), Name: p.name, Size: counted.n,
 		SHA256: hex.EncodeToString(whole.Sum(nil)), ContentSHA256: env.content,
 		Messages: []Message{}, ProcessingIDs: map[string]int{},
 		Verdicts: map[registry.Outcome]int{}, Codes: map[string]int{},
-		AnswerDue: p.date.Add(after),
 	}}
-	d.Answer = fmt.Sprintf("DQA_%s_%s_%d.txt", a.OrgCode, p.date.In(zone).Format(dayForm), r.ledger.count[p.user]+1)
+	d.Answer, d.AnswerDue = r.answerName(p, a)
 	return d, nil
+}
+
+// answerName is how the report is called that will answer the file, and when
+// it comes. A report of rows about one file is called after the file, since
+// one without rows could not tell otherwise which it is.
+func (r *Registry) answerName(p spooled, a *Account) (string, time.Time) {
+	b := a.Behaviour
+	day, number := p.date.In(zone).Format(dayForm), r.ledger.count[p.user]+1
+	switch {
+	case !b.perFile():
+		end := b.periodEnd(p.date)
+		return b.periodName(a.OrgCode, end), b.due(end)
+	case b.Answer == "" || b.Answer == AnswerACK:
+		return fmt.Sprintf("DQA_%s_%s_%d.txt", a.OrgCode, day, number), b.due(p.date)
+	}
+	stem := strings.TrimSuffix(p.name, filepath.Ext(p.name))
+	return fmt.Sprintf("%s_DQA_%d%s", stem, number, b.ending()), b.due(p.date)
 }
 
 func reportID(rec *Received) string { return "R" + short(rec.ID)[:12] }

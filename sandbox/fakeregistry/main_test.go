@@ -328,7 +328,7 @@ func TestOptionsThatCannotWork(t *testing.T) {
 		"an account with a bad key": {Dir: t.TempDir(), Accounts: []fakeregistry.Account{{User: "a", OrgCode: "A", AuthorizedKey: "nonsense"}}},
 		"an account named ..":       {Dir: t.TempDir(), Accounts: []fakeregistry.Account{{User: "..", OrgCode: "A", Password: "x"}}},
 		"an unknown form of answer": {Dir: t.TempDir(), Accounts: []fakeregistry.Account{
-			{User: "a", OrgCode: "A", Password: "x", Behaviour: fakeregistry.Behaviour{Answer: "pdf"}},
+			{User: "a", OrgCode: "A", Password: "x", Behaviour: fakeregistry.Behaviour{Answer: "fax"}},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,6 +36,8 @@ type Registry struct {
 	// waiting are the answers that are not published yet.
 	waiting []waiting
 	silent  bool
+	// first is the date on which an account's first file was taken.
+	first map[string]time.Time
 }
 
 // waiting is an answer that is written and not published.
@@ -59,7 +61,7 @@ type sighting struct {
 // Accounts.
 func Open(opts Options) (*Registry, error) {
 	opts = opts.withDefaults()
-	for _, d := range []string{"homes", "spool", "archive", "answers", "doses"} {
+	for _, d := range []string{"homes", "spool", "archive", "answers", "doses", "notes", "periods"} {
 		if err := os.MkdirAll(filepath.Join(opts.Dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("open registry: %w", err)
 		}
@@ -71,7 +73,7 @@ func Open(opts Options) (*Registry, error) {
 	r := &Registry{
 		store: store{dir: opts.Dir, folders: opts.Folders}, calendar: opts.Calendar, message: opts.Message,
 		accounts: map[string]Account{}, ledger: l, seen: map[string]sighting{},
-		known: map[string]map[doseKey]bool{},
+		known: map[string]map[doseKey]bool{}, first: map[string]time.Time{},
 	}
 	for i := range all {
 		if err := r.recall(&all[i]); err != nil {
@@ -89,6 +91,9 @@ func (r *Registry) recall(rec *Received) error {
 	}
 	if _, err := os.Stat(r.store.answerPath(rec.ID)); err == nil {
 		r.waiting = append(r.waiting, waitingFor(rec))
+	}
+	if first, ok := r.first[rec.Account]; !ok || rec.Date.Before(first) {
+		r.first[rec.Account] = rec.Date
 	}
 	return nil
 }
@@ -178,7 +183,7 @@ func (r *Registry) Step(now time.Time) error {
 			errs = append(errs, r.look(u, l, now), r.judgeAll(u, l))
 		}
 	}
-	errs = append(errs, r.publishDue(now))
+	errs = append(errs, r.publishDue(now), r.publishPeriods(now))
 	return errors.Join(errs...)
 }
 

@@ -17,6 +17,7 @@ type judge struct {
 	today       string
 	prescribers []string
 	facilities  []string
+	objections  map[string][]Objection
 	// known tells whether a dose was brought in by an earlier file.
 	known func(doseKey) bool
 
@@ -28,7 +29,7 @@ type judge struct {
 func newJudge(a *Account, lane registry.Lane, wanted string, today time.Time, known func(doseKey) bool) *judge {
 	return &judge{
 		wanted: wanted, lane: lane, today: today.Format(dayForm), known: known,
-		prescribers: a.Prescribers, facilities: a.Facilities,
+		prescribers: a.Prescribers, facilities: a.Facilities, objections: a.Objections,
 		controlIDs: map[string]bool{}, inFile: map[doseKey]bool{},
 	}
 }
@@ -60,12 +61,26 @@ func (j *judge) judgeMessage(m *message) verdict {
 	if len(m.doses()) == 0 {
 		add(fail("MER-907", "RXA", 0, "Message rejected. It holds no immunization."))
 	}
+	objected := map[int]complaint{} // by dose
+	for _, o := range j.objections[v.ControlID] {
+		if o.Dose > 0 {
+			objected[o.Dose] = o.complaint()
+			continue
+		}
+		add(o.complaint())
+	}
 	if badness(v.outcome()) >= badness(registry.OutcomePatientRejected) {
 		return v
 	}
 	add(j.contact(m, pid)...)
 	for _, d := range m.doses() {
-		add(j.dose(d, v.Patient)...)
+		c, bad := objected[d.ordinal]
+		if bad {
+			add(c)
+		}
+		if !bad || c.harmless() || c.Severity == registry.SeverityWarning {
+			add(j.dose(d, v.Patient)...)
+		}
 	}
 	return v
 }

@@ -119,13 +119,20 @@ func extra(n int) role {
 }
 
 // cast is who plays: the three sample practices first, then as many more as
-// are wanted.
-func cast(n int) []role {
+// are wanted; or, where every way of answering is to be seen, a practice each.
+func cast(n int, reports Reports) []role {
+	if reports.Each {
+		return everyWay()
+	}
 	roles := []role{sunrise(), bluebonnet(), lonestar()}
 	for i := len(roles); i < n; i++ {
 		roles = append(roles, extra(i+1))
 	}
-	return roles[:max(1, n)]
+	roles = roles[:max(1, n)]
+	for i := range roles {
+		reports.apply(&roles[i].account.Behaviour)
+	}
+	return roles
 }
 
 // practice is the record of a sample practice. All of it is invented; the

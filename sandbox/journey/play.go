@@ -26,6 +26,8 @@ type Options struct {
 	Outbox string
 	// Manual leaves the coordinator's part to the user.
 	Manual bool
+	// Reports is how the registry answers.
+	Reports Reports
 	// Patience is how long every practice may take, on the wall clock, without
 	// any of them coming further; zero means three minutes.
 	Patience time.Duration
@@ -76,7 +78,7 @@ func Begin(ctx context.Context, s *stage.Stage, opts Options) (*Journey, error) 
 		return nil, err
 	}
 	var logins []fakeregistry.Account
-	for i, r := range cast(opts.Practices) {
+	for i, r := range cast(opts.Practices, opts.Reports) {
 		p := &player{role: r, stage: s, db: j.db, plain: j.plain, opts: opts}
 		if p.journal, err = openJournal(s.Path("journey", r.practice.ID+".json")); err != nil {
 			return nil, err

@@ -58,6 +58,9 @@ func (p *player) enrol(ctx context.Context) error {
 	ready := p.stage.Registry()
 	connection := fmt.Sprintf("name: %s\nprotocol: sftp\nhost: %s\nport: %d\nuser: %s\nsecret: file:%s\nhost_keys:\n  - %s\n",
 		p.practice.Connection, ready.Host, ready.Port, p.practice.ID, secret, ready.HostKey)
+	if err := p.expectReports(); err != nil {
+		return err
+	}
 	if err := p.add(ctx, "connection", connection); err != nil {
 		return err
 	}

@@ -16,12 +16,16 @@ type answered struct {
 	entry    *fakeregistry.Received
 	delivery *deliveryRow // nil where the file is none of ours
 	report   *reportRow   // nil where it was not taken in
+	// beside are control IDs of other files that the same report answers.
+	beside map[string]bool
 }
 
 // answers pairs the ledger with deliveries and reports. A report goes by its
-// name: the registry calls no two of an account the same.
+// name: the registry calls no two of an account the same. One of a day or a
+// week answers several files.
 func (f *facts) answers() []answered {
 	byName := map[[2]string]*reportRow{} // practice, name
+	sharing := map[[2]string][]*fakeregistry.Received{}
 	for i := range f.after.reports {
 		r := &f.after.reports[i]
 		for _, id := range f.after.practicesOn(r.Connection) {
@@ -38,7 +42,20 @@ func (f *facts) answers() []answered {
 		if d, ok := f.delivery(p.ID, a); ok {
 			one.delivery = &d
 		}
+		key := [2]string{p.ID, a.entry.Answer}
+		sharing[key] = append(sharing[key], a.entry)
 		all = append(all, one)
+	}
+	for i := range all {
+		all[i].beside = map[string]bool{}
+		for _, r := range sharing[[2]string{all[i].practice.ID, all[i].entry.Answer}] {
+			if r == all[i].entry {
+				continue
+			}
+			for _, m := range r.Messages {
+				all[i].beside[m.ControlID] = true
+			}
+		}
 	}
 	return all
 }
@@ -103,6 +120,9 @@ func (a *answered) differs(items []itemRow) string {
 	got := map[complaintKey]bool{}
 	for _, i := range items {
 		k := complaintKey{i.ControlID, i.Code}
+		if a.beside[i.ControlID] && !messages[i.ControlID] {
+			continue
+		}
 		switch {
 		case i.ControlID != "" && !messages[i.ControlID]:
 			return "has an item about a message that the file did not hold"
