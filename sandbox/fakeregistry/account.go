@@ -119,6 +119,9 @@ type Behaviour struct {
 	Answer string `json:"answer,omitempty"`
 	// Form is one of [Forms] of the answer; empty is the plain one.
 	Form string `json:"form,omitempty"`
+	// InTurn are answers, each with its form after a slash ("ack/lf"), that
+	// reports take one after the other instead.
+	InTurn []string `json:"in_turn,omitempty"`
 	// Per is [PerFile] (the default), [PerDay] or [PerWeek]. A report of a day or
 	// a week tells of all files that were taken in it. None comes where there was
 	// no file, except that a list of bad records comes once more.
@@ -130,6 +133,15 @@ type Behaviour struct {
 	// After is how many days of the calendar an answer takes, from the file's
 	// taking or the end of its day or week; fractions count.
 	After float64 `json:"after,omitempty"`
+}
+
+// turn is the behaviour for the n-th report, from 0.
+func (b Behaviour) turn(n int) Behaviour {
+	if len(b.InTurn) > 0 {
+		b.Answer, b.Form, _ = strings.Cut(b.InTurn[n%len(b.InTurn)], "/")
+		b.InTurn = nil
+	}
+	return b
 }
 
 func (b Behaviour) linger() int { return max(1, b.Linger) }
@@ -148,6 +160,11 @@ func (a *Account) fault() error {
 
 // Fault says what is impossible in a behaviour, or returns nil.
 func (b Behaviour) Fault() error {
+	for n := range b.InTurn {
+		if err := b.turn(n).Fault(); err != nil {
+			return err
+		}
+	}
 	_, weekday := b.weekday()
 	switch {
 	case b.Answer != "" && !slices.Contains(Formats(), b.Answer):

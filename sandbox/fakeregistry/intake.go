@@ -75,7 +75,8 @@ func (r *Registry) writeAnswer(p spooled, rec *draft, j *judge, a *Account) erro
 		})
 	}
 	info := reportInfo{OrgCode: a.OrgCode, ID: reportID(&rec.Received), At: rec.AnswerDue, Only: &of}
-	return writeAnswer(r.store.answerPath(p.id()), a.Behaviour, info, func(out answer) error {
+	b := a.Behaviour.turn(r.ledger.count[p.user])
+	return writeAnswer(r.store.answerPath(p.id()), b, info, func(out answer) error {
 		if err := out.file(of); err != nil {
 			return err
 		}
@@ -122,12 +123,12 @@ func (r *Registry) firstPass(p spooled, a *Account) (*draft, error) {
 // it comes. A report of rows about one file is called after the file, since
 // one without rows could not tell otherwise which it is.
 func (r *Registry) answerName(p spooled, a *Account) (string, time.Time) {
-	b := a.Behaviour
 	day, number := p.date.In(zone).Format(dayForm), r.ledger.count[p.user]+1
+	b := a.Behaviour.turn(number - 1)
 	switch {
 	case !b.perFile():
 		end := b.periodEnd(p.date)
-		return b.periodName(a.OrgCode, end), b.due(end)
+		return a.Behaviour.periodName(a.OrgCode, end), b.due(end)
 	case b.Answer == "" || b.Answer == AnswerACK:
 		return fmt.Sprintf("DQA_%s_%s_%d.txt", a.OrgCode, day, number), b.due(p.date)
 	}

@@ -48,13 +48,18 @@ func (b Behaviour) due(from time.Time) time.Time {
 	return from.Add(time.Duration(b.After * float64(24*time.Hour)))
 }
 
-// periodName carries the last day of the period.
+// periodName carries the last day of the period. Where the form changes its
+// ending does not tell it, since files know the name before it is its turn.
 func (b Behaviour) periodName(orgCode string, end time.Time) string {
 	what := "DAILY"
 	if b.Per == PerWeek {
 		what = "WEEKLY"
 	}
-	return fmt.Sprintf("DQA_%s_%s_%s%s", what, orgCode, end.AddDate(0, 0, -1).Format(dayForm), b.ending())
+	ending := b.ending()
+	if len(b.InTurn) > 0 {
+		ending = ".rpt"
+	}
+	return fmt.Sprintf("DQA_%s_%s_%s%s", what, orgCode, end.AddDate(0, 0, -1).Format(dayForm), ending)
 }
 
 // A note is what the report of a day or week will say of one file: a line
@@ -109,6 +114,8 @@ func readNote(path string, out answer) error {
 type periodFile struct {
 	Through time.Time `json:"through"`
 	Files   int       `json:"files"`
+	// Reports is how many were written.
+	Reports int `json:"reports"`
 }
 
 func (s store) notesDir(user string, end time.Time) string {
@@ -163,11 +170,12 @@ func (r *Registry) writePeriods(a *Account, first, today time.Time) error {
 		}
 		// What a sender sent just before midnight is often taken after it.
 		if len(notes) > 0 || done.Files > 0 && a.Behaviour.Lists == ListsBadOnly {
-			if err := r.writePeriod(a, end, notes); err != nil {
+			if err := r.writePeriod(a, end, notes, done.Reports); err != nil {
 				return err
 			}
+			done.Reports++
 		}
-		done = periodFile{Through: end, Files: len(notes)}
+		done.Through, done.Files = end, len(notes)
 		if err := writeJSON(r.store.periodPath(a.User), done); err != nil {
 			return err
 		}
@@ -178,10 +186,10 @@ func (r *Registry) writePeriods(a *Account, first, today time.Time) error {
 	return nil
 }
 
-func (r *Registry) writePeriod(a *Account, end time.Time, notes []fs.DirEntry) error {
+func (r *Registry) writePeriod(a *Account, end time.Time, notes []fs.DirEntry, number int) error {
 	name := a.Behaviour.periodName(a.OrgCode, end)
 	info := reportInfo{OrgCode: a.OrgCode, ID: "R" + short(a.User + name)[:12], At: a.Behaviour.due(end)}
-	return writeAnswer(filepath.Join(r.store.writtenDir(a.User), name), a.Behaviour, info, func(out answer) error {
+	return writeAnswer(filepath.Join(r.store.writtenDir(a.User), name), a.Behaviour.turn(number), info, func(out answer) error {
 		for _, n := range notes {
 			if err := readNote(filepath.Join(r.store.notesDir(a.User, end), n.Name()), out); err != nil {
 				return err

@@ -175,8 +175,9 @@ func isAway(err error) bool {
 	var failed *serviceerror.QueryFailed
 	var notReady *serviceerror.WorkflowNotReady
 	var lost *serviceerror.Canceled
+	var unseen *serviceerror.FailedPrecondition // no worker was seen lately
 	return errors.As(err, &deadline) || errors.As(err, &away) || errors.As(err, &failed) ||
-		errors.As(err, &notReady) || errors.As(err, &lost)
+		errors.As(err, &notReady) || errors.As(err, &lost) || errors.As(err, &unseen)
 }
 
 // testing drops a test file a day, and asks for the review when the gate opens.

@@ -54,60 +54,59 @@ func (r Reports) apply(b *fakeregistry.Behaviour) {
 	}
 }
 
-// A way is one of the ways in which a registry may answer.
-type way struct{ format, form, per, weekday, lists string }
-
-// ways see every format with every span, each of which comes with both lists,
-// and every form of a format once.
-func ways() []way {
-	const (
-		all = fakeregistry.ListsAll
-		bad = fakeregistry.ListsBadOnly
-	)
-	return []way{
-		{fakeregistry.AnswerACK, fakeregistry.FormBare, fakeregistry.PerFile, "", all},
-		{fakeregistry.AnswerACK, fakeregistry.FormLF, fakeregistry.PerDay, "", bad},
-		{fakeregistry.AnswerACK, fakeregistry.FormPairs, fakeregistry.PerWeek, "friday", all},
-		{fakeregistry.AnswerDelimited, fakeregistry.FormSemicolon, fakeregistry.PerFile, "", bad},
-		{fakeregistry.AnswerDelimited, fakeregistry.FormTab, fakeregistry.PerDay, "", all},
-		{fakeregistry.AnswerDelimited, fakeregistry.FormPipe, fakeregistry.PerWeek, "wednesday", bad},
-		{fakeregistry.AnswerXLSX, "", fakeregistry.PerFile, "", all},
-		{fakeregistry.AnswerXLSX, "", fakeregistry.PerDay, "", bad},
-		{fakeregistry.AnswerXLSX, "", fakeregistry.PerWeek, "monday", all},
-		{fakeregistry.AnswerHTML, "", fakeregistry.PerFile, "", bad},
-		{fakeregistry.AnswerHTML, "", fakeregistry.PerDay, "", all},
-		{fakeregistry.AnswerHTML, "", fakeregistry.PerWeek, "sunday", bad},
-		{fakeregistry.AnswerPDF, "", fakeregistry.PerFile, "", all},
-		{fakeregistry.AnswerPDF, "", fakeregistry.PerDay, "", bad},
-		{fakeregistry.AnswerPDF, "", fakeregistry.PerWeek, "friday", all},
+// everyForm is every format in every form, in an order in which any three
+// that follow each other are of different formats.
+func everyForm(lists string) []string {
+	first := fakeregistry.AnswerACK + "/" + fakeregistry.FormBare
+	if lists == fakeregistry.ListsBadOnly {
+		first = fakeregistry.AnswerACK // bare ones of nothing would be an empty file
+	}
+	return []string{
+		fakeregistry.AnswerXLSX, fakeregistry.AnswerDelimited + "/" + fakeregistry.FormSemicolon, first,
+		fakeregistry.AnswerHTML, fakeregistry.AnswerPDF, fakeregistry.AnswerACK + "/" + fakeregistry.FormPairs,
+		fakeregistry.AnswerDelimited + "/" + fakeregistry.FormPipe, fakeregistry.AnswerACK + "/" + fakeregistry.FormLF,
+		fakeregistry.AnswerDelimited + "/" + fakeregistry.FormTab, fakeregistry.AnswerDelimited,
 	}
 }
 
-// everyWay is a practice for each way. Its first production file holds a
-// patient without consent, and the second one corrects it.
+// everyWay is a practice for each setting of how reports answer; its reports
+// come in one form after the other. Its first production file holds a patient
+// without consent, and the second one corrects it.
 func everyWay() []role {
 	var roles []role
-	for i, w := range ways() {
-		r := sunrise()
-		id := w.format + "-" + w.per
-		r.practice = practice(id, "Answered by "+w.format+" per "+w.per, fmt.Sprintf("WAYS%04d", i+1), fmt.Sprintf("18%08d", i+1), "main")
-		r.account.Behaviour = fakeregistry.Behaviour{
-			Answer: w.format, Form: w.form, Per: w.per, Weekday: w.weekday, Lists: w.lists,
-		}
-		r.tests = []fileScript{{Messages: 2}, {Messages: 3}, {Messages: 3}}
-		r.production = func(n int) fileScript {
-			switch n {
-			case 1:
-				return fileScript{Messages: 5, Defects: []hl7gen.Defect{hl7gen.NoConsent, hl7gen.DuplicateDose}}
-			case 2:
-				return fileScript{Messages: 5, Again: 1}
+	for _, per := range []string{fakeregistry.PerFile, fakeregistry.PerDay, fakeregistry.PerWeek} {
+		for i, lists := range []string{fakeregistry.ListsAll, fakeregistry.ListsBadOnly} {
+			forms := everyForm(lists)
+			if i > 0 { // the second one begins where the first three end
+				forms = append(forms[3:], forms[:3]...)
 			}
-			return fileScript{Messages: 3}
+			r := answeredBy(fakeregistry.Behaviour{InTurn: forms, Per: per, Lists: lists}, len(roles)+1)
+			roles = append(roles, r)
 		}
-		r.days, r.settles, r.approve, r.seed = 3, true, "cli", uint64(5000+i)
-		roles = append(roles, r)
 	}
 	return roles
+}
+
+func answeredBy(b fakeregistry.Behaviour, n int) role {
+	r := sunrise()
+	id := "per-" + b.Per + "-" + b.Lists
+	r.practice = practice(id, "Answered per "+b.Per+", "+b.Lists, fmt.Sprintf("WAYS%04d", n), fmt.Sprintf("18%08d", n), "main")
+	r.account.Behaviour = b
+	if b.Per == fakeregistry.PerWeek && b.Lists == fakeregistry.ListsAll {
+		r.account.Behaviour.Weekday = "wednesday"
+	}
+	r.tests = []fileScript{{Messages: 2}, {Messages: 3}, {Messages: 3}}
+	r.production = func(n int) fileScript {
+		switch n {
+		case 1:
+			return fileScript{Messages: 5, Defects: []hl7gen.Defect{hl7gen.NoConsent, hl7gen.DuplicateDose}}
+		case 2:
+			return fileScript{Messages: 5, Again: 1}
+		}
+		return fileScript{Messages: 3}
+	}
+	r.days, r.settles, r.approve, r.seed = 3, true, "cli", uint64(5000+n)
+	return r
 }
 
 // expectReports tells the product how the registry answers the practice, as a
