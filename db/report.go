@@ -122,9 +122,10 @@ type FetchedReport struct {
 	Dated time.Time
 }
 
-// sameReport finds a report of the same bytes that says the same.
+// sameReport finds a report of the same bytes that says the same. One that answers
+// no record, whatever its title says, is about another day or file each time.
 const sameReport = `connection = @connection and digest = @digest
-	and (state <> 'imported' or items > 0 or (name = @name and dated = @dated))`
+	and (state <> 'imported' or records > 0 or (name = @name and dated = @dated))`
 
 // AddReport records a fetched report and the name under which it was seen. The
 // same bytes on the same connection give the same ID; only a list that turned

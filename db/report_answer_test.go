@@ -80,6 +80,25 @@ func TestEmptyListsOfTwoDaysAreTwoReports(t *testing.T) {
 	require.NotEqual(t, one.ID, two.ID)
 	b.answered(t, two, nil, terms(1))
 	require.Equal(t, 1, b.answer(t, second).NotObjected)
+
+	t.Run("also where each has a title, which nobody understands", func(t *testing.T) {
+		third := b.sent(t, p, registry.LaneProduction, "c", day0.AddDate(0, 0, 2), msg("3", "plano", "z"))
+		title := []registry.ReportItem{{Ordinal: 1, Line: true, Outcome: registry.OutcomeUnknown, Text: "Bad records"}}
+		add := func(name string, day time.Time) db.Report {
+			r, err := b.AddReport(t.Context(), db.FetchedReport{
+				Connection: "texas-sftp", File: db.RemoteFile{Name: name, Size: 9, ModTime: day}, Digest: digest("2"),
+				VaultKey: "sha256/2", At: day, Dated: day,
+			})
+			require.NoError(t, err)
+			return r
+		}
+		yesterday := add("titled-1.txt", day.AddDate(0, 0, 1))
+		b.answered(t, yesterday, title, terms(1))
+		today := add("titled-2.txt", day.AddDate(0, 0, 2))
+		require.NotEqual(t, yesterday.ID, today.ID)
+		b.answered(t, today, title, terms(2))
+		require.Equal(t, 1, b.answer(t, third).NotObjected)
+	})
 }
 
 func TestItemsAreMatchedByFileAndPosition(t *testing.T) {

@@ -110,7 +110,11 @@ func says(pairs ...[2]string) []registry.ReportItem {
 
 func reads(items []registry.ReportItem, names db.ReportNames) func(func(registry.ReportItem) error) (db.ReportNames, error) {
 	return func(emit func(registry.ReportItem) error) (db.ReportNames, error) {
+		names := names
 		for _, i := range items {
+			if !i.Line {
+				names.Records++
+			}
 			if err := emit(i); err != nil {
 				return names, err
 			}

@@ -108,6 +108,23 @@ func lonestar() role {
 	return r
 }
 
+// busyWeek gives the person who plays the coordinator something to hand out: a
+// file of a week of four sites, with patients without consent.
+func (r *role) busyWeek() {
+	const busy, refused = 3, 9
+	usual := r.production
+	r.production = func(n int) fileScript {
+		script := usual(n)
+		if n == busy {
+			script.Messages = 140
+			for range refused {
+				script.Defects = append(script.Defects, hl7gen.NoConsent)
+			}
+		}
+		return script
+	}
+}
+
 // extra is a further practice that runs smoothly, for -practices N.
 func extra(n int) role {
 	r := sunrise()
@@ -120,11 +137,14 @@ func extra(n int) role {
 
 // cast is who plays: the three sample practices first, then as many more as
 // are wanted; or, where every way of answering is to be seen, a practice each.
-func cast(n int, reports Reports) []role {
+func cast(n int, reports Reports, manual bool) []role {
 	if reports.Each {
 		return everyWay()
 	}
 	roles := []role{sunrise(), bluebonnet(), lonestar()}
+	if manual {
+		roles[2].busyWeek()
+	}
 	for i := len(roles); i < n; i++ {
 		roles = append(roles, extra(i+1))
 	}

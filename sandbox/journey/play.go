@@ -78,7 +78,7 @@ func Begin(ctx context.Context, s *stage.Stage, opts Options) (*Journey, error) 
 		return nil, err
 	}
 	var logins []fakeregistry.Account
-	for i, r := range cast(opts.Practices, opts.Reports) {
+	for i, r := range cast(opts.Practices, opts.Reports, opts.Manual) {
 		p := &player{role: r, stage: s, db: j.db, plain: j.plain, opts: opts}
 		if p.journal, err = openJournal(s.Path("journey", r.practice.ID+".json")); err != nil {
 			return nil, err

@@ -65,7 +65,7 @@ func reportOnce(f *facts) []found {
 	first := map[string]reportRow{}
 	for _, r := range f.after.reports {
 		// Where there was nothing to list, two reports may be the same bytes.
-		if r.State != "imported" || r.Items == 0 {
+		if r.State != "imported" || r.Records == 0 {
 			continue
 		}
 		if before, twice := first[r.Digest]; twice {

@@ -62,11 +62,11 @@ func importTwice(ctx context.Context, w World) error {
 	return writeRows(ctx, &w, args, `
 		insert into connections (name, protocol, host, port, username, secret_ref, at)
 		select @connection, protocol, host, port, username, secret_ref, at from connections order by name limit 1`, `
-		insert into reports (connection, digest, name, size, vault_key, state, fetched_at, imported_at, items, unmatched,
+		insert into reports (connection, digest, name, size, vault_key, state, fetched_at, imported_at, items, records, unmatched,
 			not_understood, reconciled_at, dated)
-		select @connection, digest, name, size, vault_key, state, fetched_at, imported_at, items, unmatched,
+		select @connection, digest, name, size, vault_key, state, fetched_at, imported_at, items, records, unmatched,
 			not_understood, reconciled_at, dated
-		from reports where state = 'imported' and items > 0 order by length(id), id limit 1`, `
+		from reports where state = 'imported' and records > 0 order by length(id), id limit 1`, `
 		insert into report_items (report_id, ordinal, control_id, ack, code, family, severity, location, outcome,
 			text_sealed, file_id, message, delivery_id)
 		select again.id, i.ordinal, i.control_id, i.ack, i.code, i.family, i.severity, i.location, i.outcome,

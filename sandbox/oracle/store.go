@@ -58,7 +58,7 @@ type reportRow struct {
 	Digest     string `db:"digest"`
 	Name       string `db:"name"`
 	State      string `db:"state"`
-	Items      int    `db:"items"`
+	Records    int    `db:"records"`
 	Reconciled bool   `db:"reconciled"`
 }
 
@@ -116,7 +116,7 @@ func (s *store) read(ctx context.Context, tx pgx.Tx) error {
 				coalesce(confirmed_how, '') as confirmed_how
 			from deliveries order by length(id), id`),
 		rows(ctx, tx, &s.reports, `
-			select id, connection, digest, name, state, items, reconciled_at is not null as reconciled
+			select id, connection, digest, name, state, records, reconciled_at is not null as reconciled
 			from reports order by length(id), id`),
 		rows(ctx, tx, &items, `
 			select report_id, control_id, code, coalesce(file_id, '') as file_id from report_items order by report_id, ordinal`),

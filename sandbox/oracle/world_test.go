@@ -344,8 +344,8 @@ func (b *base) fileRows(n int, r *fakeregistry.Received) ([]statement, error) {
 		}
 	}
 	return append(all, statement{
-		`insert into reports (id, connection, digest, name, size, vault_key, state, fetched_at, imported_at, items, reconciled_at, dated)
-		values ($1, 'dshs', $2, $3, $4, 'v', 'imported', $5, $5, $6, $5, $5)`,
+		`insert into reports (id, connection, digest, name, size, vault_key, state, fetched_at, imported_at, items, records, reconciled_at, dated)
+		values ($1, 'dshs', $2, $3, $4, 'v', 'imported', $5, $5, $6, $6, $5, $5)`,
 		[]any{report, hex.EncodeToString(sum[:]), r.Answer, len(answer), r.Time, items},
 	}), nil
 }
