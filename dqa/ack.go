@@ -214,9 +214,12 @@ func (s *sink) errSegment(seg *hl7.Segment, d hl7.Delims) error {
 // one severity is given for all of them, and a sentence that says "Warning."
 // of itself is believed.
 func (s *sink) told(codes []told, c claim) error {
-	given := c.severity
+	given, status := c.severity, c.status
 	for _, t := range codes {
-		c.code, c.text, c.severity = t.code, t.text, given
+		c.code, c.text, c.severity, c.status = t.code, t.text, given, status
+		if len(codes) > 1 && status.Bad() && rejectsBeside(codes, t.code) {
+			c.status = "" // the other code is why
+		}
 		if len(codes) > 1 && given == registry.SeverityError && rejectsBeside(codes, t.code) {
 			c.severity = orSeverity(severityOfText(t.text), given)
 		}

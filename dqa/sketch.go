@@ -121,9 +121,13 @@ func (d *draft) row(sheet int, line string, cells []string) error {
 		d.heading = line
 	case d.open != nil && sameHeader(d.open.header, cells):
 		d.takeHeading()
-	case titles(cells) && (d.open == nil || len(cells) != len(d.open.header) || d.open.rows > 0):
+	case titles(cells) && d.open != nil && d.open.rows == 0 && len(cells) == len(d.open.header):
+		// A header of two lines: the last one stands above the rows.
+		d.open.header = append([]string(nil), cells...)
+	case titles(cells):
 		d.takeHeading()
 		d.begin(cells)
+	case sumUp(cells):
 	case d.open != nil:
 		d.open.add(cells)
 	}
@@ -140,6 +144,11 @@ func sameHeader(header, cells []string) bool {
 		}
 	}
 	return true
+}
+
+// sumUp reports whether cells are a line that counts, such as "Accepted: 12".
+func sumUp(cells []string) bool {
+	return len(cells) > 0 && strings.HasSuffix(cells[0], ":")
 }
 
 // begin opens a table, or goes on with one of the same header.
@@ -173,7 +182,7 @@ func (d *draft) takeHeading() {
 	h := SketchHeading{Code: len(splitCodes(line)) > 0}
 	h.Pattern = headerWords(codeForm.ReplaceAllString(line, " "))
 	if !h.Code {
-		h.Outcome, _ = statusWord(line)
+		h.Outcome = headingOutcome(line)
 	}
 	if h.Code {
 		h.Pattern = "*" // the words of a code's heading change with the code
@@ -186,6 +195,21 @@ func (d *draft) takeHeading() {
 	}
 	d.told[h.Pattern] = true
 	d.sketch.Headings = append(d.sketch.Headings, h)
+}
+
+// headingOutcome is what the words of a heading say of the rows below it: a
+// family of codes, somebody who was rejected, or acceptance.
+func headingOutcome(line string) registry.Outcome {
+	for _, word := range strings.FieldsFunc(line, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if o := registry.FamilyOf(word + "-1").Outcome(); o.Bad() {
+			return o
+		}
+	}
+	if o := rejectingWords(line); o != "" {
+		return o
+	}
+	o, _ := statusWord(line)
+	return o
 }
 
 // titles reports whether cells can be a header: words without digits or codes,
@@ -240,6 +264,7 @@ func (t *draftTable) finish(known []Mapping) SketchTable {
 			best = cols
 		}
 	}
+	t.identify(best, known, words)
 	for col, i := range best {
 		out.Columns[i].For, taken[col] = col, true
 	}
@@ -251,6 +276,27 @@ func (t *draftTable) finish(known []Mapping) SketchTable {
 		}
 	}
 	return out
+}
+
+// identify mends what the words of a header alone get wrong: a column called
+// "Message" that holds identifiers names the message and is not its text.
+func (t *draftTable) identify(cols map[registry.ReportColumn]int, known []Mapping, words []string) {
+	at, is := cols[registry.ColumnMessage]
+	if _, named := cols[registry.ColumnControlID]; !is || named || share(t.shapes[at], shapeToken) < 80 {
+		return
+	}
+	delete(cols, registry.ColumnMessage)
+	cols[registry.ColumnControlID] = at
+	free := append([]string(nil), words...)
+	for _, i := range cols {
+		free[i] = ""
+	}
+	for i := range known {
+		if text, ok := matchColumns(&known[i], free)[registry.ColumnMessage]; ok {
+			cols[registry.ColumnMessage] = text
+			return
+		}
+	}
 }
 
 // guesses are tried in this order; least is the share of filled cells, in per
@@ -305,7 +351,7 @@ func shapeOf(cell string) shape {
 	switch words := len(strings.Fields(cell)); {
 	case words == 0:
 		return shapeEmpty
-	case wholeCode.MatchString(cell):
+	case location(cell) == "" && wholeCode.MatchString(cell):
 		return shapeCode
 	case len(splitCodes(cell)) > 0:
 		return shapeCodedText

@@ -51,6 +51,9 @@ func (t *table) row(line string, cells []string) error {
 	if t.heading(line, cells) {
 		return t.end()
 	}
+	if t.mapping != nil && sumUp(cells) && len(splitCodes(line)) == 0 {
+		return t.lost(line) // a total below the table is no record
+	}
 	if t.mapping != nil && len(cells) > 1 {
 		return t.mapped(line, t.fields(cells), len(cells) >= t.width)
 	}
@@ -196,6 +199,9 @@ func (t *table) mapped(line string, f fields, whole bool) error {
 	if len(codes) == 0 {
 		codes = splitCodes(line) // in a column that the mapping does not name
 	}
+	if len(codes) == 0 && !said && code == "" && c.severity == "" {
+		c.status, said = taken(message)
+	}
 	if len(codes) == 0 && !said && (whole || at.named()) {
 		codes, c.status, said = t.section.says(line)
 	}
@@ -218,6 +224,16 @@ func (t *table) mapped(line string, f fields, whole bool) error {
 		c.text = line
 	}
 	return t.claim(c)
+}
+
+// taken reads the few words that stand in place of a message where there is
+// nothing to say: "ok", "no errors".
+func taken(message string) (o registry.Outcome, said bool) {
+	const few = 3
+	if o, said = statusWord(message); said && o == registry.OutcomeAccepted && len(strings.Fields(message)) <= few {
+		return o, true
+	}
+	return "", false
 }
 
 func (t *table) blankAccepted() bool { return t.mapping != nil && t.mapping.BlankAccepted }

@@ -16,7 +16,7 @@ func Spreadsheet(data []byte) ([]Row, error) {
 	dec := json.NewDecoder(&out)
 	for {
 		var r Row
-		if err := dec.Decode(&r); err == io.EOF { //nolint:errorlint // of a buffer
+		if err := dec.Decode(&r); err == io.EOF {
 			return rows, nil
 		} else if err != nil {
 			return nil, err
