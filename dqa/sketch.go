@@ -121,10 +121,10 @@ func (d *draft) row(sheet int, line string, cells []string) error {
 		d.heading = line
 	case d.open != nil && sameHeader(d.open.header, cells):
 		d.takeHeading()
-	case titles(cells) && d.open != nil && d.open.rows == 0 && len(cells) == len(d.open.header):
+	case d.open != nil && d.open.rows == 0 && len(cells) == len(d.open.header) && d.knownTitles(cells):
 		// A header of two lines: the last one stands above the rows.
 		d.open.header = append([]string(nil), cells...)
-	case titles(cells):
+	case titles(cells) && (d.open == nil || len(cells) != len(d.open.header) || d.open.rows > 0):
 		d.takeHeading()
 		d.begin(cells)
 	case sumUp(cells):
@@ -144,6 +144,21 @@ func sameHeader(header, cells []string) bool {
 		}
 	}
 	return true
+}
+
+// knownTitles reports whether some layout knows two of the cells as titles. A
+// first row of plain words, which may be a patient's name, is none.
+func (d *draft) knownTitles(cells []string) bool {
+	words := make([]string, len(cells))
+	for i, c := range cells {
+		words[i] = headerWords(c)
+	}
+	for i := range d.known {
+		if len(matchColumns(&d.known[i], words)) >= 2 {
+			return true
+		}
+	}
+	return false
 }
 
 // sumUp reports whether cells are a line that counts, such as "Accepted: 12".
