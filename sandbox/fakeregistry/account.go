@@ -93,12 +93,12 @@ type Objection struct {
 
 func (o Objection) complaint() complaint {
 	c := fail(o.Code, "PID", 0, "The registry objects.")
-	switch c.family() {
-	case registry.FamilyInformation:
+	switch family := c.family(); {
+	case family == registry.FamilyInformation:
 		c.Severity = registry.SeverityWarning
-	case registry.FamilyMessage:
+	case family == registry.FamilyMessage:
 		c.Segment = "MSH"
-	case registry.FamilyImmunization:
+	case family == registry.FamilyImmunization:
 		c.Segment, c.Field = "RXA", 5
 	}
 	if o.Dose > 0 {

@@ -57,7 +57,11 @@ var late = fate{"mended too late for a report", []deed{tooLate}, registry.ErrorF
 // What the registry objects with. The others open no error.
 var (
 	objections = []fakeregistry.Objection{
-		{Code: "CLR-100"}, {Code: "CLR-101"}, {Code: "MER-950"}, {Code: "IMR-111", Dose: 1}, {Code: "IMR-132", Dose: 1},
+		{Code: "CLR-100"},
+		{Code: "CLR-101"},
+		{Code: "MER-950"},
+		{Code: "IMR-111", Dose: 1},
+		{Code: "IMR-132", Dose: 1},
 		{Code: "IEE-977"}, // a warning that no catalogue knows
 	}
 	notices = []fakeregistry.Objection{

@@ -209,7 +209,8 @@ func (w *world) collect() {
 		require.Zero(w.t, got.Unmatched, r.Name)
 		require.Equal(w.t, got, do(w, w.reports.ImportReport, in))
 		settle := activities.ReconcileErrorsInput{ReportID: fetched.ReportID}
-		require.Equal(w.t, do(w, w.reports.ReconcileErrors, settle), do(w, w.reports.ReconcileErrors, settle))
+		settled := do(w, w.reports.ReconcileErrors, settle)
+		require.Equal(w.t, settled, do(w, w.reports.ReconcileErrors, settle))
 	}
 }
 

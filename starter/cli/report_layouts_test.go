@@ -31,7 +31,8 @@ var oddLayouts = []oddLayout{
 			"<tr><td>A1.HL7</td><td>G5-0009002</td><td>Kelvatu</td><td>PID-22</td><td>Error</td><td>CLR-100::Client Rejected. No consent</td></tr>\n" +
 			"<tr><td>A1.HL7</td><td>G5-0009003</td><td>Sarvolen</td><td>RXA-17</td><td>Error</td><td>IMR-111::Immunization rejected.</td></tr>\n" +
 			"<tr><td>A1.HL7</td><td>G5-0009004</td><td>Tam</td><td>NK1</td><td>Warning</td><td>IEE-519::Warning. x</td></tr></table></html>",
-		map[registry.ReportColumn]string{registry.ColumnControlID: "our ref", registry.ColumnMessage: "finding text", registry.ColumnSeverity: "grade", registry.ColumnLocation: "where", registry.ColumnFile: "batch"}, nil, 1, 4,
+		map[registry.ReportColumn]string{registry.ColumnControlID: "our ref", registry.ColumnMessage: "finding text", registry.ColumnSeverity: "grade", registry.ColumnLocation: "where", registry.ColumnFile: "batch"},
+		nil, 1, 4,
 	},
 	{
 		"title lines above and totals below", "02-titles.csv",
@@ -48,7 +49,8 @@ var oddLayouts = []oddLayout{
 			"Total records:,4,\n" +
 			"Accepted:,2,\n" +
 			"Rejected:,2,\n",
-		map[registry.ReportColumn]string{registry.ColumnControlID: "reference", registry.ColumnMessage: "detail", registry.ColumnOutcome: "status"}, nil, 6, 4,
+		map[registry.ReportColumn]string{registry.ColumnControlID: "reference", registry.ColumnMessage: "detail", registry.ColumnOutcome: "status"},
+		nil, 6, 4,
 	},
 	{
 		"semicolons, decimal commas, Windows-1252", "03-german.csv",
@@ -57,7 +59,8 @@ var oddLayouts = []oddLayout{
 			"2;G5-0009002;0,5;CLR-100::Client Rejected. No consent\r\n" +
 			"3;G5-0009003;50,25;IMR-111::Immunization rejected.\r\n" +
 			"4;G5-0009004;99,9;IEE-519::Warning. x\r\n",
-		map[registry.ReportColumn]string{registry.ColumnControlID: "nachrichten id", registry.ColumnMessage: "befund"}, nil, 0, 4,
+		map[registry.ReportColumn]string{registry.ColumnControlID: "nachrichten id", registry.ColumnMessage: "befund"},
+		nil, 0, 4,
 	},
 	{
 		"code and text in one column", "04-onecolumn.tsv",
@@ -66,7 +69,8 @@ var oddLayouts = []oddLayout{
 			"G5-0009002\tCLR-100 - Client Rejected, no consent\n" +
 			"G5-0009003\tIMR-111: Immunization rejected\n" +
 			"G5-0009004\tIEE-519 Warning, no responsible person\n",
-		map[registry.ReportColumn]string{registry.ColumnControlID: "msg", registry.ColumnMessage: "result of processing"}, nil, 0, 4,
+		map[registry.ReportColumn]string{registry.ColumnControlID: "msg", registry.ColumnMessage: "result of processing"},
+		nil, 0, 4,
 	},
 	{
 		"a section for each family of codes", "05-sections.csv",
@@ -91,7 +95,8 @@ var oddLayouts = []oddLayout{
 			"Accepted records\n" +
 			"Control No,Name\n" +
 			"G5-0009001,Poruvika\n",
-		map[registry.ReportColumn]string{registry.ColumnControlID: "control no", registry.ColumnCode: "code"}, nil, 4, 4,
+		map[registry.ReportColumn]string{registry.ColumnControlID: "control no", registry.ColumnCode: "code"},
+		nil, 4, 4,
 	},
 	{
 		"columns in odd order, nothing said of what was taken", "06-order.csv",
@@ -100,7 +105,9 @@ var oddLayouts = []oddLayout{
 			"CLR-100::Client Rejected. No consent|01/09/2020|Kelvatu, O|PID-22|E|A1.HL7|G5-0009002\n" +
 			"IMR-111::Immunization rejected.|07/07/2019|Sarvolen, I|RXA-17|E|A1.HL7|G5-0009003\n" +
 			"IEE-519::Warning. x|07/07/2019|Tam, I|NK1|W|A1.HL7|G5-0009004\n",
-		map[registry.ReportColumn]string{registry.ColumnControlID: "our number", registry.ColumnMessage: "finding", registry.ColumnSeverity: "grade", registry.ColumnLocation: "where", registry.ColumnFile: "sent in"}, []string{"--blank-accepted"}, 0, 4,
+		map[registry.ReportColumn]string{registry.ColumnControlID: "our number", registry.ColumnMessage: "finding", registry.ColumnSeverity: "grade", registry.ColumnLocation: "where", registry.ColumnFile: "sent in"},
+		[]string{"--blank-accepted"},
+		0, 4,
 	},
 	{
 		"a header of two lines", "07-twolines.csv",
@@ -110,7 +117,8 @@ var oddLayouts = []oddLayout{
 			"G5-0009002,CLR-100,No consent,Rejected\n" +
 			"G5-0009003,IMR-111,Maker,Rejected\n" +
 			"G5-0009004,IEE-519,Warning. x,Accepted\n",
-		map[registry.ReportColumn]string{registry.ColumnControlID: "control id", registry.ColumnCode: "code", registry.ColumnMessage: "description", registry.ColumnOutcome: "status"}, nil, 1, 4,
+		map[registry.ReportColumn]string{registry.ColumnControlID: "control id", registry.ColumnCode: "code", registry.ColumnMessage: "description", registry.ColumnOutcome: "status"},
+		nil, 1, 4,
 	},
 	{
 		"a row for each error, and a message in a column called Message", "08-pererror.csv",
@@ -119,7 +127,8 @@ var oddLayouts = []oddLayout{
 			"2,CLR-101,Flag,G5-0009002,PID-22\n" +
 			"3,IMR-111,Maker,G5-0009003,RXA-17\n" +
 			"4,IEE-519,Warning. x,G5-0009004,NK1\n",
-		map[registry.ReportColumn]string{registry.ColumnControlID: "message", registry.ColumnCode: "error", registry.ColumnMessage: "text", registry.ColumnLocation: "line"}, nil, 0, 3,
+		map[registry.ReportColumn]string{registry.ColumnControlID: "message", registry.ColumnCode: "error", registry.ColumnMessage: "text", registry.ColumnLocation: "line"},
+		nil, 0, 3,
 	},
 	{
 		"a row for each message, its codes joined by commas", "09-joined.csv",
@@ -128,7 +137,8 @@ var oddLayouts = []oddLayout{
 			"G5-0009002,Not loaded,\"CLR-100,CLR-101\"\n" +
 			"G5-0009003,Not loaded,\"IMR-111, IEE-519\"\n" +
 			"G5-0009004,Loaded,IEE-519\n",
-		map[registry.ReportColumn]string{registry.ColumnControlID: "message", registry.ColumnCode: "codes", registry.ColumnOutcome: "result"}, nil, 0, 4,
+		map[registry.ReportColumn]string{registry.ColumnControlID: "message", registry.ColumnCode: "codes", registry.ColumnOutcome: "result"},
+		nil, 0, 4,
 	},
 }
 
