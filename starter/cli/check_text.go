@@ -197,7 +197,11 @@ func (v *verdict) words(lane registry.Lane) string {
 	case s.HoldFile:
 		return "not error-free: it would not be sent, no message of it may go."
 	case s.Held > 0:
-		return "not error-free: " + plural(s.Held, "message", "messages") + " of " + strconv.Itoa(s.Messages) +
+		free := "not error-free: "
+		if s.ErrorFree {
+			free = "error-free, but "
+		}
+		return free + plural(s.Held, "message", "messages") + " of " + strconv.Itoa(s.Messages) +
 			" would be left out" + v.losses(", and of the others the registry is expected to refuse ") + "."
 	case s.ErrorFree && s.Warnings > 0:
 		return "error-free, with " + plural(s.Warnings, "warning", "warnings") + "."
