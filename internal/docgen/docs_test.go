@@ -202,7 +202,7 @@ func TestCommandsInPagesExist(t *testing.T) {
 			for _, m := range typed.FindAllStringSubmatch(line, -1) {
 				subs, ok := help[m[1]]
 				require.True(t, ok, "%s: there is no command %q", name, "starter "+m[1])
-				if len(subs) > 0 && m[2] != "" {
+				if len(subs) > 0 && m[2] != "" && !slices.Contains(subs, aPractice) {
 					require.Contains(t, subs, m[2], "%s: there is no command %q", name, "starter "+m[1]+" "+m[2])
 				}
 			}

@@ -12,7 +12,7 @@ import (
 
 func (a *app) errorsRule() *cobra.Command {
 	return folder("rule", "Say whose errors are, where the catalogue's word is not to hold",
-		"  starter errors rule list\n  starter errors rule set sunrise-plano --site allen --code IMR-111 --owner ehr-vendor --reason \"...\"",
+		"  starter errors rule list\n  starter errors rule set sunrise-plano --code IMR-111 --owner ehr-vendor --reason \"...\"",
 		a.ruleOfOwnersList(), a.ruleOfOwnersSet(), a.ruleOfOwnersRemove())
 }
 

@@ -174,7 +174,7 @@ assign changes it).`,
 	f.StringVar(&c.entry.Source, "source", "", "who says so, and when")
 	f.BoolVar(&c.entry.Harmless, "harmless", false, "a notice: it opens no error")
 	f.StringVar((*string)(&c.entry.Scope), "scope", "", "file, message, patient or dose (default: as its family says)")
-	f.StringVar((*string)(&c.entry.Severity), "severity", "", "high, normal or low: by when it is due (default: as scope and family say)")
+	f.StringVar((*string)(&c.entry.Severity), "severity", "", "high, normal or low: by when it is due (default: by scope and family)")
 	f.StringSliceVar(&c.entry.Foretold, "foretold", nil, "our rules that foretell it, own-data, or never")
 	f.StringVar(&c.entry.Confidence, "confidence", "", "how sure that is: high, medium or low")
 	f.StringVar(&c.entry.Page, "page", "", "section of docs/runbook.md that says more")
