@@ -64,7 +64,7 @@ func (a *app) ruleOfOwnersSet() *cobra.Command {
 		Long: `Errors of the practice, of one site, of one code, or of both, are then whose the
 rule says: those that come, and those that are open and in nobody's hands.`,
 		Example: `  starter errors rule set sunrise-plano --code IMR-111 --owner ehr-vendor --reason "their table"
-  starter errors rule set sunrise-plano --site allen --owner practice --to "Tess Mallow" --reason "she does Allen"`,
+  starter errors rule set sunrise-plano --site allen --owner practice --to Tess --reason "hers"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains(ownerNames, owner) {
 				return misused("--owner %s: one of %s", owner, strings.Join(ownerNames, ", "))
