@@ -43,7 +43,7 @@ it, is the evidence. Files that were sent already are named with
 "starter file record", so that they are not sent again.`,
 		Example: `  starter onboard sunrise-plano
   starter onboard sunrise-plano --from in-review --since 2026-03-02
-  starter onboard sunrise-plano --from production --since 2025-09-15 --history done --evidence production.eml`,
+  starter onboard lakeside --from production --since 2025-09-15 --history done --evidence go.eml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.onboard(cmd.Context(), args[0], e)
 		},
