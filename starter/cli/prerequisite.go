@@ -206,7 +206,7 @@ func (a *app) prerequisiteDone() *cobra.Command {
 kept in the file store, or words. An agreement also has the day on which it ends;
 you are warned before it does. Doing it again changes nothing.`,
 		Example: `  starter prerequisite done sunrise-plano intent --evidence "DSHS confirmed it on 2026-02-10"
-  starter prerequisite done sunrise-plano site-agreement --site plano --evidence agreement.pdf --expires 2028-01-31`,
+  starter prerequisite done lakeside site-agreement --evidence a.pdf --expires 2028-01-31`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.settlePrerequisite(cmd.Context(), args[0], args[1], o)
 		},
@@ -222,7 +222,7 @@ func (a *app) prerequisiteWaive() *cobra.Command {
 	o := settleOptions{state: registry.PrerequisiteWaived}
 	cmd := &cobra.Command{
 		Use: "waive PRACTICE ITEM", Short: "Begin testing without an item, with a reason", Args: cobra.ExactArgs(2),
-		Example: `  starter prerequisite waive sunrise-plano contact-practice --reason "the coordinator is the practice"`,
+		Example: `  starter prerequisite waive lakeside contact-practice --reason "the coordinator is the practice"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.settlePrerequisite(cmd.Context(), args[0], args[1], o)
 		},
