@@ -64,7 +64,7 @@ func (a *Watches) agreementsEnding(ctx context.Context, in LookInput, p *registr
 	if err != nil {
 		return nil, err
 	}
-	items, err := (&Practices{DB: a.DB}).Checklist(ctx, p, profile, in.date(a.Clock))
+	items, err := Checklist(ctx, a.DB, p, profile, in.date(a.Clock))
 	if err != nil {
 		return nil, err
 	}

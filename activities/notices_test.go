@@ -56,6 +56,39 @@ func (p *postman) to(t *testing.T) string {
 	return p.last().To[0].Email
 }
 
+func TestGiveUpNotice(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, man := b.notices(t)
+	in := letterInput(activities.NoticeProductionVendor, "production/sunrise")
+	up := activities.GiveUpNoticeInput{Scope: scope(), Event: in.Event, By: registry.Actor{Name: "carla", Via: "cli"}}
+	man.fail = registry.Errorf(registry.Refused, "mail", "no such mailbox")
+	_, err := run(t, a.SendNotice, in)
+	require.Error(t, err)
+
+	t.Run("what a person let go is given up, once in the audit", func(t *testing.T) {
+		must(t, a.GiveUpNotice, up)
+		must(t, a.GiveUpNotice, up)
+		n, ok, err := b.db.NoticeOf(t.Context(), in.Event)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, "given-up", n.State)
+		events, err := b.db.Events(t.Context(), db.EventQuery{Practice: "sunrise", Kind: "letter-given-up"})
+		require.NoError(t, err)
+		require.Len(t, events, 1)
+	})
+	t.Run("a letter that went out stays sent", func(t *testing.T) {
+		man.fail = nil
+		sent := letterInput(activities.NoticeHistoryQuestions, "history-questions/sunrise")
+		must(t, a.SendNotice, sent)
+		up.Event = sent.Event
+		must(t, a.GiveUpNotice, up)
+		n, _, err := b.db.NoticeOf(t.Context(), sent.Event)
+		require.NoError(t, err)
+		require.Equal(t, db.NoticeSent, n.State)
+	})
+}
+
 func TestSendNoticeOnce(t *testing.T) {
 	t.Parallel()
 	b := open(t, registry.PhaseProduction)

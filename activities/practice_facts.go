@@ -18,7 +18,7 @@ func (a *Practices) facts(ctx context.Context, scope Scope) (PracticeFacts, erro
 	if err != nil {
 		return PracticeFacts{}, err
 	}
-	items, err := a.Checklist(ctx, p, profile, scope.date(a.Clock))
+	items, err := Checklist(ctx, a.DB, p, profile, scope.date(a.Clock))
 	if err != nil {
 		return PracticeFacts{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"immtrail/db"
 	"immtrail/hl7"
 	"immtrail/registry"
 )
@@ -26,8 +27,9 @@ type WantedPrerequisite struct {
 }
 
 // Checklist is the practice's checklist as the profile asks it on the day date.
-func (a *Practices) Checklist(ctx context.Context, p *registry.Practice, profile *registry.Profile, date time.Time) ([]registry.PrerequisiteItem, error) {
-	facts, err := a.DB.PrerequisiteFacts(ctx, p.ID)
+// It is no activity: what it returns grows with the sites.
+func Checklist(ctx context.Context, store *db.Store, p *registry.Practice, profile *registry.Profile, date time.Time) ([]registry.PrerequisiteItem, error) {
+	facts, err := store.PrerequisiteFacts(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +133,7 @@ func (a *Practices) waive(ctx context.Context, in WaivePrerequisitesInput) error
 	if err != nil {
 		return err
 	}
-	items, err := a.Checklist(ctx, p, profile, in.date(a.Clock))
+	items, err := Checklist(ctx, a.DB, p, profile, in.date(a.Clock))
 	if err != nil {
 		return err
 	}

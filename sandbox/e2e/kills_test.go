@@ -14,15 +14,18 @@ import (
 // neverRun are activity types that no journey of the three sample practices
 // comes to, and why. They have tests of their own.
 var neverRun = map[string]string{
-	"CloseHold":       "nothing has to be decided by a person",
-	"ConfirmByReport": "nobody uploads by hand",
-	"DecideDelivery":  "every delivery's outcome can be told",
-	"EndHandUpload":   "nobody uploads by hand",
-	"LayOutFile":      "nobody uploads by hand",
-	"ListAnswered":    "no report speaks of more files than one page holds",
-	"OpenHold":        "nothing has to be decided by a person",
-	"RecordAct":       "nobody pauses, attests or repeats anything",
-	"RecordEvidence":  "every approval comes with its email",
+	"CloseHold":          "nothing has to be decided by a person",
+	"ConfirmByReport":    "nobody uploads by hand",
+	"GiveUpNotice":       "no letter has to be given up",
+	"DecideDelivery":     "every delivery's outcome can be told",
+	"EndHandUpload":      "nobody uploads by hand",
+	"LayOutFile":         "nobody uploads by hand",
+	"ListAnswered":       "no report speaks of more files than one page holds",
+	"OpenHold":           "nothing has to be decided by a person",
+	"RecordAct":          "nobody pauses, attests or repeats anything",
+	"RecordEvidence":     "every approval comes with its email",
+	"SeeVersion":         "every prerequisite is there from the start",
+	"WaivePrerequisites": "every prerequisite is there from the start",
 }
 
 // activityTypes are the names under which the worker registers activities: the

@@ -83,7 +83,7 @@ func (a *app) checklist(ctx context.Context, store *db.Store, id string) (checkl
 	if err != nil {
 		return checklist{}, err
 	}
-	items, err := (&activities.Practices{DB: store}).Checklist(ctx, p, &loaded.Profile, a.now())
+	items, err := activities.Checklist(ctx, store, p, &loaded.Profile, a.now())
 	return checklist{practice: p, profile: &loaded.Profile, items: items}, err
 }
 
