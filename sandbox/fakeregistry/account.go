@@ -93,13 +93,14 @@ type Objection struct {
 
 func (o Objection) complaint() complaint {
 	c := fail(o.Code, "PID", 0, "The registry objects.")
-	switch family := c.family(); {
-	case family == registry.FamilyInformation:
+	switch c.family() {
+	case registry.FamilyInformation:
 		c.Severity = registry.SeverityWarning
-	case family == registry.FamilyMessage:
+	case registry.FamilyMessage:
 		c.Segment = "MSH"
-	case family == registry.FamilyImmunization:
+	case registry.FamilyImmunization:
 		c.Segment, c.Field = "RXA", 5
+	default: // of the patient
 	}
 	if o.Dose > 0 {
 		c.Segment, c.Occurrence = "RXA", o.Dose
