@@ -56,10 +56,11 @@ func (o *onboarding) sayGate(ctx workflow.Context) error {
 	}
 	o.notes = append(o.notes, fmt.Sprintf("`starter onboarding explain %s` lists every file and what it counts", o.practice))
 	if o.gate.Open {
+		o.notes = append(o.notes, fmt.Sprintf("`starter review preview %s` shows the letter before it goes", o.practice))
 		o.notes = append(o.notes, "In the Web UI: Send an Update, name `"+UpdateRequestReview.Name+"`, with `{\"by\": {\"name\": \"YOUR NAME\"}}`")
 		return o.say(ctx, activities.Progress{
 			Stage: stage, Next: "request the registry's review", Whose: "you",
-			Move: "starter review send " + o.practice + " (after: starter review preview " + o.practice + ")", Attention: true,
+			Move: "starter review send " + o.practice, Attention: true,
 		})
 	}
 	if o.gate.Waiting > 0 {
