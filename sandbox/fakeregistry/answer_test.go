@@ -152,16 +152,20 @@ func TestReportsOfDaysAndWeeks(t *testing.T) {
 		d.step()
 		d.step()
 	}
-	t.Run("a day's tells of every file of the day, and another comes for the day after", func(t *testing.T) {
+	t.Run("a day's tells of every file of the day, and one comes of each day without", func(t *testing.T) {
 		d := openDesk(t, fakeregistry.Behaviour{Per: fakeregistry.PerDay, Lists: fakeregistry.ListsBadOnly})
 		noon(d, 10)
 		send(d, "A.HL7", 1)
 		send(d, "B.HL7", 3)
-		require.Empty(t, d.names("reports"), "the day is not over")
-		noon(d, 14)
+		before := "DQA_DAILY_SUNR0001_20260309.txt"
+		require.Equal(t, []string{before}, d.names("reports"), "for what was sent before midnight and taken after it; the day is not over")
+		noon(d, 13)
 		d.step()
-		require.Equal(t, []string{"DQA_DAILY_SUNR0001_20260310.txt", "DQA_DAILY_SUNR0001_20260311.txt"}, d.names("reports"))
-		report, err := os.ReadFile(d.home("reports", d.names("reports")[0]))
+		told := "DQA_DAILY_SUNR0001_20260310.txt"
+		require.Equal(t, []string{
+			before, told, "DQA_DAILY_SUNR0001_20260311.txt", "DQA_DAILY_SUNR0001_20260312.txt",
+		}, d.names("reports"))
+		report, err := os.ReadFile(d.home("reports", told))
 		require.NoError(t, err)
 		require.Equal(t, []string{"MSA|AE|C0002", "MSA|AE|C0004"}, lines(string(report), "MSA"))
 		var files []string
@@ -170,7 +174,7 @@ func TestReportsOfDaysAndWeeks(t *testing.T) {
 		}
 		require.Equal(t, []string{"A.HL7", "B.HL7"}, files)
 		require.Contains(t, string(report), "FTS|2\r")
-		require.Equal(t, d.names("reports")[0], d.ledger()[1].Answer)
+		require.Equal(t, told, d.ledger()[1].Answer)
 		require.Equal(t, time.Date(2026, 3, 11, 5, 0, 0, 0, time.UTC), d.ledger()[1].AnswerDue.UTC())
 	})
 	t.Run("a week's ends on its weekday, and comes after its days", func(t *testing.T) {

@@ -43,6 +43,15 @@ func (b Behaviour) periodEnd(date time.Time) time.Time {
 // next is the end of the period after the one that ends at end.
 func (b Behaviour) next(end time.Time) time.Time { return b.periodEnd(end) }
 
+// before is the end of the period before the one that ends at end.
+func (b Behaviour) before(end time.Time) time.Time {
+	days := 1
+	if b.Per == PerWeek {
+		days = 7
+	}
+	return end.AddDate(0, 0, -days)
+}
+
 // due is when an answer comes: After days later.
 func (b Behaviour) due(from time.Time) time.Time {
 	return from.Add(time.Duration(b.After * float64(24*time.Hour)))
@@ -109,11 +118,9 @@ func readNote(path string, out answer) error {
 	}
 }
 
-// periodFile says up to when an account's reports of days or weeks were written,
-// and how many files the last of them told of.
+// periodFile says up to when an account's reports of days or weeks were written.
 type periodFile struct {
 	Through time.Time `json:"through"`
-	Files   int       `json:"files"`
 	// Reports is how many were written.
 	Reports int `json:"reports"`
 }
@@ -160,6 +167,9 @@ func (r *Registry) writePeriods(a *Account, first, today time.Time) error {
 		return err
 	}
 	end := a.Behaviour.periodEnd(first)
+	if a.Behaviour.Lists == ListsBadOnly {
+		end = a.Behaviour.before(end)
+	}
 	if !done.Through.IsZero() {
 		end = a.Behaviour.next(done.Through)
 	}
@@ -168,14 +178,16 @@ func (r *Registry) writePeriods(a *Account, first, today time.Time) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("read notes: %w", err)
 		}
-		// What a sender sent just before midnight is often taken after it.
-		if len(notes) > 0 || done.Files > 0 && a.Behaviour.Lists == ListsBadOnly {
+		// Silence about a file means something only where a report comes of every
+		// day: what was sent just before midnight is often taken after it, and
+		// what was taken before it is confirmed after it.
+		if len(notes) > 0 || a.Behaviour.Lists == ListsBadOnly {
 			if err := r.writePeriod(a, end, notes, done.Reports); err != nil {
 				return err
 			}
 			done.Reports++
 		}
-		done.Through, done.Files = end, len(notes)
+		done.Through = end
 		if err := writeJSON(r.store.periodPath(a.User), done); err != nil {
 			return err
 		}
