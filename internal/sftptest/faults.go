@@ -146,8 +146,8 @@ type Stats struct {
 	Connections, Logins, Refused int
 	// Attempts are passwords and keys that were offered.
 	Attempts int
-	// Sessions are open now.
-	Sessions int
+	// Sessions are open now, MostSessions were at once.
+	Sessions, MostSessions int
 	// Opens of files for writing, Renames done, bytes written.
 	Opens, Renames int
 	Bytes          int64

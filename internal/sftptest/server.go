@@ -180,6 +180,7 @@ func (s *Server) admit(conn net.Conn) bool {
 		return false
 	}
 	s.conns[conn] = struct{}{}
+	s.stats.MostSessions = max(s.stats.MostSessions, len(s.conns))
 	return true
 }
 
