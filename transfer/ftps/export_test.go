@@ -1,6 +1,11 @@
 package ftps
 
-import "immtrail/transfer"
+import (
+	"context"
+	"net"
+
+	"immtrail/transfer"
+)
 
 // ParseListing reads MLSD as List does.
 func ParseListing(raw []byte) transfer.Listing {
@@ -9,4 +14,9 @@ func ParseListing(raw []byte) transfer.Listing {
 		add(&l, f.name, f.seen, "")
 	}
 	return l
+}
+
+// DialTCP connects as a session does, before TLS.
+func DialTCP(ctx context.Context, c transfer.Connection, addr string) (net.Conn, error) {
+	return dialTCP(ctx, c, addr)
 }
