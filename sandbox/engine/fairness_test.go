@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -49,17 +52,12 @@ func TestOneKeysBacklogDoesNotDelayAnother(t *testing.T) {
 		return run
 	}
 	backlog := func() int64 {
-		d, err := c.DescribeTaskQueueEnhanced(t.Context(), client.DescribeTaskQueueEnhancedOptions{
-			TaskQueue: "fairness-activities", TaskQueueTypes: []client.TaskQueueType{client.TaskQueueTypeActivity}, ReportStats: true,
+		d, err := c.WorkflowService().DescribeTaskQueue(t.Context(), &workflowservice.DescribeTaskQueueRequest{
+			Namespace: "default", TaskQueue: &taskqueue.TaskQueue{Name: "fairness-activities"},
+			TaskQueueType: enums.TASK_QUEUE_TYPE_ACTIVITY, ReportStats: true,
 		})
 		require.NoError(t, err)
-		var n int64
-		for _, v := range d.VersionsInfo {
-			for _, info := range v.TypesInfo {
-				n += info.Stats.ApproximateBacklogCount
-			}
-		}
-		return n
+		return d.GetStats().GetApproximateBacklogCount()
 	}
 	var runs []client.WorkflowRun
 	for n := range many {
