@@ -51,10 +51,7 @@ func TestPrepareDelivery(t *testing.T) {
 		}
 		d, err := b.db.Delivery(t.Context(), "sunrise", p.DeliveryID)
 		require.NoError(t, err)
-		src, err := b.vault.Open(t.Context(), d.VaultKey)
-		require.NoError(t, err)
-		sent, err := io.ReadAll(src)
-		require.NoError(t, err)
+		sent := b.stored(t, d.VaultKey)
 		require.Equal(t, want, messages(t, sent))
 		require.EqualValues(t, len(sent), p.Size)
 	})
@@ -307,11 +304,7 @@ func (b *bundle) crashAfterRename(t *testing.T, p activities.PreparedDelivery) {
 	d, err := b.db.BeginUpload(t.Context(), "sunrise", p.DeliveryID)
 	require.NoError(t, err)
 	require.NoError(t, b.db.AboutToPublish(t.Context(), "sunrise", p.DeliveryID))
-	src, err := b.vault.Open(t.Context(), d.VaultKey)
-	require.NoError(t, err)
-	content, err := io.ReadAll(src)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(b.drop, d.Folder, d.RemoteName), content, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(b.drop, d.Folder, d.RemoteName), b.stored(t, d.VaultKey), 0o644))
 }
 
 func TestAForeignFileUnderOurNameIsNeverTouched(t *testing.T) {

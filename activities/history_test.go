@@ -3,6 +3,7 @@ package activities_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,13 +50,18 @@ func (b *bundle) bytes(t *testing.T, id string) []byte {
 	t.Helper()
 	f, err := b.db.File(t.Context(), id)
 	require.NoError(t, err)
-	src, err := b.vault.Open(t.Context(), f.VaultKey)
+	return b.stored(t, f.VaultKey)
+}
+
+// stored is what lies in the file store under a key.
+func (b *bundle) stored(t *testing.T, key string) []byte {
+	t.Helper()
+	src, err := b.vault.Open(t.Context(), key)
 	require.NoError(t, err)
 	defer src.Close()
-	var buf bytes.Buffer
-	_, err = buf.ReadFrom(src)
+	content, err := io.ReadAll(src)
 	require.NoError(t, err)
-	return buf.Bytes()
+	return content
 }
 
 func TestPlanHistory(t *testing.T) {
