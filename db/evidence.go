@@ -187,7 +187,7 @@ func (e *Evidence) readReports(ctx context.Context, tx pgx.Tx, args pgx.NamedArg
 			(count(*) filter (where i.outcome in
 				('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')))::int as refused
 		from reports r
-		join report_items i on i.report_id = r.id
+		join told_items i on i.report_id = r.id
 		join files f on f.id = i.file_id and f.practice = @practice
 		where true`+within("r.fetched_at")+`
 		group by r.id, r.digest, r.fetched_at, r.imported_at order by r.fetched_at, r.id`, args)

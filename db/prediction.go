@@ -35,7 +35,7 @@ func comparePredictions(ctx context.Context, tx pgx.Tx, in ReportImport) error {
 		"report": in.ReportID, "at": in.At, "keys": orEmpty(keys), "rules": orEmpty(rules),
 		"skip": orEmpty(in.Unforetold), "cap": in.FindingsKept,
 	}
-	for _, sql := range []string{predictedSQL, falseAlarmSQL, noFalseAlarmSQL} {
+	for _, sql := range []string{saidTable, `analyze report_said`, judgedSQL, predictedSQL, falseAlarmSQL, noFalseAlarmSQL} {
 		if _, err := tx.Exec(ctx, sql, args); err != nil {
 			return err
 		}
@@ -46,39 +46,48 @@ func comparePredictions(ctx context.Context, tx pgx.Tx, in ReportImport) error {
 // knownRules are the rules that are known to foretell a key.
 const knownRules = `known as (select * from unnest(@keys::text[], @rules::text[]) k (key, rule))`
 
-var predictedSQL = `
-with ` + knownRules + `, said as materialized (
+// saidTable is what the report says of messages of ours, as far as a finding of
+// ours could have foretold it.
+const saidTable = `
+create temp table report_said on commit drop as
 	select distinct f.file_id, f.message, s.code, s.field as place,
 		case when s.code = '' then s.field else s.code end as key
 	from report_stage s join report_found f` + foundFor + ` and f.first
 	where s.kind = 'answer' and s.code not like 'FIR-%' and s.code <> all(@skip::text[])
 	  and (s.code <> '' or s.location <> '' and s.outcome in
-		('dose-rejected', 'patient-rejected', 'message-rejected', 'accepted-with-warnings'))
-), ours as (
+		('dose-rejected', 'patient-rejected', 'message-rejected', 'accepted-with-warnings'))`
+
+// judgedSQL finds out what is new and whether it was foretold. It stands apart
+// from what writes it: a statement that looks for rows in a table while it fills
+// it reads what it has written again for each.
+var judgedSQL = `
+create temp table report_judged on commit drop as
+with ` + knownRules + `, ours as (
 	select s.file_id, s.message, s.code, s.place, f.rule, 1 as way, f.severity, f.ordinal
-	from said s join findings f on f.file_id = s.file_id and f.message = s.message
+	from report_said s join findings f on f.file_id = s.file_id and f.message = s.message
 	join known k on k.key = s.key and k.rule in (f.rule, split_part(f.rule, '.', 1))
 	union all
 	select s.file_id, s.message, s.code, s.place, f.rule, 2, f.severity, f.ordinal
-	from said s join findings f on f.file_id = s.file_id and f.message = s.message
+	from report_said s join findings f on f.file_id = s.file_id and f.message = s.message
 	where s.place <> '' and f.severity in ('E', 'W') and ` + placeOf("f.path") + ` = s.place
 ), best as (
 	select distinct on (file_id, message, code, place) file_id, message, code, place, rule
 	from ours order by file_id, message, code, place, way, severity, ordinal
-), judged as materialized (
-	select s.*, b.rule from said s left join best b using (file_id, message, code, place)
+), judged as (
+	select s.*, b.rule from report_said s left join best b using (file_id, message, code, place)
 )
-insert into predictions (file_id, message, kind, code, place, rule, report_id, at)
-select j.file_id, j.message, case when j.rule is null then 'miss' else 'hit' end, j.code, j.place,
-	coalesce(j.rule, ''), @report, @at
-from judged j
+select j.* from judged j
 where (j.rule is not null or not exists (
 		select 1 from known k join rule_counts c on k.rule in (c.rule, split_part(c.rule, '.', 1))
-		where k.key = case when j.code = '' then j.place else j.code end
-		  and c.file_id = j.file_id and c.count > @cap))
+		where k.key = j.key and c.file_id = j.file_id and c.count > @cap))
   and not exists (
 	select 1 from predictions p where p.file_id = j.file_id and p.message = j.message and p.kind <> 'false-alarm'
-	  and p.code = j.code and p.place = j.place)
+	  and p.code = j.code and p.place = j.place)`
+
+const predictedSQL = `
+insert into predictions (file_id, message, kind, code, place, rule, report_id, at)
+select file_id, message, case when rule is null then 'miss' else 'hit' end, code, place, coalesce(rule, ''), @report, @at
+from report_judged order by file_id, message
 on conflict do nothing`
 
 var falseAlarmSQL = `
@@ -87,8 +96,8 @@ insert into predictions (file_id, message, kind, code, place, rule, report_id, a
 select distinct on (f.file_id, f.message, f.rule)
 	f.file_id, f.message, 'false-alarm', '', ` + placeOf("f.path") + `, f.rule, @report, @at
 from report_covers c
-join answers m on m.file_id = c.file_id and m.answer_report = @report
-join findings f on f.file_id = m.file_id and f.message = m.message
+join findings f on f.file_id = c.file_id
+join ` + answerOf("f.file_id", "f.message") + ` m on m.answer_report = @report
 where c.report_id = @report
   and (f.severity = 'E' and m.answer in ('accepted', 'accepted-with-warnings', 'not-objected-to')
 	or f.severity = 'W' and m.answer in ('accepted', 'accepted-with-warnings')

@@ -26,7 +26,8 @@ func countAnswers(ctx context.Context, tx pgx.Tx, which string, args pgx.NamedAr
 			select i.file_id, m.site, i.code, i.message,
 				bool_or(i.outcome in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')) as refused
 			from report_items i
-			join answered m on m.file_id = i.file_id and m.ordinal = i.message and m.answer_report = i.report_id
+			join answers a on a.file_id = i.file_id and a.message = i.message and a.answer_report = i.report_id
+			join messages m on m.file_id = i.file_id and m.ordinal = i.message
 			where i.kind = 'answer' and i.code <> '' and not m.held and i.file_id ` + which + `
 			group by 1, 2, 3, 4
 		) told group by 1, 2, 3`,

@@ -125,17 +125,15 @@ const openBefore = `
 
 // verifySQL closes the errors whose record the report shows as taken: the same
 // message, or one with the same dose.
-const verifySQL = `
+var verifySQL = `
 with taken as (
 	select e.id from open_before e
-	join answers a on a.file_id = e.file_id and a.message = e.message and a.answer_report = @report
-		and a.answer in ` + takenAnswers + `
+	join ` + answerOf("e.file_id", "e.message") + ` a on a.answer_report = @report and a.answer in ` + takenAnswers + `
 	union
 	select e.id from open_before e
 	join doses ed on ed.file_id = e.file_id and ed.message = e.message and (e.dose is null or e.dose = ed.ordinal)
 	join doses td on td.record_digest = ed.record_digest
-	join answers a on a.file_id = td.file_id and a.message = td.message and a.answer_report = @report
-		and a.answer in ` + takenAnswers + `
+	join ` + answerOf("td.file_id", "td.message") + ` a on a.answer_report = @report and a.answer in ` + takenAnswers + `
 	join files tf on tf.id = td.file_id and tf.practice = e.practice and (tf.lane = 'test') = e.test
 )
 update errors e set state = 'verified', verified_by = @report, settled_at = @at, settled_by = null
@@ -146,7 +144,7 @@ const takenAnswers = `('accepted', 'accepted-with-warnings', 'not-objected-to')`
 
 // overtakenSQL closes the errors of this report whose record was taken before
 // with a file that was sent later: the report on the correction came first.
-const overtakenSQL = `
+var overtakenSQL = `
 with again as (
 	select distinct b.practice, b.cause, td.file_id as taken_file, td.message as taken_message
 	from bad_items b
@@ -155,7 +153,7 @@ with again as (
 ), proof as (
 	select distinct on (e.id) e.id, a.answer_report as report
 	from again
-	join answers a on a.file_id = again.taken_file and a.message = again.taken_message and a.answer in ` + takenAnswers + `
+	join ` + answerOf("again.taken_file", "again.taken_message") + ` a on a.answer in ` + takenAnswers + `
 	join errors e on e.practice = again.practice and e.cause = again.cause and e.state in ` + unsettled + `
 	join files ef on ef.id = e.file_id
 	join files tf on tf.id = again.taken_file and tf.practice = e.practice and (tf.lane = 'test') = (ef.lane = 'test')

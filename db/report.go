@@ -230,14 +230,24 @@ type ReportItem struct {
 }
 
 // ReportItems lists a report's items, beginning after the ordinal after. The
-// registry's sentence is unsealed: it may name a patient.
+// registry's sentence is unsealed: it may name a patient. Plain acceptances
+// further on than limit are none of the first limit, since there is no gap before
+// them.
 func (s *Store) ReportItems(ctx context.Context, report string, after, limit int) ([]ReportItem, error) {
 	const op = "report items"
 	rows, err := s.pool.Query(ctx, `
 		select ordinal, control_id, ack, code, family, severity, location, outcome, text_sealed,
 			coalesce(file_id, ''), coalesce(message, 0), coalesce(delivery_id, ''),
 			kind = 'line', told_file, coalesce(position, 0), coalesce(expected, 0), coalesce(found, 0), to_app, to_facility
-		from report_items where report_id = $1 and ordinal > $2 order by ordinal limit $3`,
+		from (
+			(select ordinal, control_id, ack, code, family, severity, location, outcome, text_sealed,
+				file_id, message, delivery_id, kind, told_file, position, expected, found, to_app, to_facility
+			from report_items where report_id = $1 and ordinal > $2 order by ordinal limit $3)
+			union all
+			select ordinal, control_id, ack, '', '', '', '', 'accepted', null,
+				file_id, message, delivery_id, 'answer', told_file, null, null, null, to_app, to_facility
+			from plain_items where report_id = $1 and ordinal > $2 and ordinal <= $2 + $3 and last > $2 and first <= $2 + $3
+		) i order by ordinal limit $3`,
 		report, after, atMost(limit))
 	if err != nil {
 		return nil, fault(op, err)

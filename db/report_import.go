@@ -3,10 +3,6 @@ package db
 import (
 	"context"
 	"errors"
-	"iter"
-	"math"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -89,7 +85,7 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 		if err != nil || out.State != "fetched" {
 			return err
 		}
-		names, err := s.stageItems(ctx, tx, in)
+		names, plain, err := s.stageItems(ctx, tx, out, in)
 		if err != nil {
 			if registry.KindOf(err) == registry.Invalid {
 				unreadable = err
@@ -102,27 +98,27 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 		if err := answerMessages(ctx, tx, out, in, names); err != nil {
 			return err
 		}
+		if err := countAnswers(ctx, tx, `in (select file_id from report_covers where report_id = @report)`,
+			pgx.NamedArgs{"report": out.ID}); err != nil {
+			return err
+		}
 		if err := tellDifferences(ctx, tx, out, in); err != nil {
 			return err
 		}
 		if err := comparePredictions(ctx, tx, in); err != nil {
 			return err
 		}
-		if err := countAnswers(ctx, tx, `in (select file_id from report_covers where report_id = @report)`,
-			pgx.NamedArgs{"report": out.ID}); err != nil {
-			return err
-		}
 		out, err = one[Report](ctx, tx, `
 			update reports set state = 'imported', imported_at = @at, format = @format, mapping = @mapping,
 				records = @records, faults = @faults, (items, unmatched, not_understood, differences) = (
-				select count(*) filter (where kind <> 'difference'),
+				select @plain + count(*) filter (where kind <> 'difference'),
 					count(*) filter (where file_id is null and kind <> 'difference'),
 					count(*) filter (where kind = 'line'), count(*) filter (where kind = 'difference')
 				from report_items where report_id = @id)
 			where id = @id returning `+reportColumns,
 			pgx.NamedArgs{
 				"id": in.ReportID, "at": in.At, "format": names.Format, "mapping": plainText(names.Mapping),
-				"records": names.Records, "faults": orEmpty(names.Faults),
+				"plain": plain, "records": names.Records, "faults": orEmpty(names.Faults),
 			})
 		return err
 	})
@@ -157,136 +153,6 @@ func lockReport(ctx context.Context, tx pgx.Tx, id string) (Report, error) {
 	return r, err
 }
 
-// errStopped tells the reader that nobody takes its items any more.
-var errStopped = errors.New("stopped")
-
-// stageSQL makes the table that a report is read into: without indexes, and gone
-// with the transaction. Planning a million rows on guesses of nothing goes
-// wrong, and so does compiling a statement that runs once.
-var stageSQL = []string{
-	`set local work_mem = '64MB'`, `set local jit = off`,
-	`create temp table report_stage (
-		ordinal integer not null, control_id text not null, to_app text not null, to_facility text not null,
-		ack text not null, code text not null, family text not null, severity text not null, location text not null,
-		outcome text not null, text_sealed bytea, kind text not null, told_file text not null, position integer, field text not null
-	) on commit drop`,
-	`create temp table report_found (
-		control_id text not null, to_app text not null, to_facility text not null, told_file text not null,
-		position integer, file_id text not null, message integer not null, delivery_id text not null,
-		first boolean not null
-	) on commit drop`,
-	`create temp table report_worst (file_id text not null, message integer not null, worst bigint not null) on commit drop`,
-}
-
-var stageColumns = []string{
-	"ordinal", "control_id", "to_app", "to_facility", "ack", "code", "family", "severity", "location", "outcome",
-	"text_sealed", "kind", "told_file", "position", "field",
-}
-
-// stageItems streams the items into a table of their own. An error of the reader
-// is returned as it is, one of the database likewise.
-func (s *Store) stageItems(ctx context.Context, tx pgx.Tx, in ReportImport) (ReportNames, error) {
-	for _, sql := range stageSQL {
-		if _, err := tx.Exec(ctx, sql); err != nil {
-			return ReportNames{}, err
-		}
-	}
-	var names ReportNames
-	var readErr error
-	next, stop := iter.Pull(func(yield func(registry.ReportItem) bool) {
-		names, readErr = in.Read(func(item registry.ReportItem) error {
-			if !yield(item) {
-				return errStopped
-			}
-			return nil
-		})
-	})
-	defer stop()
-	row := make([]any, len(stageColumns)) // pgx has written it when it asks for the next
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"report_stage"}, stageColumns, pgx.CopyFromFunc(func() ([]any, error) {
-		item, ok := next()
-		if !ok {
-			return nil, readErr // nil ends the copy
-		}
-		location := place(item.Location)
-		row = append(row[:0],
-			item.Ordinal, plainText(item.ControlID), plainText(item.ToApp), plainText(item.ToFacility),
-			plainText(item.Ack), plainText(item.Code), string(item.Family), string(item.Severity), location,
-			string(item.Outcome), s.sealText(item.Text), itemKind(item), ownName(item.File), positionOf(item), fieldOf(location))
-		return row, nil
-	}))
-	if readErr != nil && !errors.Is(readErr, errStopped) {
-		return names, readErr
-	}
-	if err != nil {
-		return names, err
-	}
-	_, err = tx.Exec(ctx, `analyze report_stage`)
-	return names, err
-}
-
-func itemKind(item registry.ReportItem) string {
-	if item.Line {
-		return "line"
-	}
-	return "answer"
-}
-
-// ownName keeps what can be the name of a file of ours.
-func ownName(name string) string {
-	if name == "" || registry.CheckRemoteName(name) != nil {
-		return ""
-	}
-	return name
-}
-
-// positionOf is null where the item tells none that can be one.
-func positionOf(item registry.ReportItem) *int32 {
-	if item.Position <= 0 || item.Position > math.MaxInt32 {
-		return nil
-	}
-	n := int32(item.Position)
-	return &n
-}
-
-func (s *Store) sealText(text string) []byte {
-	if text == "" {
-		return nil
-	}
-	return s.sealer.Seal([]byte(text))
-}
-
-// placeForm is a place in a message as HL7 writes it, such as PID^1^11^^3.
-var placeForm = regexp.MustCompile(`^[A-Z][A-Z0-9]{2}[0-9^.~&\[\]#-]*$`)
-
-// place keeps what is a place and nothing else: the column of a report could
-// hold anything, a patient's name included.
-func place(location string) string {
-	if len(location) <= 64 && placeForm.MatchString(location) {
-		return location
-	}
-	return ""
-}
-
-var fieldForm = regexp.MustCompile(`^([A-Z][A-Z0-9]{2})(?:\[\d+\]|\^\d*)?(?:[-^](\d+))?`)
-
-// fieldOf brings a place down to segment and field, as [placeOf] does.
-func fieldOf(place string) string {
-	m := fieldForm.FindStringSubmatch(place)
-	switch {
-	case m == nil:
-		return place
-	case m[2] == "":
-		return m[1]
-	}
-	return m[1] + "-" + m[2]
-}
-
-// plainText is what PostgreSQL takes as text.
-func plainText(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
-}
-
 // sentStates are the deliveries that may have reached the registry.
 const sentStates = `('uploading', 'uploaded', 'renamed', 'confirmed', 'unknown')`
 
@@ -312,6 +178,9 @@ func rejectFile(ctx context.Context, tx pgx.Tx, r Report, at time.Time, name str
 		update report_items set file_id = @file, message = @message, delivery_id = @delivery
 		where report_id = @report and ordinal = @item and file_id is null`, args)
 	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `delete from answer_pages where file_id = @file`, args); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `

@@ -124,7 +124,8 @@ const keepItems = `
 
 const coverAnswered = `
 	insert into report_covers (report_id, delivery_id, file_id, named)
-	select distinct @report, delivery_id, file_id, false from report_found f
+	select distinct @report, delivery_id, file_id, false from (
+		select delivery_id, file_id from report_found union all select delivery_id, file_id from report_plain) f
 	on conflict (report_id, delivery_id) do nothing`
 
 // lockCovered lets two imports that answer the same files go one after the
@@ -151,6 +152,46 @@ const worstAnswers = `
 const worstOutcome = `(array['file-rejected', 'message-rejected', 'patient-rejected', 'dose-rejected', 'unknown',
 		'accepted-with-warnings', 'not-objected-to', 'accepted'])[w.worst / 4294967296]`
 
+// worseThanPlain takes out of the plain acceptances what the report calls worse
+// elsewhere.
+var worseThanPlain = `
+	update report_plain p set messages = p.messages & ~w.messages
+	from (select file_id, message / 1024 as page, ` + pageOf("message") + ` as messages from report_worst group by 1, 2) w
+	where p.file_id = w.file_id and p.page = w.page`
+
+// standingPages keep what stands in them against what nobody understands.
+const standingPages = `
+	delete from report_worst w using answer_pages p
+	where w.worst / 4294967296 = outcome_rank('unknown') and p.file_id = w.file_id and p.page = w.message / 1024
+	  and get_bit(p.messages, w.message % 1024) = 1`
+
+// leavePages takes the messages that the report answers out of the pages in
+// which earlier answers stand.
+var leavePages = `
+	update answer_pages p set messages = p.messages & ~n.messages
+	from (
+		select file_id, page, bit_or(messages) as messages from (
+			select file_id, page, messages from report_plain
+			union all
+			select file_id, message / 1024, ` + pageOf("message") + ` from report_worst group by 1, 2
+		) told group by 1, 2
+	) n
+	where p.file_id = n.file_id and p.page = n.page and p.messages & n.messages <> 0::bit(1024)`
+
+const leaveEmpty = `
+	delete from answer_pages where messages = 0::bit(1024)
+	  and file_id in (select file_id from report_covers where report_id = @report)`
+
+// plainReplaces takes out earlier answers in whose place plain acceptances come.
+const plainReplaces = `
+	delete from answers a using report_plain p
+	where a.file_id = p.file_id and a.message between p.page * 1024 and p.page * 1024 + 1023
+	  and get_bit(p.messages, a.message % 1024) = 1`
+
+const plainAnswers = `
+	insert into answer_pages (file_id, page, answer, answer_report, answered_at, messages)
+	select file_id, page, 'accepted', @report, @at, messages from report_plain where messages <> 0::bit(1024)`
+
 // laterAnswers replace earlier ones, except by what nobody understands.
 const laterAnswers = `
 	with known as (
@@ -166,15 +207,15 @@ const firstAnswers = `
 	select w.file_id, w.message, ` + worstOutcome + `, @report, w.worst % 4294967296, @at
 	from report_worst w order by w.file_id, w.message`
 
-const silentAnswers = `
-	insert into answers as a (file_id, message, answer, answer_report, answered_at)
-	select m.file_id, m.ordinal, 'not-objected-to', @report, @at
+// silentAnswers are kept page by page, as plain acceptances are.
+var silentAnswers = `
+	insert into answer_pages (file_id, page, answer, answer_report, answered_at, messages)
+	select m.file_id, m.ordinal / 1024, 'not-objected-to', @report, @at, ` + pageOf("m.ordinal") + `
 	from report_covers c join files f on f.id = c.file_id
 	join ` + terms + ` on terms.practice = f.practice and terms.bad_only
-	join messages m on m.file_id = f.id
-	where c.report_id = @report and (c.period or terms.to_at is null) and not m.held
-	order by m.file_id, m.ordinal
-	on conflict (file_id, message) do nothing`
+	join answered m on m.file_id = f.id
+	where c.report_id = @report and (c.period or terms.to_at is null) and not m.held and m.answer is null
+	group by 1, 2`
 
 // answerMessages writes what the report says of each message.
 func answerMessages(ctx context.Context, tx pgx.Tx, r Report, in ReportImport, names ReportNames) error {
@@ -188,7 +229,10 @@ func answerMessages(ctx context.Context, tx pgx.Tx, r Report, in ReportImport, n
 			return err
 		}
 	}
-	for _, step := range []string{worstAnswers, `analyze report_worst`, laterAnswers, firstAnswers, silentAnswers} {
+	for _, step := range []string{
+		worstAnswers, `analyze report_worst`, worseThanPlain, standingPages, leavePages, leaveEmpty, plainReplaces,
+		laterAnswers, firstAnswers, plainAnswers, silentAnswers,
+	} {
 		if _, err := tx.Exec(ctx, step, args); err != nil {
 			return err
 		}
@@ -203,14 +247,17 @@ func tellDifferences(ctx context.Context, tx pgx.Tx, r Report, in ReportImport) 
 	withTerms(args, in.Terms)
 	_, err := tx.Exec(ctx, `
 		insert into report_items (report_id, ordinal, kind, outcome, file_id, delivery_id, expected, found)
-		select @report, (select coalesce(max(ordinal), 0) from report_items where report_id = @report)
+		select @report, (select coalesce(max(last), 0) from (
+				select max(ordinal) as last from report_items where report_id = @report
+				union all select max(last) from accepted_items where report_id = @report) o)
 			+ row_number() over (order by length(d.delivery_id), d.delivery_id), 'difference', 'unknown',
 			d.file_id, d.delivery_id, d.expected, d.found
 		from (
 			select c.file_id, c.delivery_id,
-				(select count(*) from messages m where m.file_id = c.file_id and not m.held) as expected,
-				(select count(*) from answered m where m.file_id = c.file_id and not m.held
-				   and m.answer_report = @report) as found
+				(select coalesce(sum(n.messages), 0) from answer_counts n where n.file_id = c.file_id) as expected,
+				(select count(*) from answers a where a.file_id = c.file_id and a.answer_report = @report)
+				+ (select coalesce(sum(bit_count(p.messages)), 0) from answer_pages p
+					where p.file_id = c.file_id and p.answer_report = @report) as found
 			from report_covers c join files f on f.id = c.file_id
 			join `+terms+` on terms.practice = f.practice and not terms.bad_only
 			where c.report_id = @report and (c.period or (terms.to_at is null and c.named))

@@ -26,7 +26,7 @@ func (s *Store) ReportCodes(ctx context.Context, report string) ([]ReportCode, e
 	rows, err := many[ReportCode](ctx, s.pool, `
 		select code, outcome, count(*)::int as items, count(*) filter (where file_id is null)::int as unmatched,
 			count(distinct (file_id, message)) filter (where file_id is not null)::int as records
-		from report_items where report_id = @report and kind = 'answer'
+		from told_items where report_id = @report and kind = 'answer'
 		group by code, outcome order by count(*) desc, code, outcome`, pgx.NamedArgs{"report": report})
 	return rows, fault("report codes", err)
 }

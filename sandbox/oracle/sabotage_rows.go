@@ -73,7 +73,7 @@ func importTwice(ctx context.Context, w World) error {
 			i.text_sealed, i.file_id, i.message, i.delivery_id
 		from reports again
 		join reports first on first.digest = again.digest and first.id <> again.id
-		join report_items i on i.report_id = first.id
+		join told_items i on i.report_id = first.id
 		where again.connection = @connection`)
 }
 

@@ -119,7 +119,7 @@ func (s *store) read(ctx context.Context, tx pgx.Tx) error {
 			select id, connection, digest, name, state, records, reconciled_at is not null as reconciled
 			from reports order by length(id), id`),
 		rows(ctx, tx, &items, `
-			select report_id, control_id, code, coalesce(file_id, '') as file_id from report_items order by report_id, ordinal`),
+			select report_id, control_id, code, coalesce(file_id, '') as file_id from told_items order by report_id, ordinal`),
 		rows(ctx, tx, &s.errors, `
 			select e.id, e.practice, e.code, e.state, e.times, e.file_id, coalesce(m.control_id, '') as control_id
 			from errors e left join messages m on m.file_id = e.file_id and m.ordinal = e.message

@@ -145,7 +145,7 @@ func (w world) peer(ctx context.Context) (best, cpu time.Duration, bytes int64, 
 		if err := conn.QueryRow(ctx, `select current_setting('data_directory') || '/rows.csv'`).Scan(&path); err != nil {
 			return err
 		}
-		if _, err := conn.Exec(ctx, `copy report_items to '`+path+`' (format csv)`); err != nil {
+		if _, err := conn.Exec(ctx, `copy (select * from told_items) to '`+path+`' (format csv)`); err != nil {
 			return err
 		}
 		return conn.QueryRow(ctx, `select (pg_stat_file($1)).size`, path).Scan(&bytes)
@@ -154,7 +154,7 @@ func (w world) peer(ctx context.Context) (best, cpu time.Duration, bytes int64, 
 	}
 	for range 3 {
 		if err := w.session(ctx, func(conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, `drop table if exists peer; create table peer (like report_items); checkpoint`)
+			_, err := conn.Exec(ctx, `drop table if exists peer; create table peer as select * from told_items limit 0; checkpoint`)
 			return err
 		}); err != nil {
 			return 0, 0, 0, err
