@@ -9,8 +9,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding/charmap"
-
 	"immtrail/hl7"
 	"immtrail/registry"
 )
@@ -260,18 +258,6 @@ func (s *sink) loose(line string) error {
 		return err
 	}
 	return s.end()
-}
-
-// text is b as UTF-8; what is not valid as such is taken for Windows-1252.
-func text(b []byte) string {
-	if utf8.Valid(b) {
-		return strings.TrimSpace(string(b))
-	}
-	out, err := charmap.Windows1252.NewDecoder().Bytes(b)
-	if err != nil {
-		return strings.TrimSpace(strings.ToValidUTF8(string(b), "\uFFFD"))
-	}
-	return strings.TrimSpace(string(out))
 }
 
 // blank reports whether a line holds no letter and no digit: a ruler.

@@ -49,8 +49,8 @@ func DetectFormat(head []byte) Format {
 			return m.format
 		}
 	}
-	if bytes.HasPrefix(head, bomLE) || bytes.HasPrefix(head, bomBE) {
-		return FormatText
+	if _, is := wide(head); is {
+		return FormatText // of what form it is shows once it is decoded
 	}
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, bomUTF8), " \t\r\n\v\x1c")
 	switch {

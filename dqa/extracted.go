@@ -2,6 +2,7 @@ package dqa
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"strings"
@@ -50,10 +51,8 @@ func rowLine(cells []string) string {
 // name .xls, and the lines between them. XML of old spreadsheets has rows and
 // cells too and is read likewise.
 func (s *sink) readHTML(src *bufio.Reader) error {
-	head, _ := src.Peek(1024) // as much as there is
-	enc, _, _ := charset.DetermineEncoding(head, "text/html")
 	p := &page{table: s.newTable()}
-	z := html.NewTokenizer(enc.NewDecoder().Reader(src))
+	z := html.NewTokenizer(pageText(src))
 	z.SetMaxBuf(lineMax)
 	for {
 		kind := z.Next()
@@ -66,14 +65,28 @@ func (s *sink) readHTML(src *bufio.Reader) error {
 	}
 	switch err := z.Err(); {
 	case errors.Is(err, html.ErrBufferExceeded):
-		return sourceError(bufio.ErrTooLong)
+		return tooLong("the text after row", p.rows-1)
 	case !errors.Is(err, io.EOF):
 		return sourceError(err)
 	}
 	if err := p.closeRow(); err != nil {
 		return err
 	}
+	if p.tables > 0 || p.skip != "" || p.hidden {
+		s.fault("the page breaks off: the end of a table, a comment or a script is missing")
+	}
 	return s.end()
+}
+
+// pageText is the page as UTF-8. A page that calls itself UTF-8 or Windows-1252,
+// or says nothing, may be either.
+func pageText(src *bufio.Reader) io.Reader {
+	head, _ := src.Peek(1024) // as much as there is
+	enc, name, _ := charset.DetermineEncoding(head, "text/html")
+	if name == "utf-8" || name == "windows-1252" {
+		return plainBytes(src)
+	}
+	return enc.NewDecoder().Reader(src)
 }
 
 // page is a web page while it is read.
@@ -83,7 +96,12 @@ type page struct {
 	row     []string
 	text    strings.Builder // of the open cell or line
 	skip    string          // the element whose text is no text: script, style
-	wide    int             // columns that the open cell spans
+	wide    int             // columns that the open cell spans; 0: none is open
+	held    int             // bytes of the open row so far
+	loose   []string        // texts of the open row that stand in no cell
+	rows    int             // rows and lines so far
+	tables  int             // tables that are open
+	hidden  bool            // a comment goes on to the end of the page
 }
 
 // spanWidth bounds colspan: a cell of a million columns is a cell of 50.
@@ -92,8 +110,12 @@ const spanWidth = 50
 func (p *page) token(z *html.Tokenizer, kind html.TokenType) error {
 	switch kind {
 	case html.TextToken:
-		if p.skip == "" && p.text.Len() < lineMax {
-			p.text.Write(z.Text())
+		if p.skip != "" {
+			return nil
+		}
+		p.text.Write(z.Text())
+		if p.held+p.text.Len() > lineMax {
+			return tooLong("row", p.rows)
 		}
 		return nil
 	case html.StartTagToken, html.SelfClosingTagToken:
@@ -102,7 +124,9 @@ func (p *page) token(z *html.Tokenizer, kind html.TokenType) error {
 	case html.EndTagToken:
 		name, _ := z.TagName()
 		return p.shut(tagOf(name))
-	case html.ErrorToken, html.CommentToken, html.DoctypeToken:
+	case html.CommentToken:
+		p.hidden = p.hidden || !bytes.HasSuffix(z.Raw(), []byte(">"))
+	case html.ErrorToken, html.DoctypeToken:
 	}
 	return nil
 }
@@ -134,7 +158,9 @@ func (p *page) open(z *html.Tokenizer, tag string, attrs bool) error {
 		}
 		p.rowOpen = true
 	case "td":
-		p.closeCell()
+		if p.closeCell(); p.held > lineMax {
+			return tooLong("row", p.rows)
+		}
 		p.wide = 1
 		for attrs {
 			var key, value []byte
@@ -148,6 +174,7 @@ func (p *page) open(z *html.Tokenizer, tag string, attrs bool) error {
 		if err := p.closeRow(); err != nil {
 			return err
 		}
+		p.tables++
 		p.mapping, p.columns, p.width = nil, nil, 0
 	case "br", "p", "div", "li", "h1", "h2", "h3", "h4", "body":
 		if p.rowOpen {
@@ -164,23 +191,33 @@ func (p *page) shut(tag string) error {
 	case p.skip:
 		p.skip = ""
 	case "td":
-		p.closeCell()
+		if p.closeCell(); p.held > lineMax {
+			return tooLong("row", p.rows)
+		}
 	case "tr", "table", "p", "div", "li", "h1", "h2", "h3", "h4", "body":
 		if p.rowOpen && tag != "tr" && tag != "table" {
 			return nil
+		}
+		if tag == "table" {
+			p.tables = max(p.tables-1, 0)
 		}
 		return p.closeRow()
 	}
 	return nil
 }
 
-// closeCell ends the open cell of the open row.
+// closeCell ends the open cell of the open row. What stands in the row and in no
+// cell is a line of its own.
 func (p *page) closeCell() {
-	if !p.rowOpen || p.wide == 0 {
+	if !p.rowOpen {
 		return
 	}
 	cell := strings.Join(strings.Fields(p.text.String()), " ")
 	p.text.Reset()
+	if p.wide == 0 && cell != "" {
+		p.loose = append(p.loose, cell)
+	}
+	p.held += len(cell) + p.wide
 	for ; p.wide > 0; p.wide-- {
 		p.row = append(p.row, cell)
 		cell = ""
@@ -196,22 +233,31 @@ func (p *page) closeRow() error {
 		if line == "" {
 			return nil
 		}
+		p.rows++
 		return p.table.row(line, []string{line})
 	}
-	row := p.row
-	p.row, p.rowOpen = p.row[:0], false
-	p.text.Reset()
-	return p.table.row(rowLine(row), row)
+	row, loose := p.row, p.loose
+	p.row, p.loose, p.held, p.rowOpen = p.row[:0], p.loose[:0], 0, false
+	p.rows++
+	if err := p.table.row(rowLine(row), row); err != nil {
+		return err
+	}
+	for _, line := range loose {
+		if err := p.table.row(line, []string{line}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// number reads a small whole number; 0 where it is none.
+// number reads a small whole number, at most 1,000; 0 where it is none.
 func number(b []byte) int {
 	n := 0
 	for _, c := range b {
-		if c < '0' || c > '9' || n > 1000 {
+		if c < '0' || c > '9' {
 			return 0
 		}
-		n = 10*n + int(c-'0')
+		n = min(10*n+int(c-'0'), 1000)
 	}
 	return n
 }

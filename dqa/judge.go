@@ -15,6 +15,8 @@ type claim struct {
 	condition string
 	location  string
 	text      string
+	// line is the whole row: it is kept where nobody understands the claim.
+	line string
 	// status is what the report's own status column says; it may be empty.
 	status registry.Outcome
 }

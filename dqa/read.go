@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -95,10 +96,16 @@ func Read(ctx context.Context, src io.Reader, opts Options, emit func(registry.R
 	if err != nil && !errors.Is(err, io.EOF) {
 		return Summary{}, sourceError(err)
 	}
+	if br2 := decoded(br, head); br2 != br {
+		if head, err = br2.Peek(headLen); err != nil && !errors.Is(err, io.EOF) {
+			return Summary{}, sourceError(err)
+		}
+		br = br2
+	}
 	s := &sink{ctx: ctx, opts: opts, emit: emit, sum: Summary{Format: DetectFormat(head)}, news: map[string]bool{}}
 	switch s.sum.Format {
 	case FormatEmpty:
-		return s.sum, registry.Errorf(registry.Invalid, "report", "the report is empty")
+		return s.sum, refusal("the report is empty", "ask the registry for it anew")
 	case FormatACK:
 		err = s.readACK(br)
 	case FormatText:
@@ -110,14 +117,13 @@ func Read(ctx context.Context, src io.Reader, opts Options, emit func(registry.R
 	case FormatPDF:
 		err = s.readExtracted(br, extract.PDF)
 	default:
-		return s.sum, registry.Errorf(registry.Invalid, "report",
-			"the report is %s; HL7, delimited text, XLSX, HTML and PDF are read: ask for one of them", s.sum.Format)
+		return s.sum, refusal("the report is "+string(s.sum.Format), remedies[s.sum.Format])
 	}
 	if err != nil {
 		return s.sum, err
 	}
 	if s.sum.Records == 0 && s.sum.Mapping == "" && !s.nothingToSay() {
-		return s.sum, registry.Errorf(registry.Invalid, "report", "no mapping understands this report")
+		return s.sum, refusal("no mapping understands this report", "teach its layout: starter report learn FILE")
 	}
 	return s.sum, nil
 }
@@ -126,6 +132,26 @@ func Read(ctx context.Context, src io.Reader, opts Options, emit func(registry.R
 // whole and empty: a list of bad records of which there are none.
 func (s *sink) nothingToSay() bool {
 	return s.sum.Format == FormatACK && s.whole && s.sum.Items == 0 && len(s.sum.Faults) == 0
+}
+
+const askAnew = "no report has such lines; ask the registry for it anew"
+
+// remedies say what to do about a report of a form that is not read.
+var remedies = map[Format]string{
+	FormatArchive: "unpack it, and take in what is inside",
+	FormatOffice:  "save it as XLSX, or ask the registry for HL7, delimited text, XLSX, HTML or PDF",
+	FormatBinary:  "ask the registry for HL7, delimited text, XLSX, HTML or PDF",
+}
+
+// refusal is why a report is not read, and what somebody can do about it.
+func refusal(why, remedy string) error {
+	return registry.Errorf(registry.Invalid, "report", "%s: %s", why, remedy)
+}
+
+// tooLong refuses what no reader can hold: a line, a row or a text after so many
+// others.
+func tooLong(what string, after int) error {
+	return refusal(fmt.Sprintf("%s %d is longer than %d MiB", what, after+1, lineMax>>20), askAnew)
 }
 
 // sourceError keeps the kind of an error from below and grades the reader's own.
@@ -138,10 +164,10 @@ func sourceError(err error) error {
 	switch {
 	case errors.As(err, &known):
 		return err
-	case errors.Is(err, hl7.ErrEmpty), errors.As(err, &format), errors.As(err, &limit):
+	case errors.As(err, &limit):
+		return refusal(err.Error(), askAnew)
+	case errors.Is(err, hl7.ErrEmpty), errors.As(err, &format):
 		return registry.Errorf(registry.Invalid, "report", "%w", err)
-	case errors.Is(err, bufio.ErrTooLong):
-		return registry.Errorf(registry.Invalid, "report", "a line is longer than %d bytes", lineMax)
 	}
 	return registry.Errorf(registry.Transient, "report", "reading: %w", err)
 }
@@ -274,6 +300,9 @@ func (s *sink) claim(c claim) error {
 		if len(s.rec.seen) < 1000 { // bounds memory against a hostile record
 			s.rec.seen[key] = true
 		}
+	}
+	if outcome == registry.OutcomeUnknown && c.code == "" && c.line != "" {
+		c.text = c.line
 	}
 	return s.put(registry.ReportItem{
 		Code: c.code, Family: registry.FamilyOf(c.code), Severity: severity,

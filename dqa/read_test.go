@@ -19,15 +19,15 @@ func TestReportThatCannotBeReadIsRefusedWithTheReason(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":                   {"", "the report is empty"},
 		"blank":                   {"\r\n \r\n", "the report is empty"},
-		"a PDF":                   {"%PDF-1.7\n", "the PDF document is damaged"},
+		"a PDF":                   {"%PDF-1.7\n", "the PDF document is cut off"},
 		"a spreadsheet":           {"PK\x03\x04xl", "the spreadsheet is damaged"},
-		"HTML without any answer": {"<html><table><tr><td>x", "no mapping understands this report"},
-		"an old Office document":  {"\xd0\xcf\x11\xe0\xa1\xb1", "ask for one of them"},
-		"an archive":              {"\x1f\x8b\x08", "a compressed archive"},
+		"HTML without any answer": {"<html><table><tr><td>x", "no mapping understands this report: teach its layout"},
+		"an old Office document":  {"\xd0\xcf\x11\xe0\xa1\xb1", "save it as XLSX"},
+		"an archive":              {"\x1f\x8b\x08", "a compressed archive: unpack it"},
 		"binary":                  {"ab\x00cd", "binary data"},
-		"text without any answer": {"Dear practice,\nall is well.\n", "no mapping understands this report"},
-		"a message of our own":    {"MSH|^~\\&|EHR|X\rPID|1\r", "no mapping understands this report"},
-		"a line without end":      {strings.Repeat("CLR-100 ", 1<<18), "longer than"},
+		"text without any answer": {"Dear practice,\nall is well.\n", "no mapping understands this report: teach its layout"},
+		"a message of our own":    {"MSH|^~\\&|EHR|X\rPID|1\r", "no mapping understands this report: teach its layout"},
+		"a line without end":      {strings.Repeat("CLR-100 ", 1<<18), "line 1 is longer than 1 MiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := read(t, c.text).err

@@ -20,6 +20,8 @@ type table struct {
 	mapping *Mapping
 	columns map[registry.ReportColumn]int
 	width   int
+	// beyond says that the row has more cells than the header.
+	beyond bool
 	// section is the part of the report that the row stands in; nil outside.
 	section *section
 	sheet   int
@@ -55,15 +57,16 @@ func (t *table) row(line string, cells []string) error {
 		return t.lost(line) // a total below the table is no record
 	}
 	if t.mapping != nil && len(cells) > 1 {
+		t.beyond = len(cells) > t.width
 		return t.mapped(line, t.fields(cells), len(cells) >= t.width)
 	}
 	if f, ok := t.lineFields(line); ok {
 		return t.mapped(line, f, true)
 	}
-	if t.mapping != nil {
+	if t.mapping != nil && !(t.width > 1 && strings.ContainsRune(line, ' ')) {
 		return t.mapped(line, t.fields(cells), false)
 	}
-	return t.bare(line, cells)
+	return t.bare(line, cells) // a sentence among the rows names no message
 }
 
 // mayBeHeader saves looking at every row: after the first header only a row
@@ -222,6 +225,9 @@ func (t *table) mapped(line string, f fields, whole bool) error {
 	c.text = strings.TrimSpace(code + " " + message)
 	if c.text == "" {
 		c.text = line
+	}
+	if t.beyond {
+		c.line = line // cells that the header does not name
 	}
 	return t.claim(c)
 }

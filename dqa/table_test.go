@@ -167,6 +167,16 @@ func TestNothingInATableIsDropped(t *testing.T) {
 		require.Equal(t, "first\nsecond, third", r.items[0].Text)
 		require.Len(t, r.verdicts, 2)
 	})
+	t.Run("commas in a quoted field over lines are its own", func(t *testing.T) {
+		r := read(t, "Control ID,Message\n7,\"CLR-100::No consent\nnot here, nor there\nat all\"\n8,IMR-111::Maker\n")
+		require.Equal(t, []string{"CLR-100", "IMR-111"}, r.codes())
+		require.Contains(t, r.items[0].Text, "nor there")
+	})
+	t.Run("two stray quotes swallow nothing between them", func(t *testing.T) {
+		r := read(t, "Control ID,Code\n\"open\n7,CLR-100\n8,IMR-111\nshut\"\n")
+		require.Equal(t, map[string]registry.Outcome{"7": registry.OutcomePatientRejected, "8": registry.OutcomeDoseRejected}, r.outcomes())
+		require.Equal(t, 2, r.sum.NotUnderstood)
+	})
 	t.Run("a quote that is never closed swallows nothing", func(t *testing.T) {
 		var b strings.Builder
 		b.WriteString(head + "1,CLR-100,\"never closed\n")

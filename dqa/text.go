@@ -3,11 +3,9 @@ package dqa
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"strings"
-
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/transform"
 )
 
 // spanMax is over how many lines a quoted field may go. A quote that is never
@@ -16,13 +14,6 @@ const spanMax = 20
 
 // readText reads delimited text of any separator, quoting and encoding.
 func (s *sink) readText(src io.Reader, head []byte) error {
-	if bytes.HasPrefix(head, bomLE) || bytes.HasPrefix(head, bomBE) {
-		utf16 := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
-		src = transform.NewReader(src, utf16.NewDecoder())
-		if decoded, err := utf16.NewDecoder().Bytes(head); err == nil {
-			head = decoded
-		}
-	}
 	t := s.newTable()
 	t.sep = detectSeparator(head)
 	lines := newLines(src)
@@ -36,6 +27,9 @@ func (s *sink) readText(src io.Reader, head []byte) error {
 			return err
 		}
 	}
+	if errors.Is(lines.err, bufio.ErrTooLong) {
+		return tooLong("line", lines.n)
+	}
 	if lines.err != nil {
 		return sourceError(lines.err)
 	}
@@ -47,26 +41,39 @@ func (s *sink) readText(src io.Reader, head []byte) error {
 type lines struct {
 	scan *bufio.Scanner
 	back []string
-	err  error
+	// n counts the lines that were read, blank ones too.
+	n   int
+	err error
+	// cr says that the last line ended at a CR, so that a LF ends none.
+	cr bool
 }
 
 func newLines(src io.Reader) *lines {
 	sc := bufio.NewScanner(src)
 	sc.Buffer(make([]byte, 0, headLen), lineMax+2)
-	sc.Split(splitLine)
-	return &lines{scan: sc}
+	l := &lines{scan: sc}
+	sc.Split(l.split)
+	return l
 }
 
-// splitLine ends lines at CR, LF or both; a line between CR and LF is blank and
-// is passed over by the reader.
-func splitLine(data []byte, atEOF bool) (advance int, token []byte, err error) {
-	if i := bytes.IndexAny(data, "\r\n"); i >= 0 {
-		return i + 1, data[:i], nil
+// split ends lines at CR, LF or both.
+func (l *lines) split(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	skip := 0
+	if l.cr && len(data) > 0 {
+		if l.cr = false; data[0] == '\n' {
+			skip = 1
+		}
 	}
-	if atEOF && len(data) > 0 {
-		return len(data), data, nil
+	rest := data[skip:]
+	if i := bytes.IndexAny(rest, "\r\n"); i >= 0 {
+		l.n, l.cr = l.n+1, rest[i] == '\r'
+		return skip + i + 1, rest[:i], nil
 	}
-	return 0, nil, nil
+	if atEOF && len(rest) > 0 {
+		l.n++
+		return skip + len(rest), rest, nil
+	}
+	return skip, nil, nil
 }
 
 func (l *lines) next() (string, bool) {
@@ -86,59 +93,96 @@ func (l *lines) next() (string, bool) {
 }
 
 // record reads the cells of line, going on over further lines while a quoted
-// field is open. Where it is never closed, the quote is taken for a plain
-// character and the lines are read one by one. It returns all that it read.
+// field is open. Where it is never closed, or closed in the middle of a cell of a
+// later line, the quote is taken for a plain character and the lines are read one
+// by one. It returns all that it read.
 func (t *table) record(l *lines, line string) (joined string, cells []string) {
-	cells, open := splitCells(line, t.sep, t.cells[:0])
-	if !open {
+	cells, end := splitCells(line, t.sep, t.cells[:0])
+	if end != openQuote {
 		t.cells = cells
 		return line, cells
 	}
 	joined = line
 	var taken []string
-	for open && len(taken) < spanMax && len(joined) < lineMax {
+	for end == openQuote && len(taken) < spanMax && len(joined) < headLen {
 		more, ok := l.next()
 		if !ok {
 			break
 		}
 		taken = append(taken, more)
 		joined += "\n" + more
-		cells, open = splitCells(joined, t.sep, t.cells[:0])
+		cells, end = splitCells(joined, t.sep, t.cells[:0])
 	}
-	if open {
+	if end != wholeCells || t.swallows(taken, len(cells)) {
 		l.back = append(taken, l.back...)
 		joined = line
 		cells = strings.Split(line, string(t.sep))
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
 	}
 	t.cells = cells
 	return joined, cells
 }
 
+// swallows reports whether a cell over lines would take in rows of the table: two
+// stray quotes look like one such cell. Where it makes a row of the header's width,
+// a line in it has to be an answer of its own to count.
+func (t *table) swallows(taken []string, cells int) bool {
+	fits := t.width > 1 && cells == t.width
+	if t.width > 0 {
+		cells = min(cells, t.width)
+	}
+	for _, line := range taken {
+		alone, end := splitCells(line, t.sep, nil)
+		if end != openQuote && len(alone) >= max(cells, 2) && (!fits || t.answer(line, alone)) {
+			return true
+		}
+	}
+	return false
+}
+
+// answer reports whether a line by itself names a message and has a code for it.
+func (t *table) answer(line string, cells []string) bool {
+	id := t.fields(cells).address().id
+	return id != "" && !strings.ContainsRune(id, ' ') && len(splitCodes(id)) == 0 && len(splitCodes(line)) > 0
+}
+
+// cellsEnd says how the quotes of a line ended.
+type cellsEnd int
+
+const (
+	wholeCells cellsEnd = iota
+	// tornQuote: more than blanks stand between a closing quote and the separator.
+	tornQuote
+	// openQuote: a quote is never closed.
+	openQuote
+)
+
 // splitCells splits a line at sep. A field that begins with a quote goes to
-// the quote that closes it, with "" for a quote inside; open reports that none
-// does.
-func splitCells(line string, sep byte, into []string) (cells []string, open bool) {
+// the quote that closes it, with "" for a quote inside.
+func splitCells(line string, sep byte, into []string) (cells []string, end cellsEnd) {
 	for {
 		line = strings.TrimLeft(line, " ")
-		if !strings.HasPrefix(line, `"`) {
-			end := strings.IndexByte(line, sep)
-			if end < 0 {
-				return append(into, strings.TrimSpace(line)), false
+		cell, rest := "", line
+		if strings.HasPrefix(line, `"`) {
+			closed := false
+			if cell, rest, closed = quoted(line[1:]); !closed {
+				return into, openQuote
 			}
-			into = append(into, strings.TrimSpace(line[:end]))
-			line = line[end+1:]
-			continue
 		}
-		cell, rest, closed := quoted(line[1:])
-		if !closed {
-			return into, true
+		at := strings.IndexByte(rest, sep)
+		if at < 0 {
+			at = len(rest)
 		}
-		end := strings.IndexByte(rest, sep)
-		if end < 0 {
-			return append(into, strings.TrimSpace(cell+rest)), false
+		if line != rest && strings.TrimSpace(rest[:at]) != "" {
+			end = tornQuote
 		}
-		into = append(into, strings.TrimSpace(cell+rest[:end]))
-		line = rest[end+1:]
+		into = append(into, strings.TrimSpace(cell+rest[:at]))
+		if at == len(rest) {
+			return into, end
+		}
+		line = rest[at+1:]
 	}
 }
 
@@ -181,7 +225,7 @@ func detectSeparator(head []byte) byte {
 	for i := range len(separators) {
 		rows := map[int]int{}
 		for _, line := range sample {
-			if cells, open := splitCells(line, separators[i], nil); !open && len(cells) > 1 {
+			if cells, end := splitCells(line, separators[i], nil); end != openQuote && len(cells) > 1 {
 				rows[len(cells)]++
 			}
 		}

@@ -60,6 +60,7 @@ const (
 	exitRefused = 10 // the report cannot be read
 	exitMemory  = 11
 	exitText    = 12
+	exitCut     = 13 // the end of the document is missing
 )
 
 // Rows reads a report from src and calls emit for every row, in order, empty
@@ -129,12 +130,12 @@ func refusal(ctx context.Context, kind Kind, ended, told error) error {
 	if ended == nil && told == nil {
 		return nil
 	}
-	what := "spreadsheet"
+	what, instead := "spreadsheet", "open it and save it anew, or ask the registry for it as delimited text"
 	if kind == PDF {
-		what = "PDF document"
+		what, instead = "PDF document", "ask the registry for it anew, or as delimited text"
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return registry.Errorf(registry.Invalid, "report", "the %s was not read within %s", what, maxTime)
+		return registry.Errorf(registry.Invalid, "report", "the %s was not read within %s: %s", what, maxTime, instead)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -143,12 +144,15 @@ func refusal(ctx context.Context, kind Kind, ended, told error) error {
 	if errors.As(ended, &exit) {
 		switch exit.ExitCode() {
 		case exitMemory:
-			return registry.Errorf(registry.Invalid, "report", "the %s needs more than %d MiB of memory to be read", what, maxMemory>>20)
+			return registry.Errorf(registry.Invalid, "report", "the %s needs more than %d MiB of memory to be read: %s", what, maxMemory>>20, instead)
 		case exitText:
-			return registry.Errorf(registry.Invalid, "report", "the %s holds more than %d MiB of text", what, maxText>>20)
+			return registry.Errorf(registry.Invalid, "report", "the %s holds more than %d MiB of text, or a row of more than %d MiB: %s",
+				what, maxText>>20, maxRow>>20, instead)
+		case exitCut:
+			return registry.Errorf(registry.Invalid, "report", "the %s is cut off, its end is missing: %s", what, instead)
 		}
 	}
-	return registry.Errorf(registry.Invalid, "report", "the %s is damaged, locked by a password, or not one", what)
+	return registry.Errorf(registry.Invalid, "report", "the %s is damaged, cut off, locked by a password, or not one: %s", what, instead)
 }
 
 // source refuses what is too large, and keeps an error of the reader below
@@ -164,7 +168,7 @@ func (s *source) Read(p []byte) (int, error) {
 	s.left -= n
 	switch {
 	case s.left < 0:
-		s.err = registry.Errorf(registry.Invalid, "report", "the report is larger than %d MiB", MaxSize>>20)
+		s.err = registry.Errorf(registry.Invalid, "report", "the report is larger than %d MiB: ask the registry for it in parts, or as delimited text", MaxSize>>20)
 		return 0, s.err
 	case err != nil && !errors.Is(err, io.EOF):
 		s.err = err
@@ -216,4 +220,7 @@ func (w *writer) row(sheet int, cells []string) error {
 	return err
 }
 
-var errTooMuchText = errors.New("too much text")
+var (
+	errTooMuchText = errors.New("too much text")
+	errCutOff      = errors.New("cut off")
+)

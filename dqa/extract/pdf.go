@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -21,12 +22,19 @@ const (
 	maxSandbox = (384 << 20) / (64 << 10)
 	// sameFault is after how many unreadable pages in a row the rest is given up.
 	sameFault = 20
+	// endWithin are the last bytes of a document in which its end has to stand
+	// (Adobe's implementation note on the file trailer).
+	endWithin = 1024
 )
 
 var errNoPages = errors.New("no page can be read")
 
 // document writes the text of all pages line by line.
 func document(ctx context.Context, data []byte, w *writer) error {
+	// PDFium mends a document without an end, and reads what there is of it.
+	if !bytes.Contains(data[max(0, len(data)-endWithin):], []byte("%%EOF")) {
+		return errCutOff
+	}
 	pool, err := webassembly.Init(webassembly.Config{
 		Context: ctx, MinIdle: 1, MaxIdle: 1, MaxTotal: 1,
 		// PDFium's own setjmp needs exceptions; the rest is what it may not have:

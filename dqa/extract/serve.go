@@ -48,6 +48,8 @@ func serve(kind Kind, in io.Reader, out io.Writer) int {
 		return 0
 	case errors.Is(err, errTooMuchText):
 		return exitText
+	case errors.Is(err, errCutOff):
+		return exitCut
 	}
 	return exitRefused
 }
