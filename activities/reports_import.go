@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"immtrail/db"
@@ -25,6 +26,8 @@ type ImportReportResult struct {
 	// Unreadable says that nothing understood the report: it is quarantined,
 	// and somebody is told.
 	Unreadable bool `json:"unreadable,omitempty"`
+	// Reason says why, and what can be done about it; never a word of the report.
+	Reason string `json:"reason,omitempty"`
 	// Files are the files of ours that it answers, at most 60; More says that
 	// there are further ones, to be asked for by ListAnswered.
 	Files []AnsweredFile `json:"files,omitempty"`
@@ -39,7 +42,8 @@ type AnsweredFile struct {
 
 // ImportReport reads the report into items, links them to messages and
 // deliveries, and stores all of it in one transaction or nothing. Importing
-// again changes nothing and answers the same.
+// again changes nothing and answers the same, except that a report which nothing
+// understood is tried anew: its layout may have been taught since.
 func (a *Reports) ImportReport(ctx context.Context, in ImportReportInput) (ImportReportResult, error) {
 	defer beat(ctx, nil)()
 	out, err := a.importReport(ctx, in)
@@ -76,7 +80,7 @@ func (a *Reports) importReport(ctx context.Context, in ImportReportInput) (Impor
 	}
 	out = ImportReportResult{
 		Items: report.Items, Unmatched: report.Unmatched, NotUnderstood: report.NotUnderstood,
-		Unreadable: report.Unreadable(),
+		Unreadable: report.Unreadable(), Reason: strings.TrimPrefix(report.Reason, "report: "),
 	}
 	out.Files, out.More, err = a.answered(ctx, in.ReportID, "", maxAnswered)
 	return out, err

@@ -105,7 +105,8 @@ const (
 // in the database: a condition that appears opens one, a condition that is
 // gone closes it. Repeating it at the same date changes nothing more.
 //
-// Incidents exist in production only; leaving it ends them without a word. A
+// Incidents exist in production only, except that a report on a test file can be
+// missing; leaving the phase ends them without a word. A
 // condition that grows worse (20 days, 25 days, the 30-day limit itself) ends
 // the incident before it silently and opens another, so that each step is told
 // and the end is told once.
@@ -126,7 +127,7 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
-	seeds := incidents(facts, in.Policy, date)
+	seeds := incidents(facts, in.Policy, profile.Reports, date)
 	if facts.Phase == registry.PhaseProduction {
 		seeds = answers.incidents(seeds)
 	}
@@ -186,7 +187,10 @@ func looks(ctx context.Context, date time.Time) []string {
 }
 
 // incidents says what is wrong with a practice at date. It is pure.
-func incidents(f db.WatchFacts, p registry.Policy, date time.Time) []db.IncidentSeed {
+func incidents(f db.WatchFacts, p registry.Policy, reports registry.ReportSettings, date time.Time) []db.IncidentSeed {
+	if f.Phase == registry.PhaseTesting && f.MissingReports > 0 && p.SilentBusinessDays == 0 {
+		return []db.IncidentSeed{reportMissing(f, p, reports)} // where silence counts it is an answer
+	}
 	if f.Phase != registry.PhaseProduction {
 		return nil
 	}
@@ -196,12 +200,7 @@ func incidents(f db.WatchFacts, p registry.Policy, date time.Time) []db.Incident
 	}
 	seeds = append(seeds, quietSites(f, p, date)...)
 	if f.MissingReports > 0 {
-		seeds = append(seeds, db.IncidentSeed{
-			Kind: IncidentReportMissing,
-			Words: fmt.Sprintf("%s delivered more than %s ago without a complete answer, first %s of %s. Look into the report folder, or call the registry.",
-				amount(f.MissingReports, "file was", "files were"), amount(p.ReportDueDays, "business day", "business days"),
-				f.MissingFirst, f.MissingSince.Format(time.DateOnly)),
-		})
+		seeds = append(seeds, reportMissing(f, p, reports))
 	}
 	if f.OverdueErrors > 0 {
 		seeds = append(seeds, db.IncidentSeed{
@@ -218,6 +217,28 @@ func incidents(f db.WatchFacts, p registry.Policy, date time.Time) []db.Incident
 		})
 	}
 	return seeds
+}
+
+// reportMissing names the file that waits longest, and what a person can do.
+func reportMissing(f db.WatchFacts, p registry.Policy, reports registry.ReportSettings) db.IncidentSeed {
+	from := "its delivery"
+	if reports.Per == "day" || reports.Per == "week" {
+		from = "the " + reports.Per + " of its delivery"
+	}
+	midnight := ""
+	if reports.Lists == "bad-only" && from != "its delivery" {
+		midnight = " A file without an error is answered only by a report of the " + reports.Per + " on which it was delivered; ask whether there was one."
+	}
+	answered := ""
+	if f.Phase == registry.PhaseTesting {
+		answered = fmt.Sprintf(" An answer by email: starter onboarding answer %s %s --help.", f.Practice, f.MissingFile)
+	}
+	return db.IncidentSeed{
+		Kind: IncidentReportMissing,
+		Words: fmt.Sprintf("%s no complete answer more than %s after %s; the first is %s (%s) of %s.%s Look for it: starter connection test %s. Ask the registry for the report on it, then: starter report import FILE --connection %s.%s",
+			amount(f.MissingReports, "file has", "files have"), amount(p.ReportDueDays, "business day", "business days"), from,
+			f.MissingFirst, f.MissingFile, f.MissingSince.Format(time.DateOnly), midnight, f.MissingOver, f.MissingOver, answered),
+	}
 }
 
 // reminders is how often what has waited for days was said by now, with the
@@ -316,17 +337,19 @@ func quietest(f db.WatchFacts, date time.Time) (site string, days int) {
 	return site, days
 }
 
-// reportsDueBefore is the moment before which a delivery's report is overdue at
-// date: the latest of which the report is due by then, as reports come for
-// files, days or weeks, with n business days of grace.
+// reportsDueBefore is the midnight before which a delivery's report is overdue at
+// date: the day on which it was due is over, as reports come for files, days or
+// weeks, with n business days of grace.
 func reportsDueBefore(p *registry.Profile, date time.Time, n int) time.Time {
 	settings, b := p.Reports, p.BusinessDays()
 	settings.DueBusinessDays = n
-	before := date
-	for settings.Due(before, b).After(date) {
-		before = before.AddDate(0, 0, -1)
+	y, m, d := date.In(b.Location()).Date()
+	today := time.Date(y, m, d, 0, 0, 0, 0, b.Location())
+	last := today
+	for !settings.Due(last, b).Before(today) {
+		last = last.AddDate(0, 0, -1)
 	}
-	return before
+	return last.AddDate(0, 0, 1)
 }
 
 func longPause(p registry.Policy) int {

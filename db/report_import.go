@@ -56,7 +56,8 @@ type ReportNames struct {
 // ImportReport stores the items of a report, links them to the messages that
 // they answer, and records the answers: all of it in one transaction, or
 // nothing. A report that was imported is answered as it was then. One that
-// nothing understands is quarantined, with the reason.
+// nothing understands is quarantined, with the reason, and tried anew when it is
+// imported again.
 //
 // An item belongs to the message with its control ID in a file that went over
 // the report's connection. Where several files have it, the sending system that
@@ -82,7 +83,7 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 	var unreadable error
 	err := s.tx(ctx, op, func(tx pgx.Tx) (err error) {
 		out, err = lockReport(ctx, tx, in.ReportID)
-		if err != nil || out.State != "fetched" {
+		if err != nil || out.State == "imported" {
 			return err
 		}
 		names, plain, err := s.stageItems(ctx, tx, out, in)
@@ -109,7 +110,7 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 			return err
 		}
 		out, err = one[Report](ctx, tx, `
-			update reports set state = 'imported', imported_at = @at, format = @format, mapping = @mapping,
+			update reports set state = 'imported', reason = '', imported_at = @at, format = @format, mapping = @mapping,
 				records = @records, faults = @faults, (items, unmatched, not_understood, differences) = (
 				select @plain + count(*) filter (where kind <> 'difference'),
 					count(*) filter (where file_id is null and kind <> 'difference'),
@@ -132,7 +133,7 @@ func (s *Store) quarantine(ctx context.Context, in ReportImport, why error) (Rep
 	var out Report
 	err := s.tx(ctx, "report quarantine", func(tx pgx.Tx) (err error) {
 		out, err = lockReport(ctx, tx, in.ReportID)
-		if err != nil || out.State != "fetched" {
+		if err != nil || out.State == "imported" || out.Reason == why.Error() {
 			return err
 		}
 		out, err = one[Report](ctx, tx, `

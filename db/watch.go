@@ -26,14 +26,16 @@ type WatchFacts struct {
 	// Attested is the last word that there was nothing to send, of all sites.
 	Attested time.Time
 	// MissingReports are confirmed deliveries whose answer is overdue and not
-	// complete; MissingFirst is the oldest of them, confirmed at MissingSince.
-	MissingReports int
-	MissingFirst   string
-	MissingSince   time.Time
-	OpenErrors     int
-	OverdueErrors  int
-	OverdueSince   time.Time
-	Sites          []SiteWatch
+	// complete: in testing those of test files that no email answers, later those
+	// of true data. MissingFirst is the oldest of them, of the file MissingFile
+	// over MissingOver, confirmed at MissingSince.
+	MissingReports                         int
+	MissingFirst, MissingFile, MissingOver string
+	MissingSince                           time.Time
+	OpenErrors                             int
+	OverdueErrors                          int
+	OverdueSince                           time.Time
+	Sites                                  []SiteWatch
 }
 
 // SiteWatch is one site of it.
@@ -62,6 +64,8 @@ type watchRow struct {
 	Attested        *time.Time               `db:"attested"`
 	Missing         int                      `db:"missing"`
 	MissingFirst    *string                  `db:"missing_first"`
+	MissingFile     *string                  `db:"missing_file"`
+	MissingOver     *string                  `db:"missing_over"`
 	MissingSince    *time.Time               `db:"missing_since"`
 	OpenErrors      int                      `db:"open_errors"`
 	Overdue         int                      `db:"overdue"`
@@ -85,7 +89,8 @@ func (s *Store) PracticeWatch(ctx context.Context, practice string, date, report
 		Practice: practice, Phase: row.Phase, Submission: row.Submission,
 		ProductionSince: or(row.ProductionSince), PausedSince: or(row.PausedSince),
 		LastDelivery: or(row.LastDelivery), LastName: or(row.LastName), Attested: or(row.Attested),
-		MissingReports: row.Missing, MissingFirst: or(row.MissingFirst), MissingSince: or(row.MissingSince),
+		MissingReports: row.Missing, MissingFirst: or(row.MissingFirst),
+		MissingFile: or(row.MissingFile), MissingOver: or(row.MissingOver), MissingSince: or(row.MissingSince),
 		OpenErrors: row.OpenErrors, OverdueErrors: row.Overdue, OverdueSince: or(row.OverdueSince),
 	}
 	f.Sites, err = s.siteWatches(ctx, args)
@@ -110,9 +115,11 @@ with last as (
 	order by confirmed_at desc limit 1
 ), missing as (
 	-- What a person uploaded is confirmed by its report alone.
-	select d.remote_name, coalesce(d.confirmed_at, d.sent_at) as confirmed_at from deliveries d
+	select d.remote_name, d.file_id, d.connection, coalesce(d.confirmed_at, d.sent_at) as confirmed_at
+	from deliveries d join practices p on p.id = d.practice
 	join connections c on c.name = d.connection
-	where d.practice = @practice and d.lane <> 'test'
+	where d.practice = @practice and (d.lane = 'test') = (p.phase = 'testing')
+	  and not exists (select 1 from file_answers a where a.file_id = d.file_id)
 	  and (d.state = 'confirmed' or d.state = 'renamed' and c.protocol = 'byhand')
 	  and coalesce(d.confirmed_at, d.sent_at) < @before
 	  and exists (select 1 from answered m where m.file_id = d.file_id and not m.held
@@ -129,6 +136,8 @@ select p.phase, p.submission_state,
 	(select max(at) from events where practice = p.id and kind = 'attested-nothing-to-send' and site = '') as attested,
 	(select count(*) from missing)::int as missing,
 	(select remote_name from missing order by confirmed_at, remote_name limit 1) as missing_first,
+	(select file_id from missing order by confirmed_at, remote_name limit 1) as missing_file,
+	(select connection from missing order by confirmed_at, remote_name limit 1) as missing_over,
 	(select min(confirmed_at) from missing) as missing_since,
 	(select count(*) from open_errors where practice = p.id)::int as open_errors,
 	(select count(*) from overdue)::int as overdue, (select min(due_at) from overdue) as overdue_since

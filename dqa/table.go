@@ -63,7 +63,7 @@ func (t *table) row(line string, cells []string) error {
 	if f, ok := t.lineFields(line); ok {
 		return t.mapped(line, f, true)
 	}
-	if t.mapping != nil && !(t.width > 1 && strings.ContainsRune(line, ' ')) {
+	if t.mapping != nil && (t.width <= 1 || !strings.ContainsRune(line, ' ')) {
 		return t.mapped(line, t.fields(cells), false)
 	}
 	return t.bare(line, cells) // a sentence among the rows names no message

@@ -166,7 +166,7 @@ func splitCells(line string, sep byte, into []string) (cells []string, end cells
 		line = strings.TrimLeft(line, " ")
 		cell, rest := "", line
 		if strings.HasPrefix(line, `"`) {
-			closed := false
+			var closed bool
 			if cell, rest, closed = quoted(line[1:]); !closed {
 				return into, openQuote
 			}

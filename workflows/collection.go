@@ -110,18 +110,24 @@ func (c *collection) fetch(ctx workflow.Context, what string, r activities.Remot
 // importReport takes a fetched report in. Collections that overlap, and
 // `starter report import`, may do the same report twice; nothing changes then.
 func (c *collection) importReport(ctx workflow.Context, what, reportID string) error {
-	got, action, err := attempt(ctx, c.process, fileWork, "import "+what, reports.ImportReport,
-		activities.ImportReportInput{Scope: c.scope(), ReportID: reportID})
+	in := activities.ImportReportInput{Scope: c.scope(), ReportID: reportID}
+	got, action, err := attempt(ctx, c.process, fileWork, "import "+what, reports.ImportReport, in)
 	if err != nil || action != "" {
 		return err
 	}
-	c.result.Items += got.Items
-	if got.Unreadable {
-		c.result.Quarantined++
-		_, err := c.hold(ctx, registry.HoldReport, "report "+reportID,
-			"nothing here understands it; it is kept as it came", registry.ActionDrop)
-		return err
+	for got.Unreadable {
+		action, err := c.hold(ctx, registry.HoldReport, "report "+reportID, unreadableWords(reportID, got.Reason))
+		if err != nil || action != registry.ActionRetry {
+			c.result.Items += got.Items
+			c.result.Quarantined++
+			return err
+		}
+		// Somebody has taught its layout since.
+		if got, action, err = attempt(ctx, c.process, fileWork, "import "+what+" again", reports.ImportReport, in); err != nil || action != "" {
+			return err
+		}
 	}
+	c.result.Items += got.Items
 	c.result.Imported++
 	settled, err := must(ctx, c.process, fileWork, "settle the errors of "+what, reports.ReconcileErrors,
 		activities.ReconcileErrorsInput{Scope: c.scope(), ReportID: reportID})
@@ -131,6 +137,14 @@ func (c *collection) importReport(ctx workflow.Context, what, reportID string) e
 	c.result.Opened += settled.Opened
 	c.result.Verified += settled.Verified
 	return c.tellFiles(ctx, what, reportID, got.Files, got.More)
+}
+
+// unreadableWords say why a report is kept back and how it is taken in after all.
+func unreadableWords(report, reason string) string {
+	if reason == "" {
+		reason = "nothing here understands it"
+	}
+	return fmt.Sprintf("%s. It is kept as it came. Teach its layout: starter report learn %s; then resolve this with retry", reason, report)
 }
 
 // tellFiles tells every file that a report answers, page by page.

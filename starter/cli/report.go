@@ -28,6 +28,7 @@ type importedReport struct {
 	NotUnderstood int  `json:"not_understood"`
 	// Unreadable: nothing here understands it; it is kept as it came.
 	Unreadable bool     `json:"unreadable"`
+	Reason     string   `json:"reason,omitempty"`
 	Opened     int      `json:"opened"`
 	Verified   int      `json:"verified"`
 	NewCodes   []string `json:"new_codes"`
@@ -37,18 +38,18 @@ type importedReport struct {
 func (a *app) reportImport() *cobra.Command {
 	var connection string
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "Take in a report that came by another way, such as by email", Args: cobra.ExactArgs(1),
+		Use: "import FILE|REPORT", Short: "Take in a report that came by another way, such as by email", Args: cobra.ExactArgs(1),
 		Long: `Takes in a report that the registry gave you by hand: acknowledgements (HL7),
 delimited text, XLSX, HTML or PDF. It is kept in the file store, matched with what was sent, and
 opens or closes errors just as a fetched one does. The same report again changes
-nothing.`,
-		Example: "  starter report import dqa-2026-03.csv --connection dshs",
+nothing; one that nothing understood is tried anew, by its ID, once its layout is
+taught.`,
+		Example: "  starter report import dqa-2026-03.csv --connection dshs\n  starter report import r-12",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.importReport(cmd.Context(), args[0], connection)
 		},
 	}
 	cmd.Flags().StringVar(&connection, "connection", "", "whose files it answers; see: starter connection list")
-	_ = cmd.MarkFlagRequired("connection")
 	return cmd
 }
 
@@ -61,14 +62,11 @@ func (a *app) importReport(ctx context.Context, path, connection string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := store.Connection(ctx, connection); err != nil {
-		return err
-	}
 	reports, err := a.reports(ctx, store)
 	if err != nil {
 		return err
 	}
-	stored, err := a.keepReport(ctx, reports, path, connection)
+	stored, err := a.takeReport(ctx, reports, path, connection)
 	if err != nil {
 		return err
 	}
@@ -78,7 +76,7 @@ func (a *app) importReport(ctx context.Context, path, connection string) error {
 		return temporalWords(err)
 	}
 	out := importedReport{
-		Report: stored.ID, Again: stored.Settled(), Items: got.Items, Unmatched: got.Unmatched,
+		Report: stored.ID, Again: stored.Reconciled, Reason: got.Reason, Items: got.Items, Unmatched: got.Unmatched,
 		NotUnderstood: got.NotUnderstood, Unreadable: got.Unreadable, NewCodes: []string{}, Files: []string{},
 	}
 	if !got.Unreadable {
@@ -126,6 +124,25 @@ func (a *app) reports(ctx context.Context, store *db.Store) (*activities.Reports
 		},
 		Clock: a.env.Now,
 	}, nil
+}
+
+// takeReport is the report that an argument means: one that is kept, or a file that
+// is kept from now on.
+func (a *app) takeReport(ctx context.Context, reports *activities.Reports, path, connection string) (db.Report, error) {
+	if isKept(path) {
+		r, err := a.kept(ctx, path)
+		if err == nil && connection != "" && connection != r.Connection {
+			return r, misused("%s came over %s; leave --connection away", r.ID, r.Connection)
+		}
+		return r, err
+	}
+	if connection == "" {
+		return db.Report{}, misused("say with --connection whose files it answers; see: starter connection list")
+	}
+	if _, err := reports.DB.Connection(ctx, connection); err != nil {
+		return db.Report{}, err
+	}
+	return a.keepReport(ctx, reports, path, connection)
 }
 
 // keepReport puts the file into the file store and makes it known.
@@ -181,7 +198,8 @@ func (a *app) tellFiles(ctx context.Context, out importedReport) {
 
 func (s *screen) imported(r importedReport) {
 	if r.Unreadable {
-		s.line("%s: nothing here understands it. It is kept as it came; teach its layout: starter report learn FILE.", r.Report)
+		s.line("%s: %s.", r.Report, orWord(r.Reason, "nothing here understands it"))
+		s.line("It is kept as it came. A new layout is taught with: starter report learn %s; then: starter report import %s", r.Report, r.Report)
 		return
 	}
 	again := ""

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -29,17 +30,19 @@ type learnOptions struct {
 func (a *app) reportLearn() *cobra.Command {
 	var o learnOptions
 	cmd := &cobra.Command{
-		Use: "learn FILE", Short: "Teach a layout of reports that nobody has seen yet", Args: cobra.ExactArgs(1),
+		Use: "learn FILE|REPORT", Short: "Teach a layout of reports that nobody has seen yet", Args: cobra.ExactArgs(1),
 		Long: `Looks at a report, shows its columns and what each is taken for, asks for the rest
 (or takes flags), writes the layout into mappings.yaml of your profile folder, and
 reads the report again with it. No new release is needed. Only headers are
-written down, nothing of the rows.
+written down, nothing of the rows. A report that is kept because nothing understood
+it is named by its ID (see starter report list).
 
 What columns can be for: ` + joinColumns() + `.
 A section is a heading that speaks for the rows below it: by an outcome
 (accepted, accepted-with-warnings, dose-rejected, patient-rejected,
 message-rejected) or by its code.`,
 		Example: `  starter report learn dqa.xlsx
+  starter report learn r-12
   starter report learn dqa.csv --column control_id="Our Ref" --column message=Finding --yes
   starter report learn dqa.pdf --section "records loaded=accepted" --section "*=code"
   starter report learn dqa.txt --line '^(?P<control_id>\S+) (?P<message>.*)$' --dry-run`,
@@ -94,12 +97,12 @@ func (a *app) learnReport(ctx context.Context, path string, o learnOptions) erro
 	}
 	answer := learnAnswer{File: filepath.Base(path)}
 	opts := dqa.Options{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings}
-	err = a.throughReport(path, "looking at", func(src io.Reader) error {
+	err = a.throughReport(ctx, path, "looking at", func(src io.Reader) error {
 		answer.Sketch, err = dqa.Look(ctx, src, opts)
 		return err
 	})
 	if err != nil {
-		return couldNot("%w", err)
+		return unreadable(answer.File, err)
 	}
 	answer.Mapping = propose(answer.Sketch, layoutName(o.name, answer.Sketch))
 	asks := !o.yes && a.env.IsTerminal && a.output == outputText
@@ -110,12 +113,12 @@ func (a *app) learnReport(ctx context.Context, path string, o learnOptions) erro
 		return err
 	}
 	opts.Mappings = append([]dqa.Mapping{answer.Mapping}, opts.Mappings...)
-	err = a.throughReport(path, "reading", func(src io.Reader) error {
+	err = a.throughReport(ctx, path, "reading", func(src io.Reader) error {
 		answer.Read, err = dqa.Read(ctx, src, opts, func(registry.ReportItem) error { return nil })
 		return err
 	})
 	if err != nil {
-		return couldNot("with this layout: %w; nothing was written", err)
+		return unreadable(answer.File+", with this layout", fmt.Errorf("%w; nothing was written", err))
 	}
 	if !o.dry {
 		if err := profiles.SaveMapping(to, answer.Mapping); err != nil {
@@ -140,8 +143,8 @@ func (a *app) mappingsFile(o learnOptions) (string, error) {
 	return filepath.Join(cfg.Profile.Dir, profiles.MappingsFile), nil
 }
 
-func (a *app) throughReport(path, doing string, do func(io.Reader) error) error {
-	src, size, name, err := a.openInput(path)
+func (a *app) throughReport(ctx context.Context, path, doing string, do func(io.Reader) error) error {
+	src, size, name, err := a.openReport(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -366,5 +369,8 @@ func (s *screen) learned(r learnAnswer, whole bool) {
 	s.line("Written to %s. The worker reads it with the next report.", r.Written)
 	if _, err := os.Stat(r.Written); err == nil {
 		s.raw("To look again: starter report read %s --profile %s", r.File, r.Written)
+	}
+	if isKept(r.File) {
+		s.raw("To take it in:  starter report import %s", r.File)
 	}
 }

@@ -31,11 +31,12 @@ type readOptions struct {
 func (a *app) reportRead() *cobra.Command {
 	var o readOptions
 	cmd := &cobra.Command{
-		Use: "read FILE", Short: "Show what a report says, without taking it in", Args: cobra.ExactArgs(1),
+		Use: "read FILE|REPORT", Short: "Show what a report says, without taking it in", Args: cobra.ExactArgs(1),
 		Long: `Reads a report of the registry (HL7 acknowledgements, delimited text, XLSX, HTML
 saved as .xls, PDF) and shows what it says and under which layout it was read.
 Nothing is stored, and no server, database or settings are needed. Sentences of
-the registry may name patients and are not shown. "-" reads standard input.
+the registry may name patients and are not shown. "-" reads standard input; the ID
+of a report that is kept (see starter report list) reads it out of the file store.
 
 Exit code 0: all of it was understood; 1: some lines were not, or the report is
 not whole; 3: nothing in it was understood (see starter report learn).`,
@@ -75,7 +76,7 @@ func (a *app) readReport(ctx context.Context, path string, o readOptions) error 
 	if err != nil {
 		return err
 	}
-	src, size, name, err := a.openInput(path)
+	src, size, name, err := a.openReport(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -85,11 +86,11 @@ func (a *app) readReport(ctx context.Context, path string, o readOptions) error 
 	opts := dqa.Options{Catalogue: loaded.Catalogue, Mappings: loaded.Mappings}
 	switch a.output {
 	case outputCSV:
-		return a.readCSV(ctx, watched, opts)
+		return a.readCSV(ctx, watched, name, opts)
 	case outputNDJSON:
 		sum, err := dqa.Read(ctx, watched, opts, func(it registry.ReportItem) error { return a.oneLine(it) })
 		if err != nil {
-			return unreadable(err)
+			return unreadable(name, err)
 		}
 		return wholeReport(sum)
 	}
@@ -104,7 +105,7 @@ func (a *app) readReport(ctx context.Context, path string, o readOptions) error 
 	})
 	done()
 	if err != nil {
-		return unreadable(err)
+		return unreadable(name, err)
 	}
 	answer.Codes = countedCodes(counts, loaded.Catalogue)
 	if err := a.show(answer, func(s *screen) { s.readReport(answer) }); err != nil {
@@ -121,11 +122,14 @@ func wholeReport(sum dqa.Summary) error {
 	return nil
 }
 
-func unreadable(err error) error {
-	if registry.KindOf(err) == registry.Invalid {
-		return couldNot("%w\nTo teach a new layout: starter report learn FILE", err)
+// unreadable says of which file it is that it cannot be read, where and why, and
+// what can be done.
+func unreadable(name string, err error) error {
+	var known *registry.Error
+	if errors.As(err, &known) && known.Kind == registry.Invalid && known.Err != nil {
+		return couldNot("%s: %w", name, known.Err)
 	}
-	return couldNot("%w", err)
+	return couldNot("%s: %w", name, err)
 }
 
 func countedCodes(counts map[string]int, known texas.Catalogue) []readCode {
@@ -144,7 +148,7 @@ func countedCodes(counts map[string]int, known texas.Catalogue) []readCode {
 }
 
 // readCSV streams one row per item.
-func (a *app) readCSV(ctx context.Context, src io.Reader, opts dqa.Options) error {
+func (a *app) readCSV(ctx context.Context, src io.Reader, name string, opts dqa.Options) error {
 	w := csv.NewWriter(a.env.Stdout)
 	if err := w.Write([]string{"item", "control_id", "file", "position", "code", "severity", "place", "outcome", "meaning"}); err != nil {
 		return couldNot("write: %w", err)
@@ -161,7 +165,7 @@ func (a *app) readCSV(ctx context.Context, src io.Reader, opts dqa.Options) erro
 	})
 	w.Flush()
 	if err = errors.Join(err, w.Error()); err != nil {
-		return unreadable(err)
+		return unreadable(name, err)
 	}
 	return wholeReport(sum)
 }
