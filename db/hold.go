@@ -107,12 +107,15 @@ const holdColumns = `id, coalesce(practice, '') as practice, coalesce(connection
 
 // Holds lists holds, the oldest first; of one practice, with those of its
 // connection and of that connection's server, or of all where practice is empty.
+// Those of a practice that was withdrawn wait for nobody any more, and are not
+// open.
 func (s *Store) Holds(ctx context.Context, practice string, openOnly bool) ([]Hold, error) {
 	all, err := many[Hold](ctx, s.pool, `
 		select `+holdColumns+` from holds
 		where (@practice = '' or practice = @practice
 			or exists (select from practices p join connections c on c.name = p.connection
-				where p.id = @practice and (holds.connection = c.name or holds.server = `+serverSQL+`))) and (not @open or closed_at is null)
+				where p.id = @practice and (holds.connection = c.name or holds.server = `+serverSQL+`))) and (not @open or closed_at is null
+			and not exists (select from practices p where p.id = holds.practice and p.phase = 'withdrawn'))
 		order by opened_at, id`, pgx.NamedArgs{"practice": practice, "open": openOnly})
 	return all, fault("holds", err)
 }

@@ -50,6 +50,22 @@ func TestHold(t *testing.T) {
 		require.Len(t, events, 1)
 	})
 
+	t.Run("what a withdrawn practice waited for is not open any more, and still on record", func(t *testing.T) {
+		b.practice(t, "gone", registry.PhaseTesting)
+		require.NoError(t, b.OpenHold(ctx, db.Hold{ID: "h-3", Practice: "gone", WorkflowID: "onboarding/gone", Reason: registry.HoldSystem, OpenedAt: day0}))
+		open, err := b.Holds(ctx, "gone", true)
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		_, err = b.MovePhase(ctx, "gone", registry.EventWithdrawn, act("gone"), nil)
+		require.NoError(t, err)
+		open, err = b.Holds(ctx, "gone", true)
+		require.NoError(t, err)
+		require.Empty(t, open)
+		all, err := b.Holds(ctx, "gone", false)
+		require.NoError(t, err)
+		require.Len(t, all, 1)
+	})
+
 	t.Run("a hold may concern no practice", func(t *testing.T) {
 		require.NoError(t, b.OpenHold(ctx, db.Hold{ID: "h-2", WorkflowID: "reports/texas", Reason: registry.HoldReport, OpenedAt: day0}))
 		open, err := b.Holds(ctx, "", true)

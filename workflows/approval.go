@@ -35,21 +35,37 @@ func (o *onboarding) hearApproval(raw any) {
 		return
 	}
 	o.chores = append(o.chores, func(ctx workflow.Context) error {
-		judged, err := must(ctx, o.process, ledgerWork, "judge the Production email", practices.JudgeApproval,
-			activities.JudgeApprovalInput{Scope: o.scope(), Approval: a})
+		fault, err := o.judge(a, func(in activities.JudgeApprovalInput) (activities.JudgeApprovalResult, error) {
+			return must(ctx, o.process, ledgerWork, "judge the Production email", practices.JudgeApproval, in)
+		})
 		if err != nil {
 			return err
 		}
-		if judged.Fault == "" {
-			judged.Fault = o.faultOf(a) // another one may have been taken meanwhile
-		}
-		if judged.Fault != "" {
-			o.refuse(judged.Fault)
+		if fault != "" {
+			o.refuse(fault)
 			return nil
 		}
 		o.takeApproval(a, registry.Actor{Name: a.ApprovedBy, Via: "web-ui", Claimed: true})
 		return nil
 	})
+}
+
+// judge says why an approval cannot be used, or "". What was judged before a move
+// of the practice is judged again: an email from before the registry asked for
+// changes is no decision on what comes after.
+func (o *onboarding) judge(
+	a registry.Approval, ask func(activities.JudgeApprovalInput) (activities.JudgeApprovalResult, error),
+) (string, error) {
+	for {
+		turn := o.turns
+		judged, err := ask(activities.JudgeApprovalInput{Scope: o.scope(), Approval: a})
+		if err != nil || judged.Fault != "" {
+			return judged.Fault, err
+		}
+		if o.turns == turn {
+			return o.faultOf(a), nil // another one may have been taken meanwhile
+		}
+	}
 }
 
 // faultOf says why an approval cannot be used, or "".
@@ -60,7 +76,7 @@ func (o *onboarding) faultOf(a registry.Approval) string {
 	if o.Approval != nil && !o.Approval.Same(a) {
 		return "another approval is already recorded for this practice, with other facts"
 	}
-	if o.revision != nil {
+	if o.Revision != nil {
 		return "it has just been recorded that the registry wants changes"
 	}
 	return ""
@@ -106,13 +122,14 @@ func (o *onboarding) refuse(why string) {
 		if err := o.show(ctx); err != nil {
 			return err
 		}
+		// An onboarding that was started anew counts from 1 again.
+		nth := fmt.Sprintf("%.8s-%d", workflow.GetInfo(ctx).FirstRunID, n)
 		if err := o.recordAct(ctx, "approval-refused", registry.Actor{Name: "unknown", Via: "web-ui", Claimed: true}, why,
-			fmt.Sprintf("approval-refused/%d", n)); err != nil {
+			"approval-refused/"+nth); err != nil {
 			return err
 		}
 		return o.notice(ctx, activities.SendNoticeInput{
-			Kind: activities.NoticeApprovalRefused, Words: why,
-			Event: fmt.Sprintf("approval-refused/%s/%d", o.practice, n),
+			Kind: activities.NoticeApprovalRefused, Words: why, Event: fmt.Sprintf("approval-refused/%s/%s", o.practice, nth),
 		})
 	})
 }
@@ -139,16 +156,14 @@ func (o *onboarding) checkApproval(a ApproveProduction) error {
 func (o *onboarding) approve(ctx workflow.Context, a ApproveProduction) (Answer, error) {
 	again := o.Approval != nil && o.Approval.Merge(a.Approval) == *o.Approval
 	if !again {
-		judged, err := do(ledgerWork.on(ctx, o.policy.Patience, "judge the Production email"), practices.JudgeApproval,
-			activities.JudgeApprovalInput{Scope: o.scope(), Approval: a.Approval})
+		fault, err := o.judge(a.Approval, func(in activities.JudgeApprovalInput) (activities.JudgeApprovalResult, error) {
+			return do(ledgerWork.on(ctx, o.policy.Patience, "judge the Production email"), practices.JudgeApproval, in)
+		})
 		if err != nil {
 			return Answer{}, refusal{fmt.Errorf("it could not be judged (%s); nothing changed, try again", wordsOf(err))}
 		}
-		if judged.Fault == "" {
-			judged.Fault = o.faultOf(a.Approval)
-		}
-		if judged.Fault != "" {
-			return Answer{}, refusal{errors.New(judged.Fault)}
+		if fault != "" {
+			return Answer{}, refusal{errors.New(fault)}
 		}
 		o.takeApproval(a.Approval, actor(a.By))
 	}
@@ -190,6 +205,6 @@ func (o *onboarding) checkWaive(a Act) error {
 }
 
 func (o *onboarding) waive(_ workflow.Context, a Act) (Answer, error) {
-	o.waived = &a
+	o.Waived = &a
 	return Answer{Words: "testing starts without " + fmt.Sprint(len(o.facts.Wanted)) + " prerequisite(s)", Phase: o.phase}, nil
 }

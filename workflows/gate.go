@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -14,8 +15,7 @@ func (o *onboarding) testing(ctx workflow.Context) error {
 	if err := o.schedule(ctx); err != nil {
 		return err
 	}
-	o.review = nil
-	for o.review == nil {
+	for {
 		seen := o.settled
 		gate, err := must(ctx, o.process, ledgerWork, "count the error-free test files", files.JudgeGate,
 			activities.GateInput{Scope: o.scope(), GateRules: activities.GateRulesOf(o.policy)})
@@ -23,20 +23,36 @@ func (o *onboarding) testing(ctx workflow.Context) error {
 			return err
 		}
 		o.gate, o.rules = gate, activities.GateRulesOf(o.policy)
+		if o.Review != nil && gate.Open {
+			break
+		}
+		// The gate shut between the request and its judgement: whoever asked is told.
+		o.Review = nil
 		if err := o.sayGate(ctx); err != nil {
 			return err
 		}
 		// A change of the policy may open the gate, as may the day on which silence
-		// counts.
-		if _, err := o.waitUntil(ctx, gate.Next, "silence counts a test file", func() bool {
-			return o.review != nil || o.settled != seen || o.rulesChanged()
+		// counts. What nobody told of is seen the next morning.
+		if _, err := o.waitUntil(ctx, o.nextLook(ctx, gate), "look at the gate again", func() bool {
+			return o.Review != nil || o.settled != seen || o.rulesChanged()
 		}); err != nil {
 			return err
 		}
 	}
 	o.Round++
 	o.ReviewAsked = o.now(ctx)
-	return o.move(ctx, registry.EventReviewRequested, *o.review, nil)
+	err := o.move(ctx, registry.EventReviewRequested, *o.Review, nil)
+	o.Review = nil
+	return err
+}
+
+// nextLook is the next morning, or the moment at which silence counts a file.
+func (o *onboarding) nextLook(ctx workflow.Context, gate activities.GateResult) time.Time {
+	tomorrow := o.now(ctx).AddDate(0, 0, 1)
+	if !gate.Next.After(o.now(ctx)) || gate.Next.After(tomorrow) {
+		return tomorrow
+	}
+	return gate.Next
 }
 
 // rulesChanged: set-policy brought other rules than the gate was judged by.

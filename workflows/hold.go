@@ -42,11 +42,7 @@ func (p *process) hold(
 	// that is down does not keep a decision from being taken.
 	alerts, stop := workflow.WithCancel(ctx)
 	workflow.Go(alerts, func(ctx workflow.Context) { p.remind(ctx, h) })
-	// A hold keeps its run: continuing as new would lose whoever asked for it.
-	rolling := p.rolling
-	p.rolling = false
 	err := p.wait(ctx, func() bool { return h.decision != nil })
-	p.rolling = rolling
 	stop()
 	delete(p.holds, h.ID)
 	if err != nil {

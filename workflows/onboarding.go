@@ -36,6 +36,11 @@ type OnboardingState struct {
 	FirstTold bool `json:"first_told,omitempty"`
 	// Asked counts the reminders for missing evidence.
 	Asked int `json:"asked,omitempty"`
+	// Review, Revision and Waived are acts that were accepted and are not done
+	// yet: set by request-review, record-revision and waive-prerequisites.
+	Review   *Act `json:"review,omitempty"`
+	Revision *Act `json:"revision,omitempty"`
+	Waived   *Act `json:"waived,omitempty"`
 	// Refused is the last signal that could not be used.
 	Refused  string `json:"refused,omitempty"`
 	Refusals int    `json:"refusals,omitempty"`
@@ -66,14 +71,12 @@ type onboarding struct {
 	gate  activities.GateResult
 	// rules are those by which the gate was judged last.
 	rules activities.GateRules
-	// review is set by request-review, revision by record-revision; the
-	// process takes them off.
-	review, revision *Act
-	// waived is set by waive-prerequisites; looks counts prerequisites-changed.
-	waived *Act
-	looks  int
+	// looks counts prerequisites-changed.
+	looks int
 	// settled counts file-settled signals, so that the gate is judged again.
 	settled int
+	// turns counts moves, so that what was judged before one is judged again.
+	turns int
 }
 
 func newOnboarding(ctx workflow.Context, in OnboardingInput) (*onboarding, error) {
@@ -203,6 +206,10 @@ func (o *onboarding) begin(ctx workflow.Context) error {
 
 // enter notes the phase where people look for it.
 func (o *onboarding) enter(ctx workflow.Context, phase registry.Phase) error {
+	if phase != o.phase {
+		o.turns++
+		o.gate = activities.GateResult{} // what opened it before opens it no more
+	}
 	o.phase = phase
 	return workflow.UpsertTypedSearchAttributes(ctx, searchattr.Phase.ValueSet(string(phase)))
 }

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
@@ -150,7 +151,7 @@ func TestOnboarding(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		env, _ := onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
-			at(env, days(1), func() {
+			at(env, days(1)+time.Hour, func() {
 				env.SignalWorkflow(workflows.SignalProductionApproved.Name, approval)
 				env.SetContinueAsNewSuggested(true)
 			})

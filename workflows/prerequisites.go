@@ -28,12 +28,12 @@ func (o *onboarding) prerequisites(ctx workflow.Context) error {
 		}
 		tomorrow := o.now(ctx).AddDate(0, 0, 1)
 		if _, err := o.waitUntil(ctx, tomorrow, "look at the prerequisites again", func() bool {
-			return o.waived != nil || o.looks != seen
+			return o.Waived != nil || o.looks != seen
 		}); err != nil {
 			return err
 		}
-		if o.waived != nil {
-			act = *o.waived
+		if o.Waived != nil {
+			act = *o.Waived
 			if err := o.waiveWanted(ctx, act); err != nil {
 				return err
 			}
@@ -48,11 +48,11 @@ func (o *onboarding) prerequisites(ctx workflow.Context) error {
 
 // waiveWanted records the waiver with each item that it concerns.
 func (o *onboarding) waiveWanted(ctx workflow.Context, act Act) error {
-	o.waived = nil
 	_, err := must(ctx, o.process, ledgerWork, "waive the prerequisites", practices.WaivePrerequisites,
 		activities.WaivePrerequisitesInput{
 			Scope: o.scope(), By: actor(act.By), Reason: act.Reason, Key: o.key(ctx, fmt.Sprintf("waived/%d", o.looks)),
 		})
+	o.Waived = nil
 	return err
 }
 

@@ -139,11 +139,12 @@ func actor(by registry.Actor) registry.Actor {
 	return by
 }
 
-// listen takes in every signal that has arrived.
-func (p *process) listen() {
+// listen takes in every signal that has arrived; heard says that there was one.
+func (p *process) listen() (heard bool) {
 	for _, ear := range p.ears {
-		ear()
+		heard = ear() || heard
 	}
+	return heard
 }
 
 // wait waits until ready, doing the chores that signals bring meanwhile. It
@@ -168,7 +169,8 @@ func (p *process) waitUntil(ctx workflow.Context, date time.Time, what string, r
 		if ready() {
 			return false, nil
 		}
-		if p.rolling && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		// A hold keeps its run: continuing as new would lose whoever asked for it.
+		if p.rolling && len(p.holds) == 0 && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
 			return false, errContinue
 		}
 		left := p.calendar.Wall(date).Sub(workflow.Now(ctx))
@@ -355,13 +357,19 @@ func (p *process) status() Status {
 
 // finish is the one exit: it takes in what is still on its way and lets the
 // handlers that run come to their end. Chores that were left are done, so that
-// a last signal is answered too.
+// a last signal is answered too, also one that came meanwhile.
 func (p *process) finish(ctx workflow.Context) error {
-	p.listen()
-	if err := p.doChores(ctx); err != nil {
-		return err
+	for heard := true; heard; {
+		p.listen()
+		if err := p.doChores(ctx); err != nil {
+			return err
+		}
+		if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+			return err
+		}
+		heard = p.listen() || len(p.chores) > 0
 	}
-	return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	return nil
 }
 
 // notice sends a letter; when even patience does not help, a person is asked.

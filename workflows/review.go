@@ -25,7 +25,7 @@ func (o *onboarding) inReview(ctx workflow.Context) error {
 	if err := o.requestLetter(ctx); err != nil {
 		return err
 	}
-	for n := o.firstReminder(ctx, asked); o.Approval == nil && o.revision == nil; n++ {
+	for n := o.firstReminder(ctx, asked); o.Approval == nil && o.Revision == nil; n++ {
 		if err := o.say(ctx, activities.Progress{
 			Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: asked,
 			Move: fmt.Sprintf("starter production approve %s (when the email is there), or call %s", o.practice, o.facts.Call),
@@ -33,7 +33,7 @@ func (o *onboarding) inReview(ctx workflow.Context) error {
 			return err
 		}
 		due := o.facts.Business.After(asked, reminderDay(o.policy.ReviewReminders, n))
-		came, err := o.waitUntil(ctx, due, "remind of the review", func() bool { return o.Approval != nil || o.revision != nil })
+		came, err := o.waitUntil(ctx, due, "remind of the review", func() bool { return o.Approval != nil || o.Revision != nil })
 		if err != nil {
 			return err
 		}
@@ -46,10 +46,11 @@ func (o *onboarding) inReview(ctx workflow.Context) error {
 		}
 	}
 	o.notes = nil
-	if o.revision != nil {
-		revision := *o.revision
-		o.revision = nil
-		return o.move(ctx, registry.EventChangesNeeded, revision, nil)
+	if o.Revision != nil {
+		// Until it is recorded, no approval is taken.
+		err := o.move(ctx, registry.EventChangesNeeded, *o.Revision, nil)
+		o.Revision = nil
+		return err
 	}
 	return o.move(ctx, registry.EventApproved, Act{By: o.ApprovedVia}, o.Approval)
 }
@@ -95,23 +96,32 @@ func (o *onboarding) checkReview(a Act) error {
 	case o.phase != registry.PhaseTesting:
 		return fmt.Errorf("a review can be requested from testing; the practice is %s", o.phase.Words())
 	case !o.gate.Open:
-		return fmt.Errorf("%d of %d error-free test files are answered by the registry so far; `starter onboarding explain %s` lists them",
-			o.gate.Counted, o.policy.TestFilesMin, o.practice)
+		return o.gateShut()
 	}
 	return nil
+}
+
+func (o *onboarding) gateShut() error {
+	return fmt.Errorf("%d of %d error-free test files are answered by the registry so far; `starter onboarding explain %s` lists them",
+		o.gate.Counted, o.policy.TestFilesMin, o.practice)
 }
 
 func (o *onboarding) requestReview(ctx workflow.Context, a Act) (Answer, error) {
 	if o.phase != registry.PhaseTesting {
 		return Answer{Words: "the review was requested before", Phase: o.phase, Again: true}, nil
 	}
-	o.review = &a
-	moved, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return o.phase != registry.PhaseTesting })
+	o.Review = &a
+	settled, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool {
+		return o.phase != registry.PhaseTesting || o.Review == nil
+	})
 	if err != nil {
 		return Answer{}, err
 	}
-	if !moved {
+	if !settled {
 		return Answer{Words: "taken; the request is being recorded", Phase: o.phase}, nil
+	}
+	if o.phase == registry.PhaseTesting {
+		return Answer{}, refusal{o.gateShut()}
 	}
 	return Answer{Words: "the registry is asked for its review", Phase: o.phase}, nil
 }
@@ -129,11 +139,14 @@ func (o *onboarding) checkRevision(a Act) error {
 	if o.Approval != nil {
 		return errors.New("its approval has just been taken; withdraw the practice if that was wrong")
 	}
+	if o.Revision != nil {
+		return errors.New("it is being recorded already that the registry wants changes")
+	}
 	return nil
 }
 
 func (o *onboarding) recordRevision(_ workflow.Context, a Act) (Answer, error) {
-	o.revision = &a
+	o.Revision = &a
 	words := "back to testing; the count of test files starts anew"
 	if o.policy.KeepCount {
 		words = "back to testing; the error-free test files so far count on"

@@ -93,6 +93,9 @@ func (w *watch) run(ctx workflow.Context) error {
 		if err := w.look(ctx); err != nil {
 			return err
 		}
+		if w.phase == registry.PhaseWithdrawn {
+			return errWithdrawn
+		}
 		tomorrow := w.now(ctx).AddDate(0, 0, 1)
 		acts := w.Acts
 		if _, err := w.waitUntil(ctx, tomorrow, "the next look", func() bool { return w.Acts != acts }); err != nil {
@@ -249,7 +252,7 @@ func (w *watch) checkAct(a Act) error {
 	if a.Reason == "" {
 		return errors.New("why? a reason is needed")
 	}
-	if w.withdrawn {
+	if w.withdrawn || w.phase == registry.PhaseWithdrawn {
 		return errors.New("the practice is withdrawn")
 	}
 	return nil

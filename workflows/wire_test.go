@@ -72,6 +72,7 @@ func TestStatesSurviveJSON(t *testing.T) {
 	onboarding := workflows.OnboardingState{
 		Round: 2, Approval: &approval, ApprovedVia: ana, ReviewAsked: epoch, FirstFile: true, FirstTold: true, Asked: 3,
 		Refused: "why", Refusals: 1, WatchStarted: true, HistoryStarted: true, Policy: &policy,
+		Review: &changes, Revision: &changes, Waived: &changes,
 	}
 	history := workflows.HistoricalState{
 		State: registry.HistoryLoading, Plan: activities.HistoryPlan{Digest: "d", Parts: 3}, Next: 2, Sent: 1, Asked: 4,

@@ -277,11 +277,17 @@ func (a *app) checkAnswer(m db.MailAnswer, p *registry.Practice, over string) er
 	if _, err := time.Parse(time.DateOnly, m.Dated); err != nil {
 		return misused("--email-date %s: a date such as 2026-03-31", m.Dated)
 	}
+	return a.knownSender(p, m.Sender, over)
+}
+
+// knownSender refuses an email whose sender is nobody at the registry, unless a
+// named person (over) accepts it.
+func (a *app) knownSender(p *registry.Practice, sender, over string) error {
 	loaded, err := a.loadProfile(p.ID)
 	if err != nil {
 		return err
 	}
-	if over == "" && !registry.SenderKnown(m.Sender, registry.DecisionSenders(&loaded.Profile, p)) {
+	if over == "" && !registry.SenderKnown(sender, registry.DecisionSenders(&loaded.Profile, p)) {
 		return refused("the email's sender is none of the registry's contacts and of no domain in policy.approval_senders " +
 			"(a named person may accept it all the same: --override-by NAME --reason WHY)")
 	}

@@ -218,6 +218,23 @@ func TestProductionApprove(t *testing.T) {
 		b.run(t, "production", "approve", "sunrise-plano", "--approved-by", "A", "--email-date", "2026-03-30").
 			exits(1).shows("refused")
 	})
+	t.Run("after the onboarding an email is still filed as evidence, once, with whoever accepts its sender", func(t *testing.T) {
+		before := b.eng.answer
+		defer func() { b.eng.answer = before }()
+		b.eng.answer = func(string, string, any) (workflows.Answer, error) { return workflows.Answer{}, cli.ErrGone }
+		approve := []string{"production", "approve", "sunrise-plano", "--email", "production.eml"}
+		b.run(t, approve...).exits(1).shows("refused", "approval_senders")
+		require.Empty(t, b.events(t, "evidence"))
+		approve = append(approve, "--override-by", "mary", "--reason", "it was forwarded")
+		b.run(t, approve...).exits(0).shows("what was missing of the evidence is filed now")
+		b.run(t, approve...).exits(0).shows("it was approved before; the connection is live")
+		require.Len(t, b.events(t, "evidence"), 1)
+		stored, _, err := b.open(t).Approval(t.Context(), "sunrise-plano")
+		require.NoError(t, err)
+		require.Equal(t, "<prod-1@dshs.example>", stored.MessageID)
+		require.Equal(t, "Mary Major", stored.OverrideBy)
+		require.FileExists(t, filepath.Join(b.dir, "files", filepath.FromSlash(stored.EvidenceID)))
+	})
 	t.Run("an email that cannot be read exits with 3", func(t *testing.T) {
 		b.run(t, "production", "approve", "sunrise-plano", "--email", "none.eml").exits(3)
 		require.NoError(t, os.WriteFile("empty.eml", nil, 0o600))

@@ -133,7 +133,8 @@ func (a *app) approveProduction(ctx context.Context, practices []string, o appro
 // taken from the approval on record, so that the evidence may follow, and else
 // from the email.
 func (r *approving) one(ctx context.Context, id string) (workflows.Answer, error) {
-	if _, err := r.practice(ctx, r.store, id); err != nil {
+	p, err := r.practice(ctx, r.store, id)
+	if err != nil {
 		return workflows.Answer{}, err
 	}
 	if why, final := r.whose.fault(r.email, id); why != "" && (final || r.over == "") {
@@ -150,8 +151,7 @@ func (r *approving) one(ctx context.Context, id string) (workflows.Answer, error
 	answer, err := update(ctx, r.eng, workflows.OnboardingID(id), workflows.UpdateApproveProduction,
 		workflows.ApproveProduction{Approval: approval, By: r.by})
 	if errors.Is(err, errGone) && ok && known.Same(approval) {
-		// The onboarding is over; the answer stays what it was.
-		return workflows.Answer{Words: "it was approved before; the connection is live", Again: true}, nil
+		return r.afterwards(ctx, p, known, approval)
 	}
 	if errors.Is(err, errGone) && ok {
 		return answer, refused("another approval is already recorded for this practice, with other facts")
@@ -160,6 +160,25 @@ func (r *approving) one(ctx context.Context, id string) (workflows.Answer, error
 		return answer, r.explain(ctx, id, err)
 	}
 	return answer, nil
+}
+
+// afterwards answers for an onboarding that is over: the answer stays what it was,
+// and evidence may still follow.
+func (r *approving) afterwards(ctx context.Context, p *registry.Practice, known, approval registry.Approval) (workflows.Answer, error) {
+	again := workflows.Answer{Words: "it was approved before; the connection is live", Again: true}
+	if known.Merge(approval) == known {
+		return again, nil
+	}
+	if approval.From != "" {
+		if err := r.knownSender(p, approval.From, r.over); err != nil {
+			return workflows.Answer{}, err
+		}
+	}
+	err := r.store.RecordEvidence(ctx, approval, r.act(r.by, "evidence/"+known.Practice, r.o.reason))
+	if registry.KindOf(err) == registry.NotAllowed {
+		return workflows.Answer{}, refused("%s", err)
+	}
+	return workflows.Answer{Words: "it was approved before; what was missing of the evidence is filed now"}, err
 }
 
 func (r *approving) approval(ctx context.Context, id string, known registry.Approval) (registry.Approval, error) {
