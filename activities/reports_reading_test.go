@@ -57,8 +57,8 @@ func (b *bundle) fetch(t *testing.T, a *activities.Reports, name string, content
 	return r
 }
 
-// stored are all items of a report as they are kept.
-func (b *bundle) stored(t *testing.T, report string) []db.ReportItem {
+// readItems are all items of a report as they are kept.
+func (b *bundle) readItems(t *testing.T, report string) []db.ReportItem {
 	t.Helper()
 	var all []db.ReportItem
 	for {
@@ -106,7 +106,7 @@ func TestNothingOfAReportIsDroppedOnItsWayIntoTheDatabase(t *testing.T) {
 					require.Equal(t, sum.NotUnderstood, imported.NotUnderstood)
 					var got []registry.ReportItem
 					sealed := 0
-					for _, i := range b.stored(t, r.ID) {
+					for _, i := range b.readItems(t, r.ID) {
 						if i.Expected > 0 {
 							continue // a difference, which no line tells
 						}
@@ -217,7 +217,7 @@ func TestHostileReportIsQuarantinedAndKept(t *testing.T) {
 			require.Contains(t, got.Reason, c.why)
 			require.NotContains(t, got.Reason, secretName)
 			require.Equal(t, got, must(t, a.ImportReport, activities.ImportReportInput{ReportID: r.ID}))
-			require.Empty(t, b.stored(t, r.ID), "all or nothing")
+			require.Empty(t, b.readItems(t, r.ID), "all or nothing")
 
 			kept, err := b.vault.Open(t.Context(), r.VaultKey)
 			require.NoError(t, err)
