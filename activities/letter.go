@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"immtrail/db"
@@ -26,6 +27,9 @@ type writer struct {
 	concerned []registry.Contact
 	// attachment goes with the letter.
 	attachment *notify.Attachment
+	// reminds is what the letter reminds of; lead hears of it too.
+	reminds []db.Reminded
+	lead    registry.Contact
 }
 
 // begin fills what every letter has: practice, registry, people, date.
@@ -80,6 +84,14 @@ func (w *writer) registryContact() registry.Contact {
 // recipients says whom the letter is for. What a practice's EHR vendor should
 // read goes to our coordinator where no vendor is known, to be passed on.
 func (w *writer) recipients() []registry.Contact {
+	to := w.addressees()
+	if w.lead.Email != "" && !slices.ContainsFunc(to, func(c registry.Contact) bool { return sameAddress(c, w.lead) }) {
+		to = append(to, w.lead)
+	}
+	return to
+}
+
+func (w *writer) addressees() []registry.Contact {
 	ours := []registry.Contact{w.data.Coordinator}
 	if w.practice == nil && len(w.concerned) > 0 {
 		return w.concerned
@@ -93,8 +105,7 @@ func (w *writer) recipients() []registry.Contact {
 		return []registry.Contact{w.registryContact()}
 	case NoticeProductionVendor, NoticeHistoryQuestions, NoticeFileRefused:
 		role = registry.ContactVendor
-	case NoticeReviewReminder, NoticeEvidenceWanted, NoticeApprovalRefused, NoticeHold, NoticeReminder,
-		NoticeByHand, NoticeWatch, NoticeResolved, NoticeDigestMonth:
+	case NoticeApprovalRefused, NoticeHold, NoticeReminders, NoticeByHand, NoticeWatch, NoticeResolved, NoticeDigestMonth:
 	case NoticeDigestWeek:
 		role = registry.ContactPractice
 	}
@@ -115,14 +126,8 @@ func (w *writer) details(ctx context.Context) error {
 	switch w.in.Kind {
 	case NoticeReviewRequest:
 		return w.reviewRequest(ctx)
-	case NoticeReviewReminder:
-		w.data.Commands = []string{"starter production approve " + w.in.Practice, "starter status " + w.in.Practice}
-		return w.sinceMove(ctx, "phase", string(registry.PhaseInReview))
 	case NoticeProductionVendor:
 		w.data.ProductionProcessingID = w.profile.Message.ProductionProcessingID
-		return w.sinceMove(ctx, "phase", string(registry.PhaseProduction))
-	case NoticeEvidenceWanted:
-		w.data.Commands = []string{"starter production approve " + w.in.Practice}
 		return w.sinceMove(ctx, "phase", string(registry.PhaseProduction))
 	case NoticeApprovalRefused:
 		w.data.Commands = []string{"starter production approve " + w.in.Practice}
@@ -136,8 +141,10 @@ func (w *writer) details(ctx context.Context) error {
 		return err
 	case NoticeFileRefused:
 		return w.fileRefused(ctx)
-	case NoticeHold, NoticeReminder:
+	case NoticeHold:
 		return w.hold(ctx)
+	case NoticeReminders:
+		return w.reminders(ctx)
 	case NoticeByHand:
 		return w.upload(ctx)
 	case NoticeWatch, NoticeResolved:
@@ -178,13 +185,10 @@ func letterFile(f db.LetterFile) registry.LetterFile {
 	return out
 }
 
-// hold tells what waits for a person. A reminder without a hold is about the
-// EHR vendor's answer on historical records, the one wait that is none.
+// hold tells what waits for a person.
 func (w *writer) hold(ctx context.Context) error {
 	if w.in.HoldID == "" {
-		w.data.What = "an answer is missing"
-		w.data.Commands = []string{"starter history answer " + w.in.Practice}
-		return w.sinceMove(ctx, "history", string(registry.HistoryAsked))
+		return nil // a preview
 	}
 	h, err := w.DB.Hold(ctx, w.in.HoldID)
 	if err != nil {
@@ -216,6 +220,7 @@ var incidentWords = map[string]string{
 	IncidentNewCode:       "the registry uses a new code",
 	IncidentErrorRate:     "the registry refuses more than before",
 	IncidentErrorsOld:     "errors are old",
+	IncidentStillNothing:  "still nothing",
 }
 
 func (w *writer) incident(ctx context.Context) error {
@@ -238,6 +243,11 @@ func (w *writer) incident(ctx context.Context) error {
 		return err
 	}
 	w.data.What = incidentWords[i.Kind]
+	if i.Kind == IncidentStillNothing {
+		if w.lead, err = w.leadOf(ctx, w.in.Practice); err != nil {
+			return err
+		}
+	}
 	if i.Site != "" {
 		w.data.What += " (" + i.Site + ")"
 	}

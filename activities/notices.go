@@ -3,6 +3,7 @@ package activities
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"immtrail/db"
@@ -21,6 +22,8 @@ type Notices struct {
 	// From is who letters come from. It also stands in where a practice names no
 	// coordinator, and is told of what concerns no single practice.
 	From registry.Contact
+	// People are those who may have an error in hand, by name and address.
+	People []registry.Contact
 	// Domain is that of Message-IDs; it must not change while letters are on
 	// their way, since an unknown outcome repeats the same Message-ID.
 	Domain string
@@ -33,16 +36,14 @@ type NoticeKind = registry.LetterKind
 // The letters.
 const (
 	NoticeReviewRequest    = registry.LetterReviewRequest    // to the registry
-	NoticeReviewReminder   = registry.LetterReviewReminder   // to our coordinator: call the registry
 	NoticeProductionVendor = registry.LetterProductionVendor // to the EHR vendor: the connection is live
 	NoticeFirstFile        = registry.LetterFirstFile
 	NoticeHistoryQuestions = registry.LetterHistoryQuestions
 	NoticeFileRefused      = registry.LetterFileRefused
 	NoticeHold             = registry.LetterHold
-	NoticeReminder         = registry.LetterReminder
+	NoticeReminders        = registry.LetterReminders
 	NoticeByHand           = registry.LetterByHand
 	NoticeWatch            = registry.LetterWatch
-	NoticeEvidenceWanted   = registry.LetterEvidenceWanted
 	NoticeApprovalRefused  = registry.LetterApprovalRefused
 	NoticeResolved         = registry.LetterResolved
 	NoticeDigestWeek       = registry.LetterDigestWeek
@@ -102,6 +103,9 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 	if err == nil && !ok {
 		kept, err = a.prepare(ctx, in, date)
 	}
+	if errors.Is(err, errNothingWaits) {
+		return SendNoticeResult{}, nil
+	}
 	if err != nil {
 		return SendNoticeResult{}, err
 	}
@@ -151,18 +155,24 @@ func PreviewLetter(ctx context.Context, a *Notices, in SendNoticeInput) (notify.
 }
 
 func (a *Notices) render(ctx context.Context, in SendNoticeInput, date time.Time) (notify.Rendered, error) {
-	letter, attachment, err := a.letter(ctx, in, date)
+	rendered, _, err := a.write(ctx, in, date)
+	return rendered, err
+}
+
+// write renders the letter and tells what it reminds of.
+func (a *Notices) write(ctx context.Context, in SendNoticeInput, date time.Time) (notify.Rendered, []db.Reminded, error) {
+	letter, w, err := a.letter(ctx, in, date)
 	if err != nil {
-		return notify.Rendered{}, err
+		return notify.Rendered{}, nil, err
 	}
 	rendered, err := notify.Render(a.Letters, letter)
-	rendered.Attachment = attachment
-	return rendered, err
+	rendered.Attachment = w.attachment
+	return rendered, w.reminds, err
 }
 
 // prepare writes the letter and records it before anything is sent.
 func (a *Notices) prepare(ctx context.Context, in SendNoticeInput, date time.Time) (db.Notice, error) {
-	rendered, err := a.render(ctx, in, date)
+	rendered, reminds, err := a.write(ctx, in, date)
 	if err != nil {
 		return db.Notice{}, err
 	}
@@ -177,7 +187,7 @@ func (a *Notices) prepare(ctx context.Context, in SendNoticeInput, date time.Tim
 	return a.DB.PrepareNotice(ctx, db.Notice{
 		Event: in.Event, Kind: in.Kind, Practice: in.Practice, Recipients: to,
 		MessageID: notify.MessageID(in.Event, cmp.Or(a.Domain, notify.Domain(a.From.Email))),
-		Subject:   rendered.Subject, Body: rendered.Body, PreparedAt: date,
+		Subject:   rendered.Subject, Body: rendered.Body, PreparedAt: date, Reminds: reminds,
 		AttachmentName: attached.Name, Attachment: attached.Text,
 	})
 }
@@ -191,16 +201,16 @@ func addresses(emails []string) []registry.Contact {
 }
 
 // letter gathers what a letter says, to whom, and what goes with it.
-func (a *Notices) letter(ctx context.Context, in SendNoticeInput, date time.Time) (notify.Letter, *notify.Attachment, error) {
+func (a *Notices) letter(ctx context.Context, in SendNoticeInput, date time.Time) (notify.Letter, *writer, error) {
 	l := notify.Letter{Event: in.Event, Template: in.Kind}
 	w := &writer{Notices: a, in: in, date: date}
 	if err := w.begin(ctx); err != nil {
-		return l, nil, err
+		return l, w, err
 	}
 	if err := w.details(ctx); err != nil {
-		return l, nil, err
+		return l, w, err
 	}
 	l.Data = w.data
 	l.To = w.recipients()
-	return l, w.attachment, nil
+	return l, w, nil
 }

@@ -205,14 +205,12 @@ func TestLettersToOurPeople(t *testing.T) {
 		must(t, b.practices.OpenHold, activities.OpenHoldInput{
 			Scope: scope(), ID: "h-1", WorkflowID: "file/f-1", Reason: registry.HoldConflict, What: "upload of a file", Words: "it differs",
 		})
-		b.now = b.now.AddDate(0, 0, 3)
-		in := letterInput(activities.NoticeReminder, "hold/h-1/1")
+		in := letterInput(activities.NoticeHold, "hold/h-1/0")
 		in.HoldID = "h-1"
 		must(t, a.SendNotice, in)
 		require.Equal(t, "maria@sunrise.example", man.to(t))
-		require.Contains(t, man.last().Subject, "since 2026-03-02")
+		require.Contains(t, man.last().Body, "Since:  2026-03-02")
 		require.Contains(t, man.last().Body, "starter hold resolve h-1 --action resend")
-		require.Contains(t, man.last().Body, "3 days")
 	})
 
 	t.Run("a hold of a connection is told to whoever letters come from", func(t *testing.T) {
@@ -230,8 +228,8 @@ func TestLettersToOurPeople(t *testing.T) {
 		p.Contacts = nil
 		require.NoError(t, b.db.SavePractice(t.Context(), p, b.act("no contacts")))
 		for _, kind := range registry.LetterKinds() {
-			if kind == activities.NoticeFirstFile || kind == activities.NoticeByHand {
-				continue // there is no production file, and none that waits, to tell of
+			if kind == activities.NoticeFirstFile || kind == activities.NoticeByHand || kind == activities.NoticeReminders {
+				continue // there is no production file, and none that waits, to tell of; reminders are of no practice
 			}
 			in := letterInput(kind, "bare/"+string(kind))
 			in.FileID = file.FileID

@@ -177,6 +177,8 @@ type Progress struct {
 	Due time.Time `json:"due,omitzero"`
 	// Ended says that the workflow has nothing more to say.
 	Ended bool `json:"ended,omitempty"`
+	// Wait is which of the policy's reminders it has.
+	Wait registry.WaitKind `json:"wait,omitempty"`
 }
 
 // RecordProgressInput stores a practice's line.
@@ -190,7 +192,7 @@ func (a *Practices) RecordProgress(ctx context.Context, in RecordProgressInput) 
 	p := in.Progress
 	return Done{}, fail(ctx, a.DB.RecordProgress(ctx, db.Progress{
 		Practice: in.Practice, Source: p.Source, Stage: p.Stage, Next: p.Next, Whose: p.Whose, Since: p.Since,
-		Move: p.Move, Attention: p.Attention, Due: p.Due, Ended: p.Ended, At: in.date(a.Clock),
+		Move: p.Move, Attention: p.Attention, Due: p.Due, Ended: p.Ended, Wait: p.Wait, At: in.date(a.Clock),
 	}))
 }
 

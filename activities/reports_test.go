@@ -302,10 +302,10 @@ func TestErrorsAreDueByTheSeverityOfTheirCode(t *testing.T) {
 	}
 	require.Equal(t, map[string]int{"CLR-100": 7, "IMR-111": 14, "IEE-777": 14}, due, "a code that nobody knows has the usual term")
 
-	t.Run("overdue ones are told with growing gaps, and once a day at most", func(t *testing.T) {
+	t.Run("overdue ones are an incident once; their reminders stand in the morning letter", func(t *testing.T) {
 		w := &activities.Watches{DB: b.db, Profiles: b, Clock: func() time.Time { return b.now }}
 		policy := b.profile.Policy
-		policy.HoldReminders, policy.ErrorOldDays, policy.QuietSiteDays = []int{3, 7, 14}, 365, 0
+		policy.ErrorOldDays, policy.QuietSiteDays = 365, 0
 		var told []int
 		for day := range 30 {
 			b.now = begin.AddDate(0, 0, day)
@@ -318,6 +318,6 @@ func TestErrorsAreDueByTheSeverityOfTheirCode(t *testing.T) {
 			}
 			require.NotContains(t, kinds(got.Closed), activities.IncidentErrorsOverdue, "no all-clear between")
 		}
-		require.Equal(t, []int{8, 10, 14, 21}, told)
+		require.Equal(t, []int{8}, told)
 	})
 }

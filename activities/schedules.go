@@ -253,3 +253,27 @@ func CycleScheduleID(practice string) string { return "cycle-" + practice }
 
 // CollectionScheduleID is the ID of a connection's report schedule.
 func CollectionScheduleID(connection string) string { return "reports-" + connection }
+
+// EnsureRemindersInput gives the calendar and the patience of the reminders.
+type EnsureRemindersInput struct {
+	Scope
+	Policy registry.Policy `json:"policy"`
+}
+
+// RemindersInput starts [RemindersWorkflow].
+type RemindersInput struct {
+	Version  int               `json:"version"`
+	Calendar registry.Calendar `json:"calendar"`
+	Policy   registry.Policy   `json:"policy"`
+}
+
+// EnsureReminders starts the workflow that writes people's reminders, where it does
+// not run. Repeating it changes nothing.
+func (a *Schedules) EnsureReminders(ctx context.Context, in EnsureRemindersInput) (Done, error) {
+	_, err := a.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: RemindersID, TaskQueue: a.TaskQueue, StaticSummary: "one letter a person and day of what waits",
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		TypedSearchAttributes:    temporal.NewSearchAttributes(needsAttention.ValueSet(false)),
+	}, RemindersWorkflow, RemindersInput{Version: 1, Calendar: in.Calendar, Policy: in.Policy})
+	return Done{}, fail(ctx, err)
+}

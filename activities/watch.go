@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -46,6 +47,8 @@ type LookResult struct {
 	QuietestDays  int    `json:"quietest_days"`
 	OpenErrors    int    `json:"open_errors"`
 	OverdueErrors int    `json:"overdue_errors"`
+	// ErrorsDue is when the first open error is due; zero where none is open.
+	ErrorsDue time.Time `json:"errors_due,omitzero"`
 	// TopCause is the code of most open errors, TopErrors how many they are.
 	TopCause  string `json:"top_cause,omitempty"`
 	TopErrors int    `json:"top_errors,omitempty"`
@@ -86,6 +89,7 @@ const (
 	IncidentNewCode       = "new-code"
 	IncidentErrorRate     = "error-rate-jumped"
 	IncidentErrorsOld     = "errors-old"
+	IncidentStillNothing  = "still-nothing"
 )
 
 // What is told of has to fit into history, which takes 8 KiB a result: a group
@@ -106,7 +110,8 @@ const (
 // gone closes it. Repeating it at the same date changes nothing more.
 //
 // Incidents exist in production only, except that a report on a test file can be
-// missing; leaving the phase ends them without a word. A
+// missing, and that any wait can last too long; leaving the phase ends them without
+// a word, but for the latter. A
 // condition that grows worse (20 days, 25 days, the 30-day limit itself) ends
 // the incident before it silently and opens another, so that each step is told
 // and the end is told once.
@@ -131,9 +136,14 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	if facts.Phase == registry.PhaseProduction {
 		seeds = answers.incidents(seeds)
 	}
+	waits, err := a.DB.Waits(ctx, in.Practice, date)
+	if err != nil {
+		return LookResult{}, fail(ctx, err)
+	}
+	seeds = append(seeds, stillNothing(waits, in.Policy, profile.BusinessDays(), date)...)
 	settled, err := a.DB.SettleIncidents(ctx, db.IncidentLook{
 		Practice: in.Practice, Date: date, Looks: looks(ctx, date),
-		Silent: facts.Phase != registry.PhaseProduction, Wanted: seeds,
+		Silent: facts.Phase != registry.PhaseProduction, Loud: IncidentStillNothing, Wanted: seeds,
 	})
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
@@ -141,7 +151,7 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	out := LookResult{
 		Date: date, Phase: facts.Phase, Submission: facts.Submission,
 		DaysSince:  daysSince(facts.LastDelivery, date),
-		OpenErrors: facts.OpenErrors, OverdueErrors: facts.OverdueErrors, MissingReports: facts.MissingReports,
+		OpenErrors: facts.OpenErrors, OverdueErrors: facts.OverdueErrors, ErrorsDue: facts.ErrorsDue, MissingReports: facts.MissingReports,
 		Opened: changes(settled.Opened, in.Skip), Closed: changes(settled.Closed, in.Skip),
 		More: max(len(settled.Opened), len(settled.Closed)) > in.Skip+maxChanges, Current: current(settled.Current),
 	}
@@ -204,7 +214,7 @@ func incidents(f db.WatchFacts, p registry.Policy, reports registry.ReportSettin
 	}
 	if f.OverdueErrors > 0 {
 		seeds = append(seeds, db.IncidentSeed{
-			Kind: IncidentErrorsOverdue, Level: reminders(p, daysSince(f.OverdueSince, date)),
+			Kind: IncidentErrorsOverdue, // its reminders are the reader's morning letter
 			Words: fmt.Sprintf("%s overdue; the oldest was due on %s. See: starter errors list --practice %s",
 				amount(f.OverdueErrors, "open error is", "open errors are"), f.OverdueSince.Format(time.DateOnly), f.Practice),
 		})
@@ -241,16 +251,27 @@ func reportMissing(f db.WatchFacts, p registry.Policy, reports registry.ReportSe
 	}
 }
 
-// reminders is how often what has waited for days was said by now, with the
-// growing gaps of holds: each step is told anew.
-func reminders(p registry.Policy, days int) int {
-	n := 1
-	for _, after := range p.HoldReminders {
-		if days >= after {
-			n++
+// stillNothing is the alarm of waits that have lasted too long; errors have one
+// of their own.
+func stillNothing(waits []db.Wait, p registry.Policy, b registry.BusinessDays, date time.Time) []db.IncidentSeed {
+	var told []string
+	var longest int
+	for _, w := range waits {
+		passed := b.Between(w.Since, date)
+		if p.WaitAlarmDays <= 0 || passed < p.WaitAlarmDays || w.Kind == registry.WaitErrors {
+			continue
+		}
+		longest = max(longest, passed)
+		if len(told) < maxTold {
+			told = append(told, fmt.Sprintf("%s (since %s, %s)", w.What, w.Since.Format(time.DateOnly), amount(passed, "business day", "business days")))
 		}
 	}
-	return n
+	if len(told) == 0 {
+		return nil
+	}
+	return []db.IncidentSeed{{
+		Kind: IncidentStillNothing, Level: longest / p.WaitAlarmDays, Words: "Still nothing: " + strings.Join(told, "; ") + ".",
+	}}
 }
 
 // floorIncident counts from the last confirmed production file, the last word
@@ -376,4 +397,15 @@ func amount(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// KeepPolicyInput gives the policy by which a practice's waits are told of.
+type KeepPolicyInput struct {
+	Scope
+	Policy registry.Policy `json:"policy"`
+}
+
+// KeepPolicy keeps it where the reminders look. Repeating it changes nothing.
+func (a *Watches) KeepPolicy(ctx context.Context, in KeepPolicyInput) (Done, error) {
+	return Done{}, fail(ctx, a.DB.KeepPolicy(ctx, in.Practice, in.Policy))
 }

@@ -35,8 +35,9 @@ type IncidentLook struct {
 	// Looks name the look. A look that shares a name with it tells again what it
 	// opened and closed.
 	Looks []string
-	// Silent ends what is open without telling.
+	// Silent ends what is open without telling, but for the kind Loud.
 	Silent bool
+	Loud   string
 	Wanted []IncidentSeed
 }
 
@@ -92,7 +93,7 @@ func settleIncident(ctx context.Context, tx pgx.Tx, look IncidentLook, have Inci
 	})
 	_, err := tx.Exec(ctx, `
 		update incidents set closed_at = $2, closed_look = $3, silent = $4 where id = $1`,
-		have.ID, look.Date, look.Looks, look.Silent || replaced)
+		have.ID, look.Date, look.Looks, look.Silent && have.Kind != look.Loud || replaced)
 	return err
 }
 

@@ -26,6 +26,8 @@ type Notice struct {
 	// AttachmentName and Attachment go with the letter; empty where nothing does.
 	AttachmentName string `db:"attachment_name"`
 	Attachment     string `db:"attachment"`
+	// Reminds is what the letter reminds of; it is written, and not read again.
+	Reminds []Reminded `db:"-"`
 	// GivenUpBy is the person who decided that it is not sent.
 	GivenUpBy string `db:"given_up_by"`
 }
@@ -62,7 +64,7 @@ func (s *Store) PrepareNotice(ctx context.Context, n Notice) (Notice, error) {
 			"recipients": n.Recipients, "subject": n.Subject, "body": n.Body, "at": n.PreparedAt,
 			"attachment_name": n.AttachmentName, "attachment": n.Attachment,
 		}
-		_, err := tx.Exec(ctx, `
+		tag, err := tx.Exec(ctx, `
 			insert into notices (event, kind, practice, message_id, recipients, subject, body, prepared_at,
 				attachment_name, attachment)
 			values (@event, @kind, nullif(@practice, ''), @message_id, @recipients, @subject, @body, @at,
@@ -70,6 +72,11 @@ func (s *Store) PrepareNotice(ctx context.Context, n Notice) (Notice, error) {
 			on conflict (event) do nothing`, args)
 		if err != nil {
 			return err
+		}
+		if tag.RowsAffected() == 1 {
+			if err := keepReminders(ctx, tx, n.Event, n.Reminds); err != nil {
+				return err
+			}
 		}
 		out, err = one[Notice](ctx, tx, `select `+noticeColumns+` from notices where event = @event`, args)
 		return err

@@ -105,11 +105,11 @@ func replaceContacts(ctx context.Context, tx pgx.Tx, p *registry.Practice) error
 	}
 	for i, c := range p.Contacts {
 		_, err := tx.Exec(ctx, `
-			insert into contacts (practice, ordinal, role, name, email, phone)
-			values (@practice, @ordinal, @role, @name, @email, @phone)`,
+			insert into contacts (practice, ordinal, role, name, email, phone, zone)
+			values (@practice, @ordinal, @role, @name, @email, @phone, @zone)`,
 			pgx.NamedArgs{
 				"practice": p.ID, "ordinal": i + 1, "role": c.Role, "name": c.Name,
-				"email": c.Email, "phone": c.Phone,
+				"email": c.Email, "phone": c.Phone, "zone": c.Zone,
 			})
 		if err != nil {
 			return err
@@ -202,14 +202,14 @@ func readSites(ctx context.Context, q querier, args pgx.NamedArgs, into map[stri
 
 func readContacts(ctx context.Context, q querier, args pgx.NamedArgs, into map[string]*registry.Practice) error {
 	rows, err := q.Query(ctx, `
-		select practice, role, name, email, phone
+		select practice, role, name, email, phone, zone
 		from contacts where @id = '' or practice = @id order by practice, ordinal`, args)
 	if err != nil {
 		return err
 	}
 	var practice string
 	var c registry.Contact
-	_, err = pgx.ForEachRow(rows, []any{&practice, &c.Role, &c.Name, &c.Email, &c.Phone}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&practice, &c.Role, &c.Name, &c.Email, &c.Phone, &c.Zone}, func() error {
 		into[practice].Contacts = append(into[practice].Contacts, c)
 		return nil
 	})

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"immtrail/registry"
 )
 
 // Progress is a practice's line in the list of who has to do what next; one a
@@ -21,6 +23,8 @@ type Progress struct {
 	Attention bool
 	Due       time.Time
 	Ended     bool
+	// Wait is which of the policy's reminders it has.
+	Wait registry.WaitKind
 	// At is when the line was written.
 	At time.Time
 }
@@ -30,16 +34,16 @@ type Progress struct {
 func (s *Store) RecordProgress(ctx context.Context, p Progress) error {
 	return s.tx(ctx, "record progress", func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			insert into progress (practice, source, stage, next, whose, since, move, attention, due, ended, at)
-			values (@practice, @source, @stage, @next, @whose, @since, @move, @attention, @due, @ended, @at)
+			insert into progress (practice, source, stage, next, whose, since, move, attention, due, ended, wait, at)
+			values (@practice, @source, @stage, @next, @whose, @since, @move, @attention, @due, @ended, @wait, @at)
 			on conflict (practice, source) do update set stage = excluded.stage, next = excluded.next,
 				whose = excluded.whose, since = excluded.since, move = excluded.move,
-				attention = excluded.attention, due = excluded.due, ended = excluded.ended, at = excluded.at
+				attention = excluded.attention, due = excluded.due, ended = excluded.ended, wait = excluded.wait, at = excluded.at
 			where progress.at <= excluded.at`,
 			pgx.NamedArgs{
 				"practice": p.Practice, "source": p.Source, "stage": p.Stage, "next": p.Next, "whose": p.Whose,
 				"since": orNull(p.Since), "move": p.Move, "attention": p.Attention, "due": orNull(p.Due),
-				"ended": p.Ended, "at": p.At,
+				"ended": p.Ended, "wait": p.Wait, "at": p.At,
 			})
 		return err
 	})
@@ -50,7 +54,7 @@ func (s *Store) RecordProgress(ctx context.Context, p Progress) error {
 func (s *Store) ProgressLines(ctx context.Context, practice string) ([]Progress, error) {
 	const op = "progress"
 	rows, err := s.pool.Query(ctx, `
-		select practice, source, stage, next, whose, since, move, attention, due, ended, at
+		select practice, source, stage, next, whose, since, move, attention, due, ended, wait, at
 		from progress where @practice = '' or practice = @practice
 		order by attention desc, since nulls last, practice, source`, pgx.NamedArgs{"practice": practice})
 	if err != nil {
@@ -60,7 +64,7 @@ func (s *Store) ProgressLines(ctx context.Context, practice string) ([]Progress,
 		var p Progress
 		var since, due *time.Time
 		err := row.Scan(&p.Practice, &p.Source, &p.Stage, &p.Next, &p.Whose, &since, &p.Move, &p.Attention,
-			&due, &p.Ended, &p.At)
+			&due, &p.Ended, &p.Wait, &p.At)
 		p.Since, p.Due = orZero(since), orZero(due)
 		return p, err
 	})

@@ -35,7 +35,9 @@ type WatchFacts struct {
 	OpenErrors                             int
 	OverdueErrors                          int
 	OverdueSince                           time.Time
-	Sites                                  []SiteWatch
+	// ErrorsDue is when the first open error is due.
+	ErrorsDue time.Time
+	Sites     []SiteWatch
 }
 
 // SiteWatch is one site of it.
@@ -70,6 +72,7 @@ type watchRow struct {
 	OpenErrors      int                      `db:"open_errors"`
 	Overdue         int                      `db:"overdue"`
 	OverdueSince    *time.Time               `db:"overdue_since"`
+	ErrorsDue       *time.Time               `db:"errors_due"`
 }
 
 // PracticeWatch reads what a look at a practice needs: errors that are due
@@ -91,7 +94,7 @@ func (s *Store) PracticeWatch(ctx context.Context, practice string, date, report
 		LastDelivery: or(row.LastDelivery), LastName: or(row.LastName), Attested: or(row.Attested),
 		MissingReports: row.Missing, MissingFirst: or(row.MissingFirst),
 		MissingFile: or(row.MissingFile), MissingOver: or(row.MissingOver), MissingSince: or(row.MissingSince),
-		OpenErrors: row.OpenErrors, OverdueErrors: row.Overdue, OverdueSince: or(row.OverdueSince),
+		OpenErrors: row.OpenErrors, OverdueErrors: row.Overdue, OverdueSince: or(row.OverdueSince), ErrorsDue: or(row.ErrorsDue),
 	}
 	f.Sites, err = s.siteWatches(ctx, args)
 	return f, fault(op, err)
@@ -140,7 +143,8 @@ select p.phase, p.submission_state,
 	(select connection from missing order by confirmed_at, remote_name limit 1) as missing_over,
 	(select min(confirmed_at) from missing) as missing_since,
 	(select count(*) from open_errors where practice = p.id)::int as open_errors,
-	(select count(*) from overdue)::int as overdue, (select min(due_at) from overdue) as overdue_since
+	(select count(*) from overdue)::int as overdue, (select min(due_at) from overdue) as overdue_since,
+	(select min(due_at) from open_errors where practice = p.id) as errors_due
 from practices p where p.id = @practice`
 
 // siteWatches goes back delivery by delivery until each site was found, so

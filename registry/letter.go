@@ -10,11 +10,9 @@ const (
 	LetterProductionVendor LetterKind = "production-notice-vendor"       // EHR vendor: the connection is live
 	LetterHistoryQuestions LetterKind = "history-questions-vendor"       // EHR vendor: can you send history, how far back
 	LetterFileRefused      LetterKind = "file-refused-vendor"            // EHR vendor: a file was not sent, or was refused
-	LetterReviewReminder   LetterKind = "review-reminder"                // our people: the registry has not answered
-	LetterEvidenceWanted   LetterKind = "evidence-wanted"                // our people: the Production email is not on file
 	LetterApprovalRefused  LetterKind = "approval-refused"               // our people: an approval could not be used
 	LetterHold             LetterKind = "alert-hold"                     // our people: something waits for you
-	LetterReminder         LetterKind = "alert-reminder"                 // our people: it still waits
+	LetterReminders        LetterKind = "reminders"                      // one of our people: all that waits, once a day
 	LetterWatch            LetterKind = "alert-watch"                    // our people: a date or a count needs a look
 	LetterByHand           LetterKind = "upload-by-hand"                 // our people: upload a file with a browser
 	LetterResolved         LetterKind = "resolved"                       // our people: an alert is over
@@ -26,8 +24,8 @@ const (
 func LetterKinds() []LetterKind {
 	return []LetterKind{
 		LetterReviewRequest, LetterFirstFile, LetterProductionVendor, LetterHistoryQuestions,
-		LetterFileRefused, LetterReviewReminder, LetterEvidenceWanted, LetterApprovalRefused,
-		LetterHold, LetterReminder, LetterByHand, LetterWatch, LetterResolved, LetterDigestWeek, LetterDigestMonth,
+		LetterFileRefused, LetterApprovalRefused,
+		LetterHold, LetterReminders, LetterByHand, LetterWatch, LetterResolved, LetterDigestWeek, LetterDigestMonth,
 	}
 }
 
@@ -68,6 +66,10 @@ type LetterData struct {
 	Connections     []string `json:"connections,omitempty"`
 	MoreConnections int      `json:"more_connections,omitempty"`
 	MorePractices   int      `json:"more_practices,omitempty"`
+	// Waits are what waits for the reader, oldest first; MoreWaits counts those
+	// that are not named.
+	Waits     []LetterWait `json:"waits,omitempty"`
+	MoreWaits int          `json:"more_waits,omitempty"`
 	// Upload is the file that a person is to upload.
 	Upload LetterUpload `json:"upload,omitzero"`
 	// Digest is what the registry said in a time.
@@ -76,6 +78,23 @@ type LetterData struct {
 	HoldID   string   `json:"hold_id,omitempty"`
 	Actions  []string `json:"actions,omitempty"`
 	Commands []string `json:"commands,omitempty"`
+}
+
+// LetterWait is one thing that waits.
+type LetterWait struct {
+	// Mark says why it is told: "new", "reminder 2", "late: you hear of it as the
+	// lead"; empty where only others are due today.
+	Mark     string `json:"mark,omitempty"`
+	Practice string `json:"practice"`
+	Name     string `json:"name"` // of the practice
+	What     string `json:"what"`
+	Next     string `json:"next,omitempty"`
+	Whose    string `json:"whose"` // "you", "practice", "EHR vendor", "registry"
+	Since    string `json:"since"`
+	Days     int    `json:"days"` // business days since then
+	Due      string `json:"due,omitempty"`
+	// Move is the exact command or telephone call.
+	Move string `json:"move"`
 }
 
 // LetterUpload is a file that waits for a person to upload it with a browser.

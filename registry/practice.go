@@ -75,6 +75,8 @@ type Contact struct {
 	Name  string      `json:"name"`
 	Email string      `json:"email"`
 	Phone string      `json:"phone,omitempty"`
+	// Zone is the IANA name of the zone where the person is; empty: the practice's.
+	Zone string `json:"zone,omitempty"`
 }
 
 // Contact returns the practice's first contact in role; ok is false when there
@@ -160,6 +162,9 @@ func (p *Practice) Check() []string {
 	for i, c := range p.Contacts {
 		if !strings.Contains(c.Email, "@") {
 			add("contacts[%d].email: is not an address", i)
+		}
+		if _, err := time.LoadLocation(c.Zone); c.Zone != "" && err != nil {
+			add("contacts[%d].zone: an IANA zone such as America/Denver", i)
 		}
 	}
 	return faults

@@ -235,14 +235,28 @@ type Policy struct {
 	// file was confirmed the second waits for the first one's report. 0: it waits
 	// only until the registry was told of the first.
 	SecondFileDays int `yaml:"second_file_days" json:"second_file_days,omitempty"`
-	// ReviewReminders are business days without an answer to the review request.
-	ReviewReminders []int `yaml:"review_reminders" json:"review_reminders"`
-	// ApprovalReminders are days after which missing evidence is asked for.
+	// The reminders are business days after a wait's begin on which its owner is
+	// told of it, by its [WaitKind]; WaitReminders are those of every other wait.
+	ReviewReminders   []int `yaml:"review_reminders" json:"review_reminders"`
 	EvidenceReminders []int `yaml:"evidence_reminders" json:"evidence_reminders"`
-	// HistoryReminders are days without the vendor's answer.
-	HistoryReminders []int `yaml:"history_reminders" json:"history_reminders"`
-	// HoldReminders are days after which an unsettled hold is said again.
-	HoldReminders []int `yaml:"hold_reminders" json:"hold_reminders"`
+	HistoryReminders  []int `yaml:"history_reminders" json:"history_reminders"`
+	HoldReminders     []int `yaml:"hold_reminders" json:"hold_reminders"`
+	WaitReminders     []int `yaml:"wait_reminders" json:"wait_reminders,omitempty"`
+	// A wait is late after so many business days, and the lead hears of it too:
+	// the registry's decision, a hold, everything else. 0: never.
+	ReviewDueDays int `yaml:"review_due_days" json:"review_due_days,omitempty"`
+	HoldDueDays   int `yaml:"hold_due_days" json:"hold_due_days,omitempty"`
+	StepDueDays   int `yaml:"wait_due_days" json:"wait_due_days,omitempty"`
+	// WaitAlarmDays are business days after which a wait is an incident: still
+	// nothing. Each further as many are told anew. 0: never.
+	WaitAlarmDays int `yaml:"wait_alarm_days" json:"wait_alarm_days,omitempty"`
+	// Lead is the address of who hears of what is late; empty: the address that
+	// letters come from.
+	Lead string `yaml:"lead" json:"lead,omitempty"`
+	// ReminderTime ("08:00") of a business day is when a person's reminders are
+	// written, outside of QuietHours, on the clock of that person's zone.
+	ReminderTime string   `yaml:"reminder_time" json:"reminder_time,omitempty"`
+	QuietHours   []string `yaml:"quiet_hours" json:"quiet_hours,omitempty"`
 	// UploadDays are business days within which a file that waits for a person is
 	// to be uploaded.
 	UploadDays int `yaml:"upload_days" json:"upload_days"`

@@ -55,8 +55,8 @@ func TestFileUploadedByHand(t *testing.T) {
 		require.True(t, epoch.Add(days(1)).Equal(w.uploads[0].At))
 		require.Equal(t, 1, w.calls["ConfirmByReport"])
 		require.Zero(t, w.calls["UploadFile"]+w.calls["ConfirmDelivery"])
-		require.Equal(t, 2, w.count(activities.NoticeByHand), "the whole of it again after a day")
-		require.Zero(t, w.count(activities.NoticeHold)+w.count(activities.NoticeReminder))
+		require.Equal(t, 1, w.count(activities.NoticeByHand))
+		require.Zero(t, w.count(activities.NoticeHold))
 	})
 
 	t.Run("given up by a person: the copy goes and nothing counts as sent", func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 func (o *onboarding) takeEntry(facts activities.PracticeFacts) {
 	switch facts.Entered {
 	case registry.PhaseInReview:
-		// The review was requested before; reminders count from then.
+		// The review was requested before; the wait counts from then.
 		if since, err := time.Parse(time.DateOnly, facts.Since); err == nil && o.ReviewAsked.IsZero() {
 			o.ReviewAsked = since
 		}
@@ -24,19 +24,6 @@ func (o *onboarding) takeEntry(facts activities.PracticeFacts) {
 		o.FirstFile, o.FirstTold = true, true
 	case "", registry.PhaseRegistered, registry.PhaseTesting, registry.PhaseWithdrawn:
 	}
-}
-
-// firstReminder is the number of the next reminder that is not past, so that a
-// review requested long ago does not bring all of its reminders at once.
-func (o *onboarding) firstReminder(ctx workflow.Context, asked time.Time) int {
-	n := 0
-	if o.facts.Entered != registry.PhaseInReview || o.Round > 0 {
-		return n
-	}
-	for now := o.now(ctx); !o.facts.Business.After(asked, reminderDay(o.policy.ReviewReminders, n)).After(now); {
-		n++
-	}
-	return n
 }
 
 // tellVendor tells the EHR vendor what changes with production; not where that

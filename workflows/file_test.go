@@ -164,7 +164,7 @@ func TestFileSubmission(t *testing.T) {
 		require.ErrorContains(t, stale.refused, "starter hold list")
 		require.Equal(t, activities.FileAnswered, result.State)
 		require.Equal(t, 1, w.count(activities.NoticeHold))
-		require.Equal(t, 2, w.count(activities.NoticeReminder), "after 1 and 4 days")
+		require.Len(t, w.letters, 1, "its reminders stand in the morning letter")
 	})
 
 	t.Run("weather on our own side holds after the time allowed", func(t *testing.T) {

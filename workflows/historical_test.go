@@ -62,13 +62,14 @@ func TestHistoricalLoad(t *testing.T) {
 		w := newWorld(t)
 		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, days(20), func() {
+				require.Equal(t, registry.WaitHistory, w.lines[len(w.lines)-1].Wait)
+				require.Equal(t, 2, w.reminded(20), "after 7 and 14 business days")
 				send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{By: ana})
 			})
 		})
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, registry.HistoryNone, result.State)
 		require.Equal(t, 1, w.count(activities.NoticeHistoryQuestions))
-		require.Equal(t, 2, w.count(activities.NoticeReminder), "after 7 and 14 days")
 		require.Zero(t, w.calls["PlanHistory"])
 	})
 

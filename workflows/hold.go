@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -20,9 +19,9 @@ type openHold struct {
 	decision *ResolveHold
 }
 
-// hold records that only a person can go on from here, says so once, reminds
-// with growing gaps, and returns what the person decided. actions narrows what
-// the reason allows. A hold never ends by itself.
+// hold records that only a person can go on from here, says so once, and returns
+// what the person decided. actions narrows what the reason allows. A hold never
+// ends by itself; its reminders are those of everything that waits (Reminders).
 func (p *process) hold(
 	ctx workflow.Context, reason registry.HoldReason, what, words string, actions ...registry.HoldAction,
 ) (registry.HoldAction, error) {
@@ -38,10 +37,10 @@ func (p *process) hold(
 	if err := p.recordHold(ctx, h); err != nil {
 		return "", err
 	}
-	// The alert and its reminders go out beside the wait, so that a mail server
-	// that is down does not keep a decision from being taken.
+	// The alert goes out beside the wait, so that a mail server that is down does
+	// not keep a decision from being taken.
 	alerts, stop := workflow.WithCancel(ctx)
-	workflow.Go(alerts, func(ctx workflow.Context) { p.remind(ctx, h) })
+	workflow.Go(alerts, func(ctx workflow.Context) { p.alert(ctx, h) })
 	err := p.wait(ctx, func() bool { return h.decision != nil })
 	stop()
 	delete(p.holds, h.ID)
@@ -104,58 +103,18 @@ func (p *process) recordDecision(ctx workflow.Context, h *openHold) error {
 	return p.recordLine(ctx)
 }
 
-// remind alerts once and then again with growing gaps, until it is cancelled.
-// After the last gap of the policy that gap repeats: silence never ends a hold.
-func (p *process) remind(ctx workflow.Context, h *openHold) {
-	for n := 0; ; n++ {
-		in := activities.SendNoticeInput{
-			Scope: p.scope(), Kind: activities.NoticeHold, HoldID: h.ID,
-			Event: fmt.Sprintf("hold/%s/%d", h.ID, n),
-		}
-		switch {
-		case h.Reason == registry.HoldByHand:
-			in.Kind = activities.NoticeByHand // the whole of what to do, each time
-		case n > 0:
-			in.Kind = activities.NoticeReminder
-		}
-		if _, err := do(noticeWork.on(ctx, p.policy.Patience, "alert: a person is needed"), notices.SendNotice, in); err != nil {
-			if ctx.Err() != nil {
-				return
-			}
-			workflow.GetLogger(ctx).Error("an alert could not be sent", "kind", kindOf(err))
-		}
-		if p.sleepDays(ctx, gap(p.policy.HoldReminders, n)) != nil {
-			return
-		}
+// alert says once that a person is needed.
+func (p *process) alert(ctx workflow.Context, h *openHold) {
+	in := activities.SendNoticeInput{
+		Scope: p.scope(), Kind: activities.NoticeHold, HoldID: h.ID, Event: fmt.Sprintf("hold/%s/0", h.ID),
 	}
-}
-
-// sleepDays sleeps for days of the calendar, through moves of it.
-func (p *process) sleepDays(ctx workflow.Context, days int) error {
-	return p.sleepUntil(ctx, p.now(ctx).AddDate(0, 0, days))
-}
-
-// sleepUntil sleeps until a date of the calendar, through moves of it.
-func (p *process) sleepUntil(ctx workflow.Context, until time.Time) error {
-	for {
-		left := p.calendar.Wall(until).Sub(workflow.Now(ctx))
-		if left <= 0 {
-			return nil
-		}
-		moved := p.moved
-		if _, err := workflow.AwaitWithTimeout(ctx, left, func() bool { p.listen(); return p.moved != moved }); err != nil {
-			return err
-		}
+	if h.Reason == registry.HoldByHand {
+		in.Kind = activities.NoticeByHand // the whole of what to do
 	}
-}
-
-// gap is the n-th entry of gaps, its last one for ever after, and a week where
-// there is none.
-func gap(gaps []int, n int) int {
-	if len(gaps) == 0 {
-		return 7
+	_, err := do(noticeWork.on(ctx, p.policy.Patience, "alert: a person is needed"), notices.SendNotice, in)
+	if err != nil && ctx.Err() == nil {
+		workflow.GetLogger(ctx).Error("an alert could not be sent", "kind", kindOf(err))
 	}
-	return max(1, gaps[min(n, len(gaps)-1)])
 }
 
 func (p *process) checkResolve(r ResolveHold) error {

@@ -111,7 +111,7 @@ type registryHost struct {
 	look bool
 	// over and again are to be told to the database at the next look.
 	over, again []activities.Visit
-	// alerts stop the reminders of a hold.
+	// alerts stop the alert of a hold.
 	alerts map[string]workflow.CancelFunc
 	// seen is what the last look came to.
 	seen activities.ChoosePermitsResult

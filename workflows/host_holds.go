@@ -39,7 +39,7 @@ func (h *registryHost) takeOver(ctx workflow.Context) error {
 // connectionActions: who gives up a file does it with the file.
 func connectionActions() []registry.HoldAction { return []registry.HoldAction{registry.ActionRetry} }
 
-// holdLink records the hold, alerts once, and reminds.
+// holdLink records the hold and alerts once.
 func (h *registryHost) holdLink(ctx workflow.Context, what linked, words string) error {
 	h.holdSeq++
 	held := Hold{
@@ -55,32 +55,17 @@ func (h *registryHost) holdLink(ctx workflow.Context, what linked, words string)
 	return h.show(ctx)
 }
 
-// await opens the hold to decisions and begins its reminders.
+// await opens the hold to decisions and sees that its alert went out: one that an
+// earlier run sent is not sent again.
 func (h *registryHost) await(ctx workflow.Context, held Hold) {
 	h.holds[held.ID] = &openHold{Hold: held}
 	alerts, stop := workflow.WithCancel(ctx)
 	h.alerts[held.ID] = stop
-	workflow.Go(alerts, func(ctx workflow.Context) { h.remindFrom(ctx, held) })
-}
-
-// remindFrom alerts and reminds by the dates that the hold's own date gives, so
-// that a later run goes on where an earlier one stopped: what was sent is not
-// sent again.
-func (h *registryHost) remindFrom(ctx workflow.Context, held Hold) {
-	due := held.Since
-	for n := 0; ; n++ {
-		kind := activities.NoticeHold
-		if n > 0 {
-			kind = activities.NoticeReminder
-		}
+	workflow.Go(alerts, func(ctx workflow.Context) {
 		h.send(ctx, activities.SendNoticeInput{
-			Scope: h.scope(), Kind: kind, HoldID: held.ID, Event: fmt.Sprintf("hold/%s/%d", held.ID, n),
+			Scope: h.scope(), Kind: activities.NoticeHold, HoldID: held.ID, Event: fmt.Sprintf("hold/%s/0", held.ID),
 		})
-		due = due.AddDate(0, 0, gap(h.policy.HoldReminders, n))
-		if h.sleepUntil(ctx, due) != nil {
-			return
-		}
-	}
+	})
 }
 
 // send sends an alert; a mail server that is away is waited for, and holds

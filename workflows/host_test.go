@@ -261,7 +261,7 @@ func TestRegistryHost(t *testing.T) {
 		require.Empty(t, c.holds)
 	})
 
-	t.Run("reminds with growing gaps while nobody settles it", func(t *testing.T) {
+	t.Run("says once that it is held, however long nobody settles it", func(t *testing.T) {
 		t.Parallel()
 		c := newCrowd(t, 4)
 		c.files["ill"] = 2
@@ -269,12 +269,11 @@ func TestRegistryHost(t *testing.T) {
 		c.play(t, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, days(5), func() {
 				require.Equal(t, 1, c.count(activities.NoticeHold))
-				require.Equal(t, 2, c.count(activities.NoticeReminder), "after 1 and 4 days")
 				clear(c.breaks)
 				settleAll(env, doorStatus(t, env).Holds)
 			})
 		})
-		require.Equal(t, 2, c.count(activities.NoticeReminder), "settled: no reminder more")
+		require.Equal(t, 1, c.count(activities.NoticeResolved))
 	})
 
 	t.Run("a decision that does not fit is refused", func(t *testing.T) {

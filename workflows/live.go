@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"immtrail/activities"
+	"immtrail/registry"
 )
 
 // production is live: the vendor is told, the schedule changes its lane by
@@ -71,7 +72,7 @@ func (o *onboarding) awaitSecond(ctx workflow.Context) error {
 }
 
 // waitForLoose waits for the first production file or for the evidence of the
-// approval, and asks for the latter while it is missing.
+// approval.
 func (o *onboarding) waitForLoose(ctx workflow.Context) error {
 	line := activities.Progress{
 		Stage: "production: no file sent yet", Next: "the first production file from the EHR", Whose: "EHR vendor",
@@ -81,23 +82,14 @@ func (o *onboarding) waitForLoose(ctx workflow.Context) error {
 		line = activities.Progress{
 			Stage: "production: live, the Production email is not on file", Next: "give the email's Message-ID or the email itself",
 			Whose: "you", Move: fmt.Sprintf("starter production approve %s --email FILE.eml", o.practice), Attention: true,
+			Wait: registry.WaitEvidence,
 		}
 	}
 	if err := o.say(ctx, line); err != nil {
 		return err
 	}
 	seen := o.evidenceThere()
-	due := o.now(ctx).AddDate(0, 0, gap(o.policy.EvidenceReminders, o.Asked))
-	came, err := o.waitUntil(ctx, due, "ask for the Production email", func() bool {
-		return o.FirstFile && !o.FirstTold || o.evidenceThere() != seen
-	})
-	if err != nil || !came || o.evidenceThere() {
-		return err
-	}
-	o.Asked++
-	return o.notice(ctx, activities.SendNoticeInput{
-		Kind: activities.NoticeEvidenceWanted, Event: fmt.Sprintf("evidence/%s/%d", o.practice, o.Asked),
-	})
+	return o.wait(ctx, func() bool { return o.FirstFile && !o.FirstTold || o.evidenceThere() != seen })
 }
 
 func (o *onboarding) evidenceThere() bool {

@@ -28,14 +28,12 @@ type OnboardingState struct {
 	Approval *registry.Approval `json:"approval,omitempty"`
 	// ApprovedVia is who relayed it.
 	ApprovedVia registry.Actor `json:"approved_via,omitzero"`
-	// ReviewAsked is the date of the last review request; reminders count from it.
+	// ReviewAsked is the date of the last review request.
 	ReviewAsked time.Time `json:"review_asked,omitzero"`
 	// FirstFile is set once a production file was confirmed, FirstTold once the
 	// registry was told of it.
 	FirstFile bool `json:"first_file,omitempty"`
 	FirstTold bool `json:"first_told,omitempty"`
-	// Asked counts the reminders for missing evidence.
-	Asked int `json:"asked,omitempty"`
 	// Review, Revision and Waived are acts that were accepted and are not done
 	// yet: set by request-review, record-revision and waive-prerequisites.
 	Review   *Act `json:"review,omitempty"`
@@ -182,7 +180,7 @@ func (o *onboarding) begin(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	o.facts = facts
+	o.facts, o.business = facts, facts.Business
 	if o.Policy == nil {
 		o.policy = facts.Policy
 	}
@@ -201,7 +199,7 @@ func (o *onboarding) begin(ctx workflow.Context) error {
 	}
 	o.WatchStarted = true
 	return startBeside(ctx, o.process, Watch, WatchID(o.practice), "watches the practice every day",
-		WatchInput{Version: 1, Practice: o.practice, Calendar: o.calendar, Policy: o.policy})
+		WatchInput{Version: 1, Practice: o.practice, Calendar: o.calendar, Policy: o.policy, Business: o.business})
 }
 
 // enter notes the phase where people look for it.

@@ -74,8 +74,7 @@ func TestOnboarding(t *testing.T) {
 		require.Equal(t, registry.PhaseProduction, result.Phase)
 		require.Equal(t, []string{"registered>testing", "testing>in_review", "in_review>production"}, w.moves)
 		require.Equal(t, []string{
-			"review/" + practice + "/1", "review-reminder/" + practice + "/1/0",
-			"production/" + practice, "first-file/" + practice,
+			"review/" + practice + "/1", "production/" + practice, "first-file/" + practice,
 		}, w.order)
 		require.Equal(t, registry.SubmissionOn, w.facts.Submission)
 		require.True(t, w.lines[len(w.lines)-1].Ended)
@@ -101,11 +100,11 @@ func TestOnboarding(t *testing.T) {
 		_, _ = onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, days(70), func() {
 				require.Equal(t, registry.PhaseInReview, statusOf(t, env).Phase)
+				// Business days 5, 10, 20 and 40 lie within 70 days; day 60 does not.
+				require.Equal(t, 4, w.reminded(70))
 				env.CancelWorkflow()
 			})
 		})
-		// Business days 5, 10, 20 and 40 lie within 70 days; day 60 does not.
-		require.Equal(t, 4, w.count(activities.NoticeReviewReminder))
 		require.Empty(t, w.moves)
 	})
 
@@ -278,11 +277,16 @@ func TestApproval(t *testing.T) {
 		env, result := onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, days(1), func() { env.SignalWorkflow(workflows.SignalProductionApproved.Name, bare) })
 			at(env, days(2), func() { settle(env, workflows.FileSettled{Lane: registry.LaneProduction, First: true}) })
-			at(env, days(15), func() { env.SignalWorkflow(workflows.SignalProductionApproved.Name, approval) })
+			at(env, days(15), func() {
+				line := w.lines[len(w.lines)-1]
+				require.Equal(t, registry.WaitEvidence, line.Wait)
+				require.Equal(t, "you", line.Whose)
+				require.Equal(t, epoch.Add(days(2)), line.Since.UTC())
+				env.SignalWorkflow(workflows.SignalProductionApproved.Name, approval)
+			})
 		})
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, approval.MessageID, result.Approval.MessageID)
-		require.GreaterOrEqual(t, w.count(activities.NoticeEvidenceWanted), 2)
 		require.Contains(t, w.acts, "evidence:"+approval.MessageID)
 		require.Equal(t, []string{"in_review>production"}, w.moves)
 	})

@@ -28,6 +28,10 @@ type process struct {
 	source   string // "onboarding", "history", …: whose line it is in `starter status`
 	calendar registry.Calendar
 	policy   registry.Policy
+	// business are the registry's working days, where they are known: a wait is due
+	// by them. policies counts changes of the policy.
+	business registry.BusinessDays
+	policies int
 
 	// ears take in what signals brought; every wait listens through them.
 	ears []func() bool
@@ -45,6 +49,8 @@ type process struct {
 	// lastDecider is who settled the last hold.
 	lastDecider registry.Actor
 	progress    activities.Progress
+	// asked is the line as it was said, without what the policy adds to it.
+	asked activities.Progress
 	// refused is the last signal that could not be used, in words.
 	refused string
 	// notes are further lines of the current details.
@@ -52,6 +58,8 @@ type process struct {
 	phase registry.Phase
 	// attending mirrors the search attribute NeedsAttention.
 	attending bool
+	// dueBy mirrors the search attribute DueBy.
+	dueBy time.Time
 }
 
 // newProcess registers what every long-lived workflow understands. It never
@@ -230,7 +238,9 @@ func (p *process) key(ctx workflow.Context, what string) string {
 
 func (p *process) setPolicy(_ workflow.Context, s SetPolicy) (Answer, error) {
 	p.policy = s.Policy
+	p.policies++
 	p.moved++ // sleeping waits recompute their deadlines
+	p.chores = append(p.chores, func(ctx workflow.Context) error { return p.say(ctx, p.asked) })
 	return Answer{Words: "the policy is changed"}, nil
 }
 
@@ -239,12 +249,19 @@ func (p *process) setPolicy(_ workflow.Context, s SetPolicy) (Answer, error) {
 // database that is away does not stop the process here; the next change of the
 // line writes it.
 func (p *process) say(ctx workflow.Context, line activities.Progress) error {
+	p.asked = line
+	if line.Stage == "" {
+		return p.show(ctx)
+	}
 	line.Source = p.source
 	if line.Since.IsZero() {
 		line.Since = p.progress.Since
 		if line.Stage != p.progress.Stage || line.Since.IsZero() {
 			line.Since = p.now(ctx)
 		}
+	}
+	if line.Due.IsZero() {
+		line.Due = p.due(line)
 	}
 	line.Attention = line.Attention || len(p.holds) > 0
 	if line == p.progress {
@@ -265,6 +282,16 @@ func (p *process) say(ctx workflow.Context, line activities.Progress) error {
 	return nil
 }
 
+// due is when a wait is late by the policy, and the lead hears of it; zero where
+// nobody is waited for.
+func (p *process) due(line activities.Progress) time.Time {
+	days := p.policy.WaitDueDays(line.Wait)
+	if days == 0 || line.Ended || line.Whose == "" || line.Whose == "nobody" || line.Since.IsZero() {
+		return time.Time{}
+	}
+	return p.business.After(line.Since, days)
+}
+
 // forRecord is the line with a hold in front of everything else.
 func (p *process) forRecord() activities.Progress {
 	line := p.progress
@@ -274,7 +301,8 @@ func (p *process) forRecord() activities.Progress {
 		line.Whose = "you"
 		line.Since = h.Since
 		line.Move = fmt.Sprintf("starter hold resolve %s --action %s", h.ID, h.Actions[0])
-		line.Attention = true
+		line.Attention, line.Wait, line.Due = true, registry.WaitHold, time.Time{}
+		line.Due = p.due(line)
 	}
 	return line
 }
@@ -287,6 +315,14 @@ func (p *process) show(ctx workflow.Context) error {
 	if attending != p.attending {
 		p.attending = attending
 		updates = append(updates, searchattr.NeedsAttention.ValueSet(attending))
+	}
+	if due := p.forRecord().Due; !due.Equal(p.dueBy) {
+		p.dueBy = due
+		if due.IsZero() {
+			updates = append(updates, searchattr.DueBy.ValueUnset())
+		} else {
+			updates = append(updates, searchattr.DueBy.ValueSet(due.UTC()))
+		}
 	}
 	if len(updates) == 0 {
 		return nil

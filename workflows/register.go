@@ -26,6 +26,7 @@ func Types() map[string]any {
 		"FileSubmission":              FileSubmission,
 		activities.CollectionWorkflow: ReportCollection,
 		activities.HostWorkflow:       RegistryHost,
+		activities.RemindersWorkflow:  Reminders,
 		"Watch":                       Watch,
 	}
 }

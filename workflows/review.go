@@ -25,25 +25,14 @@ func (o *onboarding) inReview(ctx workflow.Context) error {
 	if err := o.requestLetter(ctx); err != nil {
 		return err
 	}
-	for n := o.firstReminder(ctx, asked); o.Approval == nil && o.Revision == nil; n++ {
-		if err := o.say(ctx, activities.Progress{
-			Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: asked,
-			Move: fmt.Sprintf("starter production approve %s (when the email is there), or call %s", o.practice, o.facts.Call),
-		}); err != nil {
-			return err
-		}
-		due := o.facts.Business.After(asked, reminderDay(o.policy.ReviewReminders, n))
-		came, err := o.waitUntil(ctx, due, "remind of the review", func() bool { return o.Approval != nil || o.Revision != nil })
-		if err != nil {
-			return err
-		}
-		if came {
-			if err := o.notice(ctx, activities.SendNoticeInput{
-				Kind: activities.NoticeReviewReminder, Event: fmt.Sprintf("review-reminder/%s/%d/%d", o.practice, o.Round, n),
-			}); err != nil {
-				return err
-			}
-		}
+	if err := o.say(ctx, activities.Progress{
+		Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: asked, Wait: registry.WaitReview,
+		Move: fmt.Sprintf("starter production approve %s (when the email is there), or call %s", o.practice, o.facts.Call),
+	}); err != nil {
+		return err
+	}
+	if err := o.wait(ctx, func() bool { return o.Approval != nil || o.Revision != nil }); err != nil {
+		return err
 	}
 	o.notes = nil
 	if o.Revision != nil {
@@ -71,19 +60,6 @@ func (o *onboarding) requestLetter(ctx workflow.Context) error {
 // ReviewNotice is the event of a practice's review letter of a round, from 1.
 func ReviewNotice(practice string, round int) string {
 	return fmt.Sprintf("review/%s/%d", practice, round)
-}
-
-// reminderDay is the day of the n-th reminder; after the last one its distance
-// repeats, since silence is never a decision.
-func reminderDay(days []int, n int) int {
-	if len(days) == 0 {
-		return 7 * (n + 1)
-	}
-	if n < len(days) {
-		return days[n]
-	}
-	last := days[len(days)-1]
-	return last + last*(n-len(days)+1)
 }
 
 func (o *onboarding) checkReview(a Act) error {

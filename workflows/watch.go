@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -17,6 +18,8 @@ type WatchInput struct {
 	Practice string            `json:"practice"`
 	Calendar registry.Calendar `json:"calendar"`
 	Policy   registry.Policy   `json:"policy"`
+	// Business are the registry's working days.
+	Business registry.BusinessDays `json:"business,omitzero"`
 	// State is set where a run continues an earlier one.
 	State *WatchState `json:"state,omitempty"`
 }
@@ -60,6 +63,8 @@ func Watch(ctx workflow.Context, in WatchInput) error {
 type watch struct {
 	*process
 	WatchState
+	// kept is which change of the policy the database knows.
+	kept int
 }
 
 func newWatch(ctx workflow.Context, in WatchInput) (*watch, error) {
@@ -68,7 +73,7 @@ func newWatch(ctx workflow.Context, in WatchInput) (*watch, error) {
 		return nil, err
 	}
 	w := &watch{process: p}
-	p.rolling = true
+	p.rolling, p.business = true, in.Business
 	if in.State != nil {
 		w.WatchState = *in.State
 	}
@@ -89,7 +94,11 @@ func newWatch(ctx workflow.Context, in WatchInput) (*watch, error) {
 }
 
 func (w *watch) run(ctx workflow.Context) error {
-	for {
+	for first := true; ; first = false {
+		policies := w.policies
+		if err := w.beforeLook(ctx, first); err != nil {
+			return err
+		}
 		if err := w.look(ctx); err != nil {
 			return err
 		}
@@ -98,10 +107,28 @@ func (w *watch) run(ctx workflow.Context) error {
 		}
 		tomorrow := w.now(ctx).AddDate(0, 0, 1)
 		acts := w.Acts
-		if _, err := w.waitUntil(ctx, tomorrow, "the next look", func() bool { return w.Acts != acts }); err != nil {
+		if _, err := w.waitUntil(ctx, tomorrow, "the next look", func() bool { return w.Acts != acts || w.policies != policies }); err != nil {
 			return err
 		}
 	}
+}
+
+// beforeLook keeps the policy where the reminders look, and sees now and then that
+// somebody writes them.
+func (w *watch) beforeLook(ctx workflow.Context, first bool) error {
+	if first || w.policies != w.kept {
+		w.kept = w.policies
+		if _, err := must(ctx, w.process, ledgerWork, "keep the policy for reminders", watches.KeepPolicy,
+			activities.KeepPolicyInput{Scope: w.scope(), Policy: w.policy}); err != nil {
+			return err
+		}
+	}
+	if !first && w.Mornings%releaseEvery != 0 {
+		return nil
+	}
+	_, err := must(ctx, w.process, ledgerWork, "see that reminders are written", schedules.EnsureReminders,
+		activities.EnsureRemindersInput{Scope: w.scope(), Policy: w.policy})
+	return err
 }
 
 // look compares the practice with its policy; one alert per incident, one
@@ -212,11 +239,11 @@ func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult)
 	}
 	if seen.OpenErrors > 0 {
 		line.Next, line.Whose = settleWords(seen.OpenErrors), "you"
-		line.Move = "starter errors list --practice " + w.practice
+		line.Move, line.Due = "starter errors list --practice "+w.practice, seen.ErrorsDue
 	}
 	if len(seen.Current) > 0 {
 		line.Next, line.Whose, line.Attention = seen.Current[0].Words, "you", true
-		line.Move = "starter status " + w.practice
+		line.Move, line.Due = "starter status "+w.practice, time.Time{}
 	}
 	w.notes = w.notes[:0]
 	if seen.DaysSince >= 0 && seen.Phase == registry.PhaseProduction {

@@ -52,6 +52,7 @@ func TestWireNames(t *testing.T) {
 	add("id", workflows.WatchID("PRACTICE"))
 	add("id", workflows.FileID("FILE"))
 	add("id", workflows.HostID("HOST"))
+	add("id", activities.RemindersID)
 	add("schedule", activities.CycleScheduleID("PRACTICE"))
 	add("schedule", activities.CollectionScheduleID("CONNECTION"))
 	sort.Strings(lines)
@@ -70,12 +71,12 @@ func TestStatesSurviveJSON(t *testing.T) {
 	t.Parallel()
 	policy := registry.Policy{TestFilesMin: 4, HoldReminders: []int{1, 2}}
 	onboarding := workflows.OnboardingState{
-		Round: 2, Approval: &approval, ApprovedVia: ana, ReviewAsked: epoch, FirstFile: true, FirstTold: true, Asked: 3,
+		Round: 2, Approval: &approval, ApprovedVia: ana, ReviewAsked: epoch, FirstFile: true, FirstTold: true,
 		Refused: "why", Refusals: 1, WatchStarted: true, HistoryStarted: true, Policy: &policy,
 		Review: &changes, Revision: &changes, Waived: &changes,
 	}
 	history := workflows.HistoricalState{
-		State: registry.HistoryLoading, Plan: activities.HistoryPlan{Digest: "d", Parts: 3}, Next: 2, Sent: 1, Asked: 4,
+		State: registry.HistoryLoading, Plan: activities.HistoryPlan{Digest: "d", Parts: 3}, Next: 2, Sent: 1,
 		Plans: 5, Tolerated: 6, AskedAt: epoch,
 	}
 	watch := workflows.WatchState{Acts: 1, Mornings: 2, OpenErrors: 3}

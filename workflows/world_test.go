@@ -62,6 +62,10 @@ type world struct {
 	parts    []activities.Part
 	counts   activities.HistoryCounts
 	look     activities.LookResult
+	// kept are the policies that the watch kept for the reminders; mornings says
+	// whose morning it is.
+	kept     []registry.Policy
+	mornings func(activities.DueRemindersInput) activities.DueRemindersResult
 	reports  []activities.RemoteReport
 	imported activities.ImportReportResult
 	decided  []registry.HoldAction

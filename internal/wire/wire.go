@@ -8,7 +8,9 @@ package wire
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/mail"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/client"
@@ -190,6 +192,18 @@ func (w Wire) MessageIDDomain() string {
 		return d
 	}
 	return "immtrail.invalid"
+}
+
+// People are those of the settings who have a mailbox: an error may be in their
+// hands.
+func (w Wire) People() []registry.Contact {
+	var out []registry.Contact
+	for _, login := range slices.Sorted(maps.Keys(w.Config.People)) {
+		if p := w.Config.People[login]; p.Email != "" {
+			out = append(out, registry.Contact{Name: p.Name, Email: p.Email})
+		}
+	}
+	return out
 }
 
 // contact reads a mailbox; the settings were checked, so that it is one.

@@ -294,7 +294,26 @@ func (c *checker) gate(p *registry.Profile) {
 	c.rising("policy.evidence_reminders", po.EvidenceReminders, 0)
 	c.rising("policy.history_reminders", po.HistoryReminders, 0)
 	c.rising("policy.hold_reminders", po.HoldReminders, 0)
+	c.waits(po)
 	c.rising("policy.credential_warnings", po.CredentialWarnings, 0)
+}
+
+// waits is who is told of a wait, and when.
+func (c *checker) waits(po *registry.Policy) {
+	c.rising("policy.wait_reminders", po.WaitReminders, 0)
+	c.between("policy.review_due_days", int64(po.ReviewDueDays), 0, 250)
+	c.between("policy.hold_due_days", int64(po.HoldDueDays), 0, 250)
+	c.between("policy.wait_due_days", int64(po.StepDueDays), 0, 250)
+	c.between("policy.wait_alarm_days", int64(po.WaitAlarmDays), 0, 250)
+	if _, err := mail.ParseAddress(po.Lead); po.Lead != "" && err != nil {
+		c.fail("policy.lead", "an address such as lead@example.org")
+	}
+	if _, err := time.Parse("15:04", po.ReminderTime); err != nil {
+		c.fail("policy.reminder_time", "a time such as 08:00")
+	}
+	if _, err := registry.ParseQuietHours(po.QuietHours, "UTC"); err != nil {
+		c.fail("policy.quiet_hours", "%v", err)
+	}
 }
 
 func (c *checker) policy(p *registry.Profile) {

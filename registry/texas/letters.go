@@ -144,6 +144,12 @@ func SampleLetterData() registry.LetterData {
 		What: "the registry's server cannot be used", Words: "The login was refused twice.",
 		Waiting:      []registry.LetterWaiting{{ID: "sunrise-plano", Name: "Sunrise Pediatrics", Files: 3, Sites: []string{"plano", "allen"}}},
 		WaitingFiles: []string{"SUNR1234_PROD_20260302101500_000001.HL7"},
+		Waits: []registry.LetterWait{{
+			Mark: "reminder 2", Practice: "sunrise-plano", Name: "Sunrise Family Clinic", What: "in review",
+			Next: "the registry's Production email", Whose: "registry", Since: "2026-02-16", Days: 14, Due: "2026-03-17",
+			Move: "starter production approve sunrise-plano (when the email is there), or call 800-555-0100, option 3",
+		}},
+		MoreWaits: 1,
 		Upload: registry.LetterUpload{
 			File: "f-1042", Name: "SUNR1234_PROD_20260302101500_000001.HL7", Messages: 12, Bytes: 15120,
 			Path:     "/srv/immtrail/by-hand/casey/SUNR1234_PROD_20260302101500_000001.HL7",

@@ -44,9 +44,11 @@ func TestLettersSayWhatTheyAreFor(t *testing.T) {
 		registry.LetterProductionVendor: {"MSH-11", "True patient data only"},
 		registry.LetterHistoryQuestions: {"Can your EHR send a historical load?", "how far back"},
 		registry.LetterFileRefused:      {"P-06", "message 4, PID-7", "Export the birth date as YYYYMMDD.", "Neither quotes a value"},
-		registry.LetterReviewReminder:   {"2026-03-02", "call the registry"},
 		registry.LetterHold:             {"goes on by itself", "h-7", "(sunrise-plano), 3 files, of plano, allen", "starter hold resolve h-7 --action retry"},
-		registry.LetterReminder:         {"7 days", "h-7"},
+		registry.LetterReminders: {
+			"in review [reminder 2]", "waits for registry since 2026-02-16, 14 business days, due 2026-03-17", "next: the registry's Production email",
+			"> starter production approve sunrise-plano (when", "1 more thing: starter status", "none on a day on which nothing is new or due",
+		},
 		registry.LetterByHand: {
 			"/srv/immtrail/by-hand/casey/SUNR1234_PROD_20260302101500_000001.HL7", "https://registry.example.org/upload",
 			`starter delivery uploaded d-7 --by "YOUR NAME"`, `{"delivery_id": "d-7", "by": "YOUR NAME"}`, "file-uploaded-by-hand",
@@ -83,7 +85,7 @@ func TestLettersHaveNoRoomForPatientData(t *testing.T) {
 		}
 	}
 	walk("", reflect.TypeFor[registry.LetterData]())
-	require.Len(t, fields, 79, "a new field of a letter: can it ever hold a patient's name, number or date?")
+	require.Len(t, fields, 92, "a new field of a letter: can it ever hold a patient's name, number or date?")
 	for _, f := range fields {
 		for _, word := range []string{"Patient", "Birth", "MRN", "Chart", "Content", "Value", "Text"} {
 			require.NotContains(t, f, word)
@@ -110,10 +112,10 @@ func TestLettersAreOverridable(t *testing.T) {
 			texas.Overlay{Name: "letters/alert-hold.txt", Data: []byte("Subject: {{.Patient.Name}}\n\nx")},
 			texas.Overlay{Name: "letters/alert-watch.txt", Data: []byte("no subject")},
 			texas.Overlay{Name: "letters/resolved.txt", Data: []byte("Subject: {{\n\nx")},
-			texas.Overlay{Name: "letters/evidence-wanted.txt", Data: []byte("Subject: x\n\n")},
+			texas.Overlay{Name: "letters/approval-refused.txt", Data: []byte("Subject: x\n\n")},
 		)
 		require.Equal(t, registry.Invalid, registry.KindOf(err))
-		for _, want := range []string{"alert-hodl.txt: no letter", "alert-hold.txt", "alert-watch.txt: the first line", "resolved.txt", "evidence-wanted.txt: there is no text"} {
+		for _, want := range []string{"alert-hodl.txt: no letter", "alert-hold.txt", "alert-watch.txt: the first line", "resolved.txt", "approval-refused.txt: there is no text"} {
 			require.Contains(t, err.Error(), want)
 		}
 	})

@@ -16,7 +16,7 @@ import (
 
 func (a *app) profileCommand() *cobra.Command {
 	return folder("profile", "Show what is known and assumed of the registry",
-		"  starter profile show\n  starter profile show --unconfirmed", a.profileShow())
+		"  starter profile show\n  starter profile show --unconfirmed\n  starter profile apply --all", a.profileShow(), a.profileApply())
 }
 
 func (a *app) profileShow() *cobra.Command {

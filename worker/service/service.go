@@ -215,7 +215,7 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 		},
 		&activities.Notices{
 			DB: r.store, Sender: mail, Letters: r.letters, Profiles: values, Catalogue: r.profile.Catalogue,
-			From: r.wire.Sender(), Domain: r.wire.MessageIDDomain(), Clock: now,
+			From: r.wire.Sender(), Domain: r.wire.MessageIDDomain(), People: r.wire.People(), Clock: now,
 		},
 		&activities.Watches{DB: r.store, Profiles: values, Known: reportKnowledge(values), Clock: now},
 		&activities.Histories{DB: r.store, Files: files, Clock: now},

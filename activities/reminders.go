@@ -1,0 +1,279 @@
+package activities
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"immtrail/db"
+	"immtrail/registry"
+)
+
+// RemindersWorkflow is the type of the workflow that writes each person's letter
+// of reminders, and RemindersID its one ID.
+const (
+	RemindersWorkflow = "Reminders"
+	RemindersID       = "reminders"
+)
+
+const (
+	// lettersPerPage bounds what a page of due letters holds in history.
+	lettersPerPage = 50
+	// lookEvery is how long nobody looks at most, so that a new reader, or another
+	// policy, is seen within the hour.
+	lookEvery = time.Hour
+)
+
+// DueRemindersInput asks whose morning has come.
+type DueRemindersInput struct {
+	Scope
+	// After is the event of the last letter of the page before.
+	After string `json:"after,omitempty"`
+}
+
+// DueRemindersResult are the letters of reminder that are due now.
+type DueRemindersResult struct {
+	// Events name the letters: a reader's key and a day.
+	Events []string `json:"events,omitempty"`
+	More   bool     `json:"more,omitempty"`
+	// Next is when the next reader's morning comes, or when to look again.
+	Next time.Time `json:"next"`
+}
+
+// DueReminders finds who has something new or due this morning. It is the one
+// place that decides about reminders: it reads what waits from where it stands, and
+// by the policy of each practice how often that should have been said by now. A
+// letter that went out is not listed again; one that was written and did not go out
+// is, on its own day.
+func (a *Notices) DueReminders(ctx context.Context, in DueRemindersInput) (DueRemindersResult, error) {
+	date := in.date(a.Clock)
+	out := DueRemindersResult{Next: date.Add(lookEvery)}
+	if !in.Calendar.Real() {
+		out.Next = date.AddDate(0, 0, 1)
+	}
+	readers, err := a.readers(ctx, date)
+	if err != nil {
+		return out, fail(ctx, err)
+	}
+	for _, r := range readers {
+		if next := r.mornings.Next(date); next.Before(out.Next) {
+			out.Next = next
+		}
+		morning := r.mornings.Last(date)
+		event := r.event(morning)
+		if event <= in.After || morning.IsZero() {
+			continue
+		}
+		if until, quiet := r.mornings.Quiet(date); quiet && in.Calendar.Real() {
+			if until.Before(out.Next) {
+				out.Next = until
+			}
+			continue
+		}
+		due, err := a.letterDue(ctx, r, event, morning)
+		if err != nil {
+			return out, fail(ctx, err)
+		}
+		if !due {
+			continue
+		}
+		if out.More = len(out.Events) == lettersPerPage; out.More {
+			break
+		}
+		out.Events = append(out.Events, event)
+	}
+	return out, nil
+}
+
+// letterDue reports whether the letter about event has to go out.
+func (a *Notices) letterDue(ctx context.Context, r *reader, event string, morning time.Time) (bool, error) {
+	kept, written, err := a.DB.NoticeOf(ctx, event)
+	if err != nil || written {
+		return written && kept.State == db.NoticePrepared, err
+	}
+	if err := a.judge(ctx, event, morning, r); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(r.items, func(i *item) bool { return i.mark != "" }), nil
+}
+
+// reader is one of our own people with what waits for that person.
+type reader struct {
+	key     string
+	contact registry.Contact
+	// mornings are those of the policy of the first practice by name.
+	mornings registry.Mornings
+	from     string
+	items    []*item
+}
+
+// item is a wait as a reader sees it.
+type item struct {
+	db.Wait
+	name     string // of the practice
+	policy   registry.Policy
+	business registry.BusinessDays
+	// lead: the reader hears of it because it is late.
+	lead bool
+
+	// What a judgement adds: business days since it began, reminders that have
+	// come, when it becomes late, and why it is told today, if it is.
+	passed, reached int
+	due             time.Time
+	late            bool
+	mark            string
+}
+
+// readerKey names a reader where no address may stand.
+func readerKey(email string) string {
+	sum := sha256.Sum256([]byte("immtrail reader\x00" + strings.ToLower(strings.TrimSpace(email))))
+	return hex.EncodeToString(sum[:8])
+}
+
+const remindersPrefix = "reminders/"
+
+func (r *reader) event(morning time.Time) string {
+	return remindersPrefix + r.key + "/" + morning.Format(time.DateOnly)
+}
+
+// readers gives each of our people what waits for that person, by key.
+func (a *Notices) readers(ctx context.Context, date time.Time) ([]*reader, error) {
+	waits, err := a.DB.Waits(ctx, "", date)
+	if err != nil || len(waits) == 0 {
+		return nil, err
+	}
+	known, err := a.DB.WaitPractices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	by := map[string]*reader{}
+	for _, w := range waits {
+		p, ok := known[w.Practice]
+		if !ok {
+			continue
+		}
+		i, err := a.item(w, p)
+		if err != nil {
+			return nil, err
+		}
+		own := a.owners(w, p, known)
+		for _, c := range own {
+			if err := addItem(by, c, p, i); err != nil {
+				return nil, err
+			}
+		}
+		lead := leadContact(i.policy, a.From)
+		if slices.ContainsFunc(own, func(c registry.Contact) bool { return sameAddress(c, lead) }) {
+			continue
+		}
+		i.lead = true
+		if err := addItem(by, lead, p, i); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]*reader, 0, len(by))
+	for _, r := range by {
+		out = append(out, r)
+	}
+	slices.SortFunc(out, func(x, y *reader) int { return strings.Compare(x.key, y.key) })
+	return out, nil
+}
+
+// item joins a wait with the policy of its practice.
+func (a *Notices) item(w db.Wait, p *db.WaitPractice) (item, error) {
+	profile, err := a.Profiles.Profile(w.Practice)
+	if err != nil {
+		return item{}, err
+	}
+	i := item{Wait: w, name: p.Name, policy: profile.Policy, business: profile.BusinessDays()}
+	if p.Policy != nil {
+		i.policy = *p.Policy
+	}
+	return i, nil
+}
+
+func addItem(by map[string]*reader, c registry.Contact, p *db.WaitPractice, i item) error {
+	key := readerKey(c.Email)
+	r, ok := by[key]
+	if !ok {
+		r = &reader{key: key, contact: c}
+		by[key] = r
+	}
+	if !ok || p.ID < r.from {
+		m, err := i.policy.Mornings(cmp.Or(c.Zone, p.Zone), i.business)
+		if err != nil {
+			return err
+		}
+		r.mornings, r.from = m, p.ID
+	}
+	r.items = append(r.items, &i)
+	return nil
+}
+
+// owners are whose it is to act: who has the errors in hand, or else the
+// coordinators, of all practices where a connection or a server is held. What the
+// practice, the EHR vendor or the registry owes is the coordinator's to ask for:
+// nobody outside is reminded.
+func (a *Notices) owners(w db.Wait, p *db.WaitPractice, known map[string]*db.WaitPractice) []registry.Contact {
+	if w.Assignee != "" {
+		if c, ok := a.personOf(w.Assignee, p); ok {
+			return []registry.Contact{c}
+		}
+	}
+	var to []registry.Contact
+	add := func(p *db.WaitPractice) {
+		for _, c := range p.People {
+			if c.Role == registry.ContactCoordinator && !slices.ContainsFunc(to, func(o registry.Contact) bool { return sameAddress(o, c) }) {
+				to = append(to, c)
+			}
+		}
+	}
+	add(p)
+	if w.Connection != "" || w.Server != "" {
+		for _, other := range known {
+			if other.Connection == w.Connection || w.Server != "" && other.Server == w.Server {
+				add(other)
+			}
+		}
+	}
+	if len(to) == 0 {
+		return []registry.Contact{a.From}
+	}
+	return to
+}
+
+// personOf finds the mailbox of somebody who is named by hand.
+func (a *Notices) personOf(name string, p *db.WaitPractice) (registry.Contact, bool) {
+	for _, c := range slices.Concat(p.People, a.People) {
+		if c.Email != "" && (strings.EqualFold(c.Name, name) || strings.EqualFold(c.Email, name)) {
+			return c, true
+		}
+	}
+	return registry.Contact{}, false
+}
+
+func leadContact(p registry.Policy, from registry.Contact) registry.Contact {
+	if p.Lead == "" {
+		return from
+	}
+	return registry.Contact{Role: registry.ContactCoordinator, Email: p.Lead}
+}
+
+func sameAddress(x, y registry.Contact) bool { return strings.EqualFold(x.Email, y.Email) }
+
+// leadOf is who hears of what is late at a practice.
+func (w *writer) leadOf(ctx context.Context, practice string) (registry.Contact, error) {
+	known, err := w.DB.WaitPractices(ctx)
+	if err != nil {
+		return registry.Contact{}, err
+	}
+	policy := w.profile.Policy
+	if p, ok := known[practice]; ok && p.Policy != nil {
+		policy = *p.Policy
+	}
+	return leadContact(policy, w.From), nil
+}
