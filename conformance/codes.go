@@ -116,8 +116,10 @@ var (
 	funding         = set("PHC70 VXC50 VXC51 VXC52")
 	valueTypes      = set("CE CWE CX DT DTM EI FT ID IS NM SN ST TM TS TX XAD XCN XPN XTN") // HL70125 as OBX-2 uses it
 	// UCUM as NIST lists it, and the annotations with which doses are counted.
-	units  = set(strings.Join(z22.Get().Sets["UCUM"].Codes, " ") + " 1 {dose} {doses} {capsule} {tbl} {spray} [iU] [iU]/mL")
-	states = set(`AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV
+	units = set(strings.Join(z22.Get().Sets["UCUM"].Codes, " ") + " 1 {dose} {doses} {capsule} {tbl} {spray} [iU] [iU]/mL")
+	// Those of them in which doses are measured.
+	doseUnits = set("mL uL cm3 mm3 mg ug ng g 1 {dose} {doses} {capsule} {tbl} {spray} [iU] [iU]/mL k[iU] [CFU] [arb'U] mg/mL ug/mL")
+	states    = set(`AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV
 		NH NJ NM NY NC ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI FM MH PW AA AE AP`)
 	// HL70399: the three-letter codes of ISO 3166-1.
 	countries = set(`ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AZE BDI BEL BEN BES BFA BGD BGR BHR BHS BIH

@@ -190,15 +190,58 @@ func (c *checker) checkAmount(s *segment, d *dose) {
 		c.hit(ruleAmountNone, s, 6)
 	case unknown && d.administered && d.code != "998":
 		c.hit(ruleAmountUnknown, s, 6)
+	case !unknown && d.present:
+		c.checkHowMuch(s, d, amount, unit.Component(1))
 	}
 	switch code := unit.Component(1); {
 	case unknown && !unit.Empty():
 		c.hit(ruleUnitExtra, s, 7)
 	case !unknown && hl7.Empty(code) && decimal(amount):
 		c.hit(ruleUnit, s, 7)
-	case !hl7.Empty(code) && !units.has(code):
+	case hl7.Empty(code) || same(code, "mL"):
+	case !units.has(code):
 		c.hit(ruleUnitCode, s, 7)
+	case !doseUnits.has(code):
+		c.hit(ruleUnitKind, s, 7)
 	}
+}
+
+// checkHowMuch judges the amount of a dose that was given. What is no vaccine,
+// such as an immune globulin, is given by body weight.
+func (c *checker) checkHowMuch(s *segment, d *dose, amount, unit []byte) {
+	whole, zero := wholeOf(amount)
+	most := 999
+	switch {
+	case zero:
+		c.hit(ruleAmountZero, s, 6)
+		return
+	case whole < 10, d.vaccine == nil, d.vaccine.NotVaccine:
+	case d.vaccine.Routes&codes.Oral != 0:
+		most = 200
+	case same(unit, "mL"), same(unit, "cm3"), same(unit, "1"), same(unit, "{dose}"):
+		most = 9
+	}
+	if whole > most {
+		c.hit(ruleAmountMuch, s, 6)
+	}
+}
+
+// wholeOf is the whole part of a plain number, at most 10,000, and whether the
+// number is 0.
+func wholeOf(b []byte) (whole int, zero bool) {
+	zero = true
+	fraction := false
+	for _, d := range b {
+		if d == '.' {
+			fraction = true
+			continue
+		}
+		zero = zero && d == '0'
+		if !fraction {
+			whole = min(whole*10+int(d-'0'), 10_000)
+		}
+	}
+	return whole, zero
 }
 
 func (c *checker) checkSource(s *segment, d *dose) {

@@ -214,8 +214,8 @@ func TestNoRuleIsWithoutABreachAndAnEdge(t *testing.T) {
 	}
 	for _, r := range conformance.Rules() {
 		if r.ID == "R-17" {
-			day := func(given string) []string {
-				return judge(t, batch(live("c-1", set("RXA-3", given))), production).rules()
+			day := func(date string) []string {
+				return judge(t, batch(live("c-1", given(date))), production).rules()
 			}
 			require.Empty(t, day("20260202"), "thirty days ago")
 			require.Equal(t, []string{"R-17"}, day("20260201"))

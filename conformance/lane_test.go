@@ -111,7 +111,7 @@ func TestAFileWhoseMessagesAreAllHeldIsHeld(t *testing.T) {
 }
 
 func TestLateDosesAreWarnedOfInProductionOnly(t *testing.T) {
-	old := []edit{set("RXA-3", "20260115"), set("RXA-16", "20270801")}
+	old := []edit{given("20260115"), set("RXA-16", "20270801")}
 	require.Equal(t, []string{"R-17"}, judge(t, batch(live("c-1", old...)), production).rules())
 	require.Empty(t, judge(t, batch(soundWith("c-1", old...))).rules())
 	historical := func(in *conformance.Options) { in.Lane = registry.LaneHistorical }

@@ -31,10 +31,12 @@ type cleanLine struct {
 // lineFacts is what the rules want to know of a segment besides: for one that is
 // remembered, nobody has to look where its fields lie.
 type lineFacts struct {
-	question         byte // of OBX-3: see questionOf
-	set              int  // of OBX-1; 0 where it is no number
-	group, answer    span // OBX-4 and OBX-5.1
-	childOnly, adult bool // what OBX-5 means where the question is eligibility
+	question         byte     // of OBX-3: see questionOf
+	set              int      // of OBX-1; 0 where it is no number
+	group, answer    span     // OBX-4 and OBX-5.1
+	seen             hl7.Date // OBX-14; zero where it is no date
+	payer            payer    // of OBX-5, where the question is eligibility or stock
+	childOnly, adult bool     // what OBX-5 means where the question is eligibility
 }
 
 // span is a part of a segment, by its place.

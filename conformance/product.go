@@ -93,9 +93,13 @@ func (c *checker) checkSecondCode(f hl7.Rep, s *segment, d *dose) {
 		return
 	}
 	differs := false
+	var unknown *Rule
 	switch table := f.Component(6); {
 	case same(table, "CVX"):
 		v := c.codes.CVX(code)
+		if v == nil {
+			unknown = ruleAlternateCVX
+		}
 		differs = v != nil && v != d.vaccine && (d.pack == nil || !d.pack.Holds(v))
 	case same(table, "NDC"):
 		if pack, _ := c.codes.NDC(code); pack != nil {
@@ -103,10 +107,18 @@ func (c *checker) checkSecondCode(f hl7.Rep, s *segment, d *dose) {
 			if d.pack == nil {
 				d.pack = pack
 			}
+		} else {
+			unknown = ruleAlternateNDC
 		}
 	case same(table, "C4"), same(table, "CPT"), same(table, "CPT4"):
 		means := c.codes.CPT(code)
+		if means == nil {
+			unknown = ruleAlternateCPT
+		}
 		differs = means != nil && !means.Means(d.vaccine)
+	}
+	if unknown != nil {
+		c.hit(unknown, s, 5, 4)
 	}
 	if differs {
 		d.pack = nil // which of the two is wrong nobody knows

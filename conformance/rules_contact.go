@@ -125,14 +125,18 @@ var (
 )
 
 // addressOf are the rules for an address.
-type addressOf struct{ missing, noCity, street, city, state, zip, country, noType, badType, bad *Rule }
+type addressOf struct {
+	missing, noCity, street, city, state, zip, country, noType, badType, bad *Rule
+	placeholder, zipState, county, countyState                               *Rule
+}
 
 var addressOfPatient = addressOf{
 	ruleAddress, ruleCity, ruleAddressPart, ruleAddressCity, ruleAddressState, ruleAddressZIP, ruleAddressCountry,
 	ruleAddressType, ruleAddressKind, ruleAddressBad,
+	ruleStreetJunk, ruleZIPState, ruleCounty, ruleCountyState,
 }
 
-func (c *checker) checkAddress(s *segment, n int, rules addressOf) {
+func (c *checker) checkAddress(s *segment, n int, rules *addressOf) {
 	a := s.Rep(n)
 	if a.Empty() {
 		if rules.missing != nil {
@@ -145,24 +149,17 @@ func (c *checker) checkAddress(s *segment, n int, rules addressOf) {
 	} else if !wordy(city) {
 		c.hit(rules.city, s, n, 3)
 	}
-	if hl7.Empty(a.Sub(1, 1)) {
+	if street := a.Sub(1, 1); hl7.Empty(street) {
 		c.hit(rules.street, s, n, 1)
+	} else if junkStreet(street) {
+		c.hit(rules.placeholder, s, n, 1)
 	}
-	country := a.Component(6)
-	abroad := !hl7.Empty(country) && !same(country, "USA")
-	switch {
-	case abroad && !countries.has(country):
+	if country := a.Component(6); hl7.Empty(country) || same(country, "USA") {
+		c.checkState(s, n, a, rules)
+	} else if !countries.has(country) {
 		c.hit(rules.country, s, n, 6)
-	case abroad:
-	default:
-		if !states.has(a.Component(4)) {
-			c.hit(rules.state, s, n, 4)
-		}
-		if !zip(a.Component(5)) {
-			c.hit(rules.zip, s, n, 5)
-		}
 	}
-	if kind := a.Component(7); same(kind, "BA") && rules.bad != nil {
+	if kind := a.Component(7); same(kind, "BA") {
 		c.hit(rules.bad, s, n, 7)
 	} else if hl7.Empty(kind) {
 		c.hit(rules.noType, s, n, 7)
@@ -171,7 +168,23 @@ func (c *checker) checkAddress(s *segment, n int, rules addressOf) {
 	}
 }
 
-var junkCities = set("ANYTOWN ANYCITY ANYWHERE UNKNOWN NONE CITY TOWN TEST NOCITY XXX")
+// checkState judges what an address of the USA has.
+func (c *checker) checkState(s *segment, n int, a hl7.Rep, rules *addressOf) {
+	state, code := a.Component(4), a.Component(5)
+	known := states.has(state)
+	if !known {
+		c.hit(rules.state, s, n, 4)
+	}
+	if !zip(code) {
+		c.hit(rules.zip, s, n, 5)
+	} else if known && zipElsewhere(code, state) {
+		c.hit(rules.zipState, s, n, 5)
+	}
+	c.checkCounty(s, n, a.Component(9), state, rules)
+}
+
+var junkCities = set(`ANYTOWN ANYCITY ANYWHERE UNKNOWN UNKNOWNCITY UNK NONE NA N/A NULL CITY TOWN TEST NOCITY XXX BAD BADADDRESS NOADDRESS
+	HOMELESS TRANSIENT INVALID RETURNEDMAIL NOTAVAILABLE`)
 
 // wordy reports whether a city's name can be one: two letters at least, no
 // digit, no placeholder.

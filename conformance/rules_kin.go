@@ -118,7 +118,8 @@ var (
 var (
 	addressOfKin = addressOf{
 		nil, ruleKinNoCity, ruleKinStreet, ruleKinCity, ruleKinState, ruleKinZIP, ruleKinCountry,
-		ruleKinNoAddressType, ruleKinAddressType, nil,
+		ruleKinNoAddressType, ruleKinAddressType, ruleKinAddressBad,
+		ruleKinStreetJunk, ruleKinZIPState, ruleKinCounty, ruleKinCountyState,
 	}
 	phonesOfKin = phones{ruleKinPhone, ruleKinArea, ruleKinUse, ruleKinEquipment, ruleKinNoUse, ruleKinNoEmail, ruleKinNoPhone, ruleKinEmail}
 )
@@ -147,7 +148,7 @@ func (c *checker) checkNK1s() {
 		if s.Rep(4).Empty() && s.Rep(5).Empty() {
 			c.hit(ruleKinContact, s, 4)
 		}
-		c.checkAddress(s, 4, addressOfKin)
+		c.checkAddress(s, 4, &addressOfKin)
 		c.checkPhones(s, 5, phonesOfKin)
 		if same(relation, "SEL") && m.pid != nil {
 			own := m.pid.Rep(5)

@@ -35,7 +35,7 @@ var (
 		Source: "HL70163; Texas IEE-571",
 	})
 	ruleNoBodySite = declare(Rule{
-		ID: "X-02.none", Where: "RXR-2", Severity: whileTesting, Code: 101,
+		ID: "X-02.none", Where: "RXR-2", Severity: isInfo, Code: 101,
 		Says:   "An injected dose has no body site.",
 		Remedy: "Enter the body site; if it never comes, ask the EHR vendor.",
 		Source: "Z22 RXR-2 RE",
@@ -147,6 +147,14 @@ var (
 		Remedy: "Ask the EHR vendor to write OBX-14 as YYYYMMDD.",
 		Source: "IZ-TS_NZ",
 	})
+	ruleObservedWhen = declareLike(ruleObservedForm, Rule{
+		ID: "B-08.when", Where: "OBX-14", Code: 102, Detail: 1, Says: "The date of an observation is in the future, or before the patient's birth.",
+		Remedy: "Correct the date, or ask the EHR vendor to.", Source: "CDC data quality",
+	})
+	ruleFundingFit = declareLike(ruleFunding, Rule{
+		ID: "B-06.fit", Where: "OBX-5", Code: 102, Detail: 3, Says: "The funding source of the vaccine does not fit the patient's eligibility: private stock for a VFC child, or public stock for a child who is not eligible.",
+		Remedy: "Correct the eligibility of the patient or the stock that the dose came from.", Source: "VFC: its vaccine is for eligible children only; immregistries/codebase",
+	})
 )
 
 func (c *checker) checkRXR(o *order) {
@@ -213,13 +221,21 @@ func (c *checker) checkOBXs(o *order) {
 	var room [8]vis
 	statements := room[:0]
 	eligible := false
+	var whose, stock payer
 	for _, s := range o.obx {
 		facts := c.observation(s)
 		o.sets = append(o.sets, facts.set)
+		if facts.seen != 0 && facts.seen < c.m.birth {
+			c.hit(ruleObservedWhen, s, 14)
+		}
 		switch facts.question {
 		case aboutEligibility:
-			eligible = true
+			eligible, whose = true, facts.payer
 			c.checkEligibilityAge(s, &o.dose, facts)
+			c.checkFunding(s, &o.dose, whose, stock)
+		case aboutFunding:
+			stock = facts.payer
+			c.checkFunding(s, &o.dose, whose, stock)
 		case aboutBarcode, aboutDocument, aboutEdition, aboutPresented:
 			statements = c.addVIS(statements, s, &facts)
 		}
@@ -250,6 +266,7 @@ func (c *checker) observation(s *segment) lineFacts {
 		question: questionOf(s.Component(3, 1)), group: spanOf(s, s.Field(4)), answer: spanOf(s, code),
 	}
 	facts.set, _ = positive(s.Field(1))
+	facts.seen, _ = day(s.Component(14, 1))
 	switch facts.question {
 	case aboutEligibility:
 		if !hl7.Empty(code) && !eligibility.has(code) {
@@ -259,15 +276,61 @@ func (c *checker) observation(s *segment) lineFacts {
 			c.hit(ruleEligibilityWay, s, 17)
 		}
 		facts.childOnly, facts.adult = childOnly.has(code), adultOnly.has(code)
+		facts.payer = payerOf(code)
 	case aboutFunding:
 		if !hl7.Empty(code) && !funding.has(code) {
 			c.hit(ruleFunding, s, 5)
 		}
+		facts.payer = payerOf(code)
 	}
 	if room != nil && c.m.hits == before {
 		room.remember(s.Segment, facts)
 	}
 	return facts
+}
+
+// payer is who pays, by eligibility or by stock, where that is plain.
+type payer byte
+
+const (
+	anybody payer = iota
+	payerVFC
+	payerPublic
+	payerPrivate
+)
+
+// payerOf: eligibility V02 to V05 is for the VFC program, V01 for none; PHC70 is
+// private stock, VXC51 VFC's, and VXC50 public. VXC52, public and not VFC, may be
+// anybody's.
+func payerOf(code []byte) payer {
+	switch string(code) {
+	case "V01", "PHC70":
+		return payerPrivate
+	case "V02", "V03", "V04", "V05", "VXC51":
+		return payerVFC
+	case "VXC50":
+		return payerPublic
+	}
+	return anybody
+}
+
+// checkFunding compares eligibility and stock. Public stock for an adult who is
+// not eligible for VFC may come from another program.
+func (c *checker) checkFunding(s *segment, d *dose, whose, stock payer) {
+	switch {
+	case whose == anybody || stock == anybody || whose == stock:
+	case whose == payerVFC && stock == payerPublic:
+	case whose == payerPrivate && stock == payerPublic && !c.childAt(d):
+	default:
+		c.hit(ruleFundingFit, s, 5)
+	}
+}
+
+// childAt reports whether the patient was under 19, the age at which VFC ends,
+// on the day of the dose.
+func (c *checker) childAt(d *dose) bool {
+	age := c.m.ageOn(d.given)
+	return d.given != 0 && age >= 0 && age < 19
 }
 
 func (c *checker) checkEligibilityAge(s *segment, d *dose, facts lineFacts) {
@@ -298,8 +361,10 @@ func (c *checker) checkOBX(s *segment) {
 	c.checkOBXType(s)
 	if hl7.Empty(s.Field(14)) {
 		c.hit(ruleObserved, s, 14)
-	} else if _, ok := day(s.Component(14, 1)); !ok {
+	} else if seen, ok := day(s.Component(14, 1)); !ok {
 		c.hit(ruleObservedForm, s, 14)
+	} else if seen > c.tomorrow {
+		c.hit(ruleObservedWhen, s, 14)
 	}
 }
 

@@ -166,6 +166,13 @@ var (
 	ruleBirthOrderNone = declareLike(ruleBirthPlace, Rule{
 		ID: "P-11.noorder", Where: "PID-25", Code: 101, Says: "A child who is one of several has no birth order.", Source: "Z22 PID-25 C(RE)",
 	})
+	ruleBirthOrderHigh = declareLike(ruleBirthPlace, Rule{
+		ID: "P-11.high", Where: "PID-25", Code: 102, Detail: 3, Says: "The birth order is above 9, and no birth has so many children.",
+		Remedy: "Enter the birth order, or leave it out where it is not known.", Source: "CDC data quality: 99 stands for unknown in some EHRs",
+	})
+	ruleBirthOrderSingle = declareLike(ruleBirthPlace, Rule{
+		ID: "P-11.single", Where: "PID-25", Code: 102, Detail: 3, Says: "A child who is not one of several is the second or a later one by birth order.", Source: "Z22 PID-25 C(RE)",
+	})
 	ruleDeathDate = declare(Rule{
 		ID: "P-12", Where: "PID-29", Severity: isError, Code: 102, Detail: 1,
 		Says:   "The date of death is in the future, or before birth.",
@@ -264,7 +271,7 @@ func (c *checker) checkPID(s *segment) {
 	}
 	c.checkOne(s, 10, races, ruleRace, ruleRaceCode, ruleRaceMore)
 	c.checkOne(s, 22, ethnicities, ruleEthnicity, ruleEthnicityCode, ruleEthnicityMore)
-	c.checkAddress(s, 11, addressOfPatient)
+	c.checkAddress(s, 11, &addressOfPatient)
 	dummyPhone := c.checkPhones(s, 13, phonesOfPatient)
 	c.checkMultipleBirth(s)
 	c.checkDeath(s)
@@ -377,8 +384,12 @@ func (c *checker) checkMultipleBirth(s *segment) {
 	switch {
 	case !hl7.Empty(several) && !yesNo.has(several):
 		c.hit(ruleBirthPlace, s, 24)
-	case !hl7.Empty(rank) && (!digits(rank) || len(rank) > 2 || same(rank, "0")):
+	case !hl7.Empty(rank) && (!digits(rank) || len(rank) > 2 || same(rank, "0") || same(rank, "00")):
 		c.hit(ruleBirthOrder, s, 25)
+	case len(rank) == 2 && rank[0] != '0' && rank[0] != '"':
+		c.hit(ruleBirthOrderHigh, s, 25)
+	case same(several, "N") && !hl7.Empty(rank) && !same(rank, "1") && !same(rank, "01"):
+		c.hit(ruleBirthOrderSingle, s, 25)
 	case same(several, "Y") && hl7.Empty(rank):
 		c.hit(ruleBirthOrderNone, s, 25)
 	}

@@ -11,6 +11,20 @@ var (
 		Remedy: "Renew our tables with 'starter codes import'; if CDC has no such code, choose the vaccine again.",
 		Source: "CDC CVX table", Table: codes.CVX,
 	})
+	ruleAlternateCVX = declare(Rule{
+		ID: "R-05.cvx", Where: "RXA-5.4", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The second code of the vaccine is no CVX code of our table.",
+		Remedy: "Ask the EHR vendor to renew the code tables; if the code is new, renew ours with 'starter codes import'.",
+		Source: "CDC CVX table", Table: codes.CVX,
+	})
+	ruleAlternateNDC = declareLike(ruleAlternateCVX, Rule{
+		ID: "R-05.otherndc", Where: "RXA-5.4", Says: "The second code of the vaccine is no NDC of our table; CDC does not list every package.",
+		Source: "CDC NDC tables", Table: codes.NDCUse,
+	})
+	ruleAlternateCPT = declareLike(ruleAlternateCVX, Rule{
+		ID: "R-05.cpt", Where: "RXA-5.4", Says: "The second code of the vaccine is no CPT code that CDC gives to a vaccine.",
+		Source: "CDC CPT table", Table: codes.CPT,
+	})
 	ruleVaccineNot = declare(Rule{
 		ID: "R-05.not", Where: "RXA-5.1", Severity: isWarning, Code: 102, Detail: 3,
 		Says:   "The code is of a remedy that is no vaccine, and that registries do not record.",
@@ -100,6 +114,18 @@ var (
 		Says:   "The information statement is one for another vaccine than the one that was given.",
 		Remedy: "Choose the statement that was handed out for this dose.",
 		Source: "CDC table of statements by vaccine", Table: codes.VISOfCVX,
+	})
+	ruleVISAfter = declare(Rule{
+		ID: "B-07.after", Where: "OBX-5", Severity: isWarning, Code: 102, Detail: 1,
+		Says:   "The information statement is said to have been handed out after the dose; the law wants it before.",
+		Remedy: "Correct the day on which the statement was given.",
+		Source: "42 USC 300aa-26(d); CDC data quality",
+	})
+	ruleVISBefore = declare(Rule{
+		ID: "B-07.before", Where: "OBX-5", Severity: isInfo, Code: 102, Detail: 3,
+		Says:   "The information statement was handed out on a day before the dose.",
+		Remedy: "Check the day; it is right where the family was given the statement at an earlier visit.",
+		Source: "CDC data quality",
 	})
 	ruleVISEdition = declare(Rule{
 		ID: "B-07.edition", Where: "OBX-5", Severity: isWarning, Code: 102, Detail: 3,

@@ -27,7 +27,7 @@ func init() {
 		"R-06.early":  {{"RXA[2]-3", []edit{set("PID-7", "20050115"), set("RXA[2]-3", "20050401"), adult, set("RXA[2]-5.1", "116")}}},
 		"R-06.after": {
 			// A code of which a product is still listed, so that R-06 is silent.
-			{"RXA[1]-3", []edit{set("RXA-5.1", "207"), set("RXA-3", "20231101"), set("PID-7", "20100115"), set("RXA-17.1", "MOD"), set("OBX[3]-5.1", "213"), set("OBX[4]-5", "20231019")}},
+			{"RXA[1]-3", []edit{set("RXA-5.1", "207"), given("20231101"), set("PID-7", "20100115"), set("RXA-17.1", "MOD"), set("OBX[3]-5.1", "213"), set("OBX[4]-5", "20231019")}},
 		},
 		"R-06.late": {
 			{"RXA[1]-3", []edit{set("RXA-5.1", "62"), set("PID-7", "20100115"), set("OBX[3]-5.1", "62"), set("OBX[4]-5", "20191030")}},

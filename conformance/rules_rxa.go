@@ -168,6 +168,18 @@ var (
 		Remedy: "Enter the amount that was given.",
 		Source: "CDC guide r1.5, RXA-6",
 	})
+	ruleAmountZero = declare(Rule{
+		ID: "R-07.zero", Where: "RXA-6", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "The amount of a vaccination that was given is 0.",
+		Remedy: "Enter the amount; 999 stands for unknown.",
+		Source: "CDC guide r1.5, RXA-6",
+	})
+	ruleAmountMuch = declare(Rule{
+		ID: "R-07.much", Where: "RXA-6", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "Nobody is given that much of a vaccine.",
+		Remedy: "Correct amount or unit; most doses are 0.5 or 1 mL, and 999 alone stands for unknown.",
+		Source: "FDA labels: 2 mL at most by needle, 100 mL to swallow; CDC data quality: amounts up to 999",
+	})
 	ruleUnit = declare(Rule{
 		ID: "R-07.unit", Where: "RXA-7", Severity: isError, Drops: DropsDose, Code: 101,
 		Says:   "The amount has no unit.",
@@ -182,6 +194,9 @@ var (
 		Says:   "The unit of the amount is not a UCUM unit.",
 		Remedy: "Ask the EHR vendor to send mL with UCUM.",
 		Source: "UCUM",
+	})
+	ruleUnitKind = declareLike(ruleUnitCode, Rule{
+		ID: "R-07.kind", Where: "RXA-7", Code: 102, Detail: 3, Says: "The unit of the amount is one in which no vaccine is measured.", Source: "Units in CDC's NDC tables and FDA labels",
 	})
 	ruleSource = declare(Rule{
 		ID: "R-08", Where: "RXA-9", Severity: isError, Drops: DropsDose, Code: 101,

@@ -211,7 +211,7 @@ var breaches = map[string][]struct {
 	"R-08.none":    {{"RXA[2]-9", []edit{set("RXA[2]-9", ""), set("RXA[2]-20", "")}}},
 	"R-08.given":   {{"RXA[2]-9", []edit{set("RXA[2]-3", "20260303"), set("RXA[2]-6", "0.5"), set("RXA[2]-7", "mL^mL^UCUM"), set("RXA[2]-15", "K99A")}}},
 	"R-08.historic": {
-		{"RXA[1]-9", []edit{set("RXA-15", ""), set("RXA-16", ""), set("RXA-17", ""), set("RXA-3", "20250303")}},
+		{"RXA[1]-9", []edit{set("RXA-15", ""), set("RXA-16", ""), set("RXA-17", ""), given("20250303")}},
 	},
 	"R-09":          {{"RXA[1]-10", []edit{set("RXA-10", "")}}},
 	"R-09.place":    {{"RXA[1]-11", []edit{set("RXA-11", "")}}},
@@ -293,16 +293,21 @@ var also = map[string][]string{"R-08.historic": {"R-10", "R-12"}}
 // adult makes the sound message's child an adult with an adult's dose.
 func adult(d doc) doc {
 	for _, e := range []edit{
-		set("PID-6", ""), drop("NK1"), set("ZTX-1", "TXA"), set("OBX-5", "V01^Not eligible^HL70064"), set("RXA[2]-5.1", "43"),
+		set("PID-6", ""), drop("NK1"), set("ZTX-1", "TXA"), set("OBX-5", "V01^Not eligible^HL70064"), set("OBX[2]-5", "PHC70^Private^CDCPHINVS"), set("RXA[2]-5.1", "43"),
 	} {
 		d = e(d)
 	}
 	return d
 }
 
+// given dates the first dose and the day on which its statement was handed out.
+func given(day string) edit {
+	return func(d doc) doc { return set("OBX[5]-5", day)(set("RXA-3", day)(d)) }
+}
+
 // unborn leaves no dose that could be before birth.
 func unborn(d doc) doc {
-	for _, e := range []edit{set("RXA-3", "20260304"), set("RXA[2]-3", "20260304")} {
+	for _, e := range []edit{set("RXA-3", "20260304"), set("OBX[5]-5", "20260304"), set("RXA[2]-3", "20260304")} {
 		d = e(d)
 	}
 	return d

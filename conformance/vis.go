@@ -88,6 +88,12 @@ func (c *checker) visDay(s *segment, value []byte) hl7.Date {
 func (c *checker) checkStatement(v *vis, d *dose) (complete bool) {
 	if v.given != 0 && v.edition != 0 && v.given < v.edition {
 		c.hit(ruleVISDate, v.at, 5)
+	} else if v.given != 0 && d.given != 0 && v.given != d.given && d.administered && d.given <= c.today {
+		if v.given > d.given {
+			c.hit(ruleVISAfter, v.at, 5)
+		} else {
+			c.hit(ruleVISBefore, v.at, 5)
+		}
 	}
 	if dv := d.vaccine; dv != nil && d.administered {
 		switch {
@@ -104,10 +110,17 @@ func (c *checker) checkStatement(v *vis, d *dose) (complete bool) {
 	return v.presented && (v.barcode || v.kind && v.published)
 }
 
+// firstStatement is the day of the act that brought the statements.
+const firstStatement = hl7.Date(1986_11_14)
+
 // checkEdition asks for the edition among the statements of the vaccine and of
 // its document type. A type that stands for a group has none of its own. What is
 // older or newer than the table nobody knows.
 func (c *checker) checkEdition(v *vis, dv *codes.Vaccine) {
+	if v.edition < firstStatement {
+		c.hit(ruleVISEdition, v.atEdition, 5)
+		return
+	}
 	if !dv.NeedsVIS(v.edition) || v.edition > c.codes.VISEdition() ||
 		dv.HasEdition(v.edition) || v.of.HasEdition(v.edition) {
 		return

@@ -91,7 +91,6 @@ N-02.first      first:NK1-2.2.missing
 N-02.nametype   first:NK1-2.7.missing
 N-02.relation   NK1-3.missing NK1-3.1.missing
 N-02.relationcode NK1-3.code
-N-03.contact    NK1-4.empty NK1-5.empty
 N-03.noaddresstype first:NK1-4.7.missing
 N-03.addresstype first:NK1-4.7.code
 N-03.street     first:NK1-4.1.empty first:NK1-4.1.1.missing
@@ -165,6 +164,8 @@ B-08.form       OBX-14.1.type OBX-14.1.missing
 // written by hand has told of the cause in the same segment: see
 // [Rule.SilencedBy].
 var silenced = map[string][]string{
+	"Z-NK1-4.empty":    {"N-03.contact"},
+	"Z-NK1-5.empty":    {"N-03.contact"},
 	"Z-ORC-12.1.empty": {"O-03"},
 	"Z-PD1-11.empty":   {"D-01.nopublicity"},
 	"Z-PD1-12.empty":   {"D-01.noprotection"},

@@ -166,7 +166,7 @@ func (b *planner) segment(s z22.Segment) *segmentPlan {
 		p.repeat = declareGeneral(s.Name, facetRepeat, isWarning, DropsNothing, 0, nil)
 	}
 	if s.Name == "PD1" {
-		p.none = declareGeneral(s.Name, facetEmpty, whileTesting, DropsNothing, 0, nil)
+		p.none = declareGeneral(s.Name, facetEmpty, isInfo, DropsNothing, 0, nil)
 	}
 	return p
 }
@@ -349,6 +349,14 @@ func (b *planner) rule(f facet, c around, n *node) *Rule {
 // note while an interface is set up, and noise ever after.
 var whileTesting = Lanes{Test: infoGrade}
 
+// worthANote are fields that may be empty and that a registry matches, reaches
+// or shares patients by, or traces a dose by: their absence is worth a note in
+// production, too.
+var worthANote = map[string]bool{
+	"MSH-22": true, "PID-13": true, "PID-24": true, "PD1-11": true, "PD1-12": true, "PD1-16": true,
+	"NK1-4": true, "NK1-5": true, "ORC-2": true, "ORC-10": true, "ORC-17": true,
+}
+
 // lenientGrade weighs a facet of a part.
 func lenientGrade(f facet, l *lenient) Lanes {
 	if f == facetEmpty {
@@ -389,6 +397,9 @@ func generalGrade(f facet, c around, n *node) (Lanes, Drops) {
 	case facetEmpty:
 		if c.level > 0 {
 			return Lanes{}, DropsNothing // nobody knows whether there is a middle name
+		}
+		if worthANote[c.path] {
+			return isInfo, DropsNothing
 		}
 		return whileTesting, DropsNothing
 	case facetSystem:

@@ -9,6 +9,7 @@ import (
 
 	"immtrail/conformance"
 	"immtrail/conformance/z22"
+	"immtrail/registry"
 )
 
 func TestEveryStatementAndPredicateOfNISTIsKeptByARule(t *testing.T) {
@@ -63,13 +64,30 @@ func TestGeneralRulesAreGradedByTheirFamilies(t *testing.T) {
 }
 
 func TestWhatMayBeEmptyIsSaidWhileTestingOnly(t *testing.T) {
-	require.Equal(t, []string{"Z-ORC-2.empty"}, judge(t, batch(soundWith("c-1", set("ORC-2", "")))).rules())
-	require.Empty(t, judge(t, batch(live("c-1", set("ORC-2", ""))), production).rules())
+	require.Equal(t, []string{"Z-PID-30.empty"}, judge(t, batch(soundWith("c-1", set("PID-30", "")))).rules())
+	require.Empty(t, judge(t, batch(live("c-1", set("PID-30", ""))), production).rules())
 	require.Empty(t, judge(t, batch(soundWith("c-1", set("PID-5.3", "")))).rules(), "nobody knows whether there is a middle name")
 	on := func(in *conformance.Options) {
 		in.Profile.Rules.Grades = map[string]string{"Z-PID-5.3.empty": "warning"}
 	}
 	require.Equal(t, []string{"Z-PID-5.3.empty"}, judge(t, batch(soundWith("c-1")), on).rules(), "a profile may want it all the same")
+}
+
+// By some fields a registry matches, reaches or shares patients, or traces a dose.
+func TestWhatARegistryWorksWithIsNotedInProductionToo(t *testing.T) {
+	for rule, e := range map[string][]edit{
+		"Z-PD1.empty": {drop("PD1")}, "Z-PD1-11.empty": {set("PD1-11", ""), set("PD1-18", "")}, "Z-PD1-12.empty": {set("PD1-12", ""), set("PD1-13", "")},
+		"Z-PD1-16.empty": {set("PD1-16", ""), set("PD1-17", "")}, "Z-PID-13.empty": {set("PID-13", "")}, "Z-PID-24.empty": {set("PID-24", "")},
+		"Z-NK1-4.empty": {set("NK1-4", "")}, "Z-NK1-5.empty": {set("NK1-5", "")}, "Z-MSH-22.empty": {set("MSH-22", "")},
+		"Z-ORC-2.empty": {set("ORC-2", "")}, "Z-ORC-10.empty": {set("ORC-10", "")}, "Z-ORC-17.empty": {set("ORC-17", "")}, "X-02.none": {set("RXR-2", "")},
+	} {
+		v := judge(t, batch(live("c-1", e...)), production)
+		require.Equal(t, []string{rule}, v.rules())
+		require.Equal(t, registry.SeverityInfo, v.findings[0].Severity, rule)
+		require.Equal(t, registry.OutcomeAccepted, v.Outcome, rule)
+	}
+	both := judge(t, batch(live("c-1", set("NK1-4", ""), set("NK1-5", ""))), production)
+	require.Equal(t, []string{"N-03.contact"}, both.rules(), "one cause, one finding")
 }
 
 // Fields with the bytes that they had in the segment before are not judged
