@@ -15,10 +15,11 @@ import (
 const (
 	// cleanMessage is one invented dose for one invented patient; every field
 	// that has a rule of grade error holds what it should.
-	cleanMessage = "MSH|^~\\&|EHR|BURL6343|IIS|TEXIIS|20260330080000-0600||VXU^V04^VXU_V04|m-1|T|2.5.1|||ER|AL|||||Z22^CDCPHINVS\r" +
-		"PID|1||4711^^^CLINIC^MR||Quarrow^Zebedine^^^^^L|Mallow^Tess^^^^^M|20200115|F||2106-3^White^CDCREC|12 Elm St^^Plano^TX^75023^USA^H||^PRN^PH^^^972^2348765|||||||||2186-5^Not Hispanic^CDCREC\r" +
+	cleanMessage = "MSH|^~\\&|EHR|BURL6343|IIS|TEXIIS|20260330080000-0600||VXU^V04^VXU_V04|m-1|T|2.5.1|||ER|AL|||||Z22^CDCPHINVS|BURL6343\r" +
+		"PID|1||4711^^^CLINIC^MR||Quarrow^Zebedine^^^^^L|Mallow^Tess^^^^^M|20200115|F||2106-3^White^CDCREC|12 Elm St^^Plano^TX^75023^USA^H||^PRN^PH^^^972^2348765|||||||||2186-5^Not Hispanic^CDCREC||N\r" +
+		"PD1|||||||||||02^Reminder/Recall^HL70215|N|20260330|||A|20260330|20260330\r" +
 		"NK1|1|Quarrow^Tess^^^^^L|MTH^Mother^HL70063|12 Elm St^^Plano^TX^75023^USA^H|^PRN^PH^^^972^2348765\r" +
-		"ORC|RE||d-1^EHR|||||||||1234567893^Grey^Ann^^^^^^CMS^^^^NPI\r" +
+		"ORC|RE|p-1^EHR|d-1^EHR|||||||1234567893^Grey^Ann^^^^^^CMS^^^^NPI||1234567893^Grey^Ann^^^^^^CMS^^^^NPI|||||CLINIC^Clinic^HL70362\r" +
 		"RXA|0|1|20260329||140^Influenza, seasonal, injectable, preservative free^CVX|0.5|mL^milliliter^UCUM||00^New immunization record^NIP001|1234567893^Grey^Ann^^^^^^CMS^^^^NPI|^^^CLINIC||||L1234|20270101|PMC^Sanofi Pasteur^MVX|||CP|A\r" +
 		"RXR|C28161^Intramuscular^NCIT|LD^Left Deltoid^HL70163\r" +
 		"OBX|1|CE|64994-7^Vaccine funding program eligibility category^LN|1|V01^Not VFC eligible^HL70064||||||F|||20260329|||VXC40^Eligibility captured at the immunization level^CDCPHINVS\r" +
