@@ -109,6 +109,43 @@ func (r HoldReason) Words() string {
 	return string(r)
 }
 
+// Explain says what action does to a hold for reason r, as in "to …".
+func (r HoldReason) Explain(action HoldAction) string {
+	switch action {
+	case ActionRetry:
+		switch r {
+		case HoldConnection:
+			return "log in again and go on where it stopped; nothing is sent twice"
+		case HoldDeliveryUnknown:
+			return "look at the registry once more; nothing is sent"
+		case HoldReport:
+			return "fetch and read the report again, after its layout was taught"
+		case HoldReconcile:
+			return "count again, after the missing answers came"
+		case HoldConflict, HoldSystem, HoldNotAllowed, HoldErrorRate, HoldByHand, HoldPayload:
+		}
+		return "do the step again, after its cause was mended"
+	case ActionArrived:
+		if r == HoldByHand {
+			return "say that you uploaded it; its report is the proof"
+		}
+		return "say that the file is there, on your word"
+	case ActionResend:
+		return "send it again under a new name"
+	case ActionDrop:
+		if r == HoldErrorRate {
+			return "give the rest of the load up"
+		}
+		return "give this up; nothing more is sent of it"
+	case ActionContinue:
+		if r == HoldReconcile {
+			return "close the load with the difference on record"
+		}
+		return "go on in spite of it"
+	}
+	return string(action)
+}
+
 // HoldFor is the reason for a hold after a step has failed for good with kind.
 func HoldFor(k Kind) HoldReason {
 	switch k {

@@ -18,6 +18,7 @@ func TestDetails(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
 	p := &process{
+		policy: registry.Policy{HoldDueDays: 5},
 		progress: activities.Progress{
 			Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: since,
 			Move: "starter production approve sunrise-plano (when the email is there), or call 800-348-9158",
@@ -39,11 +40,31 @@ func TestDetails(t *testing.T) {
 	}
 	require.NotContains(t, text, "|---", "the Web UI runs the cells of tables together")
 
-	typed := regexp.MustCompile("name `" + UpdateResolveHold.Name + "`, with `(.*)`").FindStringSubmatch(text)
-	require.Len(t, typed, 2)
-	var pasted ResolveHold
-	require.NoError(t, json.Unmarshal([]byte(typed[1]), &pasted))
-	require.NoError(t, p.checkResolve(pasted), "what is to be pasted is accepted")
+	require.Contains(t, text, "Send an Update, name `"+UpdateResolveHold.Name+"`")
+	require.Contains(t, text, "**Since:** Monday 2 March 2026, **due:** Monday 9 March 2026")
+	typed := regexp.MustCompile("- to .*: `({.*})`").FindAllStringSubmatch(text, -1)
+	require.Len(t, typed, 2, "one for each action")
+	for _, one := range typed {
+		var pasted ResolveHold
+		require.NoError(t, json.Unmarshal([]byte(one[1]), &pasted))
+		require.NoError(t, p.checkResolve(pasted), "what is to be pasted is accepted")
+	}
+}
+
+func TestForRecord(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
+	p := &process{source: "file f-1", holds: map[string]*openHold{}, policy: registry.Policy{HoldDueDays: 5}}
+	h := &openHold{Hold: Hold{ID: "h-1", Reason: registry.HoldConflict, What: "upload X.HL7", Since: since, Actions: []registry.HoldAction{"retry"}}}
+
+	p.holds["h-1"] = h
+	require.Equal(t, activities.Progress{
+		Source: "file f-1", Stage: "waiting for you: upload X.HL7", Next: registry.HoldConflict.Words(), Whose: "you", Since: since,
+		Move: "starter hold resolve h-1 --action retry", Attention: true, Due: since.AddDate(0, 0, 7), Wait: registry.WaitHold,
+	}, p.forRecord(), "a file that waits stands in the overview, with its due day")
+
+	delete(p.holds, "h-1")
+	require.Equal(t, activities.Progress{Source: "file f-1", Stage: "settled", Whose: "nobody", Ended: true}, p.forRecord())
 }
 
 func TestVerdictNotes(t *testing.T) {

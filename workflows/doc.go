@@ -24,6 +24,8 @@
 //	    ask → plan → dry run → approval → parts → reconcile → lock
 //	Watch            watch/<practice>           for ever
 //	    each morning: 30-day floor, quiet sites, missing reports, old errors
+//	Reminders        reminders                  for ever; one of it
+//	    each morning of each of our people: one letter of all that waits
 //
 // # What is authoritative
 //
@@ -38,9 +40,10 @@
 //     and the database refuses the row.
 //   - A file that is wrong is a result. A machine that is wrong is an error,
 //     retried by policy. What only a person can settle is a hold: the workflow
-//     waits for the update resolve-hold, reminds, and never decides by itself.
+//     waits for the update resolve-hold and never decides by itself.
 //   - Silence is never a decision. Every wait for a person or for the registry
-//     has reminders and no end.
+//     has a line with its owner, its begin and its due day, and no end; Reminders
+//     reads the lines.
 //   - A workflow fails only on a bug or on malformed input (kind invalid).
 //   - Messages may come at any time: early ones are kept and applied when their
 //     time comes, late and repeated ones change nothing and say so.

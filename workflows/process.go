@@ -292,10 +292,18 @@ func (p *process) due(line activities.Progress) time.Time {
 	return p.business.After(line.Since, days)
 }
 
+// StageSettled is the line of what speaks only while it waits for a person, and
+// does not wait.
+const StageSettled = "settled"
+
 // forRecord is the line with a hold in front of everything else.
 func (p *process) forRecord() activities.Progress {
 	line := p.progress
+	if line.Stage == "" { // it speaks only while it waits for a person
+		line = activities.Progress{Source: p.source, Stage: StageSettled, Whose: "nobody", Ended: true}
+	}
 	if h := p.oldestHold(); h != nil {
+		line.Ended = false
 		line.Stage = "waiting for you: " + h.What
 		line.Next = h.Reason.Words()
 		line.Whose = "you"
@@ -353,9 +361,17 @@ func (p *process) details() string {
 		if h.Words != "" {
 			fmt.Fprintf(&b, "In the machine's words: %s\n\n", h.Words)
 		}
-		fmt.Fprintf(&b, "Decide with `starter hold resolve %s --action %s`\n\n", h.ID, joinActions(h.Actions))
-		fmt.Fprintf(&b, "Or here: Send an Update, name `%s`, with `%s`\n\n", UpdateResolveHold.Name,
-			fmt.Sprintf(`{"hold_id": %q, "action": %q, "by": {"name": "YOUR NAME"}}`, h.ID, h.Actions[0]))
+		fmt.Fprintf(&b, "**Since:** %s", h.Since.Format("Monday 2 January 2006"))
+		if due := p.due(activities.Progress{Wait: registry.WaitHold, Whose: "you", Since: h.Since}); !due.IsZero() {
+			fmt.Fprintf(&b, ", **due:** %s", due.Format("Monday 2 January 2006"))
+		}
+		fmt.Fprintf(&b, "\n\nDecide with `starter hold resolve %s --action %s`\n\n", h.ID, joinActions(h.Actions))
+		fmt.Fprintf(&b, "Or here: Send an Update, name `%s`, with\n\n", UpdateResolveHold.Name)
+		for _, action := range h.Actions {
+			fmt.Fprintf(&b, "- to %s: `%s`\n", h.Reason.Explain(action),
+				fmt.Sprintf(`{"hold_id": %q, "action": %q, "by": {"name": "YOUR NAME"}}`, h.ID, action))
+		}
+		b.WriteString("\n")
 	}
 	if p.refused != "" {
 		fmt.Fprintf(&b, "### Not accepted\n\n%s\n\n", p.refused)

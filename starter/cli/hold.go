@@ -16,7 +16,7 @@ import (
 
 func (a *app) holdCommand() *cobra.Command {
 	return folder("hold", "See and settle what waits for you",
-		"  starter hold list\n  starter hold resolve h-1c3f-1 --action retry", a.holdList(), a.holdShow(), a.holdResolve())
+		"  starter hold list\n  starter hold explain h-1c3f-1\n  starter hold resolve h-1c3f-1 --action retry", a.holdList(), a.holdShow(), a.holdExplain(), a.holdResolve())
 }
 
 // shownHold is something that waits for a person.

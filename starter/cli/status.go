@@ -52,7 +52,7 @@ func (a *app) statusLines(ctx context.Context, store *db.Store, practices []*reg
 	asking := askingFor(progress)
 	for _, p := range progress {
 		practice, ok := byID[p.Practice]
-		if !ok || p.Ended && only == "" {
+		if !ok || p.Ended && (only == "" || p.Stage == workflows.StageSettled) {
 			continue
 		}
 		if only == "" && idle(p) && (said[p.Practice] || asking[p.Practice]) {

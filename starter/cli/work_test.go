@@ -109,6 +109,16 @@ func TestHold(t *testing.T) {
 			line("resend", "send it again under a new name")
 		b.run(t, "hold", "list", "--practice", "other").exits(0).shows("Nothing waits for you")
 	})
+	t.Run("explain says what each way does, for the command line and the Web UI, and who is told when", func(t *testing.T) {
+		b.run(t, "hold", "explain", "h-1-1").exits(0).fits().shows(
+			"h-1-1: nobody can tell whether the file arrived.", "since 2026-03-28, 2 business days.",
+			"The lead hears of it on 2026-04-03.", "morning letter again on 2026-04-01.",
+			"> starter hold resolve h-1-1 --action retry\n    To look at the registry once more; nothing is sent.",
+			"open file/f-1, send the update resolve-hold", `{"hold_id": "h-1-1", "action": "resend", "by": {"name": "YOUR NAME"}}`,
+			"docs/runbook.md#delivery-unknown")
+		require.NotContains(t, b.run(t, "hold", "explain", "h-1-1").stdout, "continue", "no way that it does not take")
+		b.run(t, "hold", "explain", "h-9").exits(1)
+	})
 	t.Run("resolve asks the workflow that waits", func(t *testing.T) {
 		b.run(t, "hold", "resolve", "h-1-1", "--action", "arrived", "--reason", "DSHS has it").exits(0)
 		got := b.last(t)
