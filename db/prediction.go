@@ -50,10 +50,10 @@ const knownRules = `known as (select * from unnest(@keys::text[], @rules::text[]
 // ours could have foretold it.
 const saidTable = `
 create temp table report_said on commit drop as
-	select distinct f.file_id, f.message, s.code, s.field as place,
+	select distinct s.file_id, s.message, s.code, s.field as place,
 		case when s.code = '' then s.field else s.code end as key
-	from report_stage s join report_found f` + foundFor + ` and f.first
-	where s.kind = 'answer' and s.code not like 'FIR-%' and s.code <> all(@skip::text[])
+	from report_stage s
+	where s.file_id is not null and s.kind = 'answer' and s.code not like 'FIR-%' and s.code <> all(@skip::text[])
 	  and (s.code <> '' or s.location <> '' and s.outcome in
 		('dose-rejected', 'patient-rejected', 'message-rejected', 'accepted-with-warnings'))`
 
@@ -109,8 +109,8 @@ on conflict do nothing`
 
 // What an earlier report was silent about and this one says.
 const noFalseAlarmSQL = `
-delete from predictions a using predictions h
-where h.report_id = @report and h.kind = 'hit' and a.kind = 'false-alarm'
+delete from predictions a using report_judged h
+where h.rule <> '' and a.kind = 'false-alarm'
   and a.file_id = h.file_id and a.message = h.message and a.rule = h.rule`
 
 // PredictionFilter narrows what is counted; what is empty does not.

@@ -21,7 +21,20 @@ func countAnswers(ctx context.Context, tx pgx.Tx, which string, args pgx.NamedAr
 		`insert into answer_counts (file_id, site, answer, messages)
 		select file_id, site, case when answer = 'unknown' then '' else coalesce(answer, '') end, count(*)
 		from answered where not held and file_id ` + which + ` group by 1, 2, 3`,
-		`insert into cause_counts (file_id, site, code, messages, refused)
+		causeCounts(which),
+	} {
+		if _, err := tx.Exec(ctx, step, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// causeCounts is SQL that counts the codes of files. An answer with a code is a
+// row of answers.
+func causeCounts(which string) string {
+	return `
+		insert into cause_counts (file_id, site, code, messages, refused)
 		select file_id, site, code, count(*), count(*) filter (where refused) from (
 			select i.file_id, m.site, i.code, i.message,
 				bool_or(i.outcome in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')) as refused
@@ -30,13 +43,7 @@ func countAnswers(ctx context.Context, tx pgx.Tx, which string, args pgx.NamedAr
 			join messages m on m.file_id = i.file_id and m.ordinal = i.message
 			where i.kind = 'answer' and i.code <> '' and not m.held and i.file_id ` + which + `
 			group by 1, 2, 3, 4
-		) told group by 1, 2, 3`,
-	} {
-		if _, err := tx.Exec(ctx, step, args); err != nil {
-			return err
-		}
-	}
-	return nil
+		) told group by 1, 2, 3`
 }
 
 // QualityBy is what acceptance is counted by.

@@ -70,6 +70,11 @@ func (s *Store) ReconcileReport(ctx context.Context, in ReportReconcile) (Reconc
 		}
 		out = Reconciled{Opened: r.Opened, Verified: r.Verified, NewCodes: r.NewCodes}
 		if r.State == "imported" {
+			// Two reports may tell of the same errors in different order: those of a
+			// connection are settled one after the other.
+			if _, err := tx.Exec(ctx, `select from connections where name = $1 for no key update`, r.Connection); err != nil {
+				return err
+			}
 			if err := s.reconcileOnce(ctx, tx, in, &out); err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ func openErrors(ctx context.Context, tx pgx.Tx, in ReportReconcile) (opened int,
 	if err != nil {
 		return 0, nil, err
 	}
-	for _, step := range append([]string{`set local work_mem = '64MB'`, `set local jit = off`}, settleTables...) {
+	for _, step := range append([]string{`set local work_mem = '64MB'`, `set local jit = off`, `set local random_page_cost = 1.1`}, settleTables...) {
 		if _, err := tx.Exec(ctx, step); err != nil {
 			return 0, nil, err
 		}
@@ -32,7 +32,12 @@ func openErrors(ctx context.Context, tx pgx.Tx, in ReportReconcile) (opened int,
 	if err := addTerms(ctx, tx, in, args); err != nil {
 		return 0, nil, err
 	}
-	opened, err = value[int](ctx, tx, openSQL, args)
+	for _, step := range []string{askedErrors, openSQL} {
+		if _, err := tx.Exec(ctx, step, args); err != nil {
+			return 0, nil, err
+		}
+	}
+	opened, err = value[int](ctx, tx, `select count(*)::int from asked_errors where opens`, nil)
 	return opened, codes.news(), err
 }
 
@@ -140,7 +145,8 @@ const badItems = `
 	), items as (
 		select i.ordinal, i.code, i.severity, c.owner, c.family, c.per_patient, f.practice, f.lane, m.site,
 			i.file_id, i.message, m.patient_digest,
-			coalesce(substring(i.location from '^RXA[\^\[](\d{1,4})\M')::integer, 0) as told
+			case when i.location like 'RXA^%' or i.location like 'RXA[%'
+				then coalesce(substring(i.location from '^RXA[\^\[](\d{1,4})\M')::integer, 0) else 0 end as told
 		from report_items i
 		join codes c on c.code = i.code
 		join files f on f.id = i.file_id
@@ -149,15 +155,18 @@ const badItems = `
 		  and (i.outcome in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')
 		       or i.code <> '' and not c.known)
 	), about as (
-		select i.*, one.record_digest as first, told.record_digest as named,
+		select i.*, one.record_digest as first,
+			case when i.told > 0 then (select d.record_digest from doses d
+				where d.file_id = i.file_id and d.message = i.message and d.ordinal = i.told) end as named,
 			case when i.family = 'FIR' then 'file' when i.per_patient and i.patient_digest is not null then 'patient'
 				when i.family in ('MER', 'CLR') then 'message'
-				when told.ordinal is not null or i.told = 0 and one.ordinal is not null and two.ordinal is null then 'dose'
+				when i.told > 0 and exists (select from doses d
+					where d.file_id = i.file_id and d.message = i.message and d.ordinal = i.told) then 'dose'
+				when i.told = 0 and one.ordinal is not null and not exists (select from doses d
+					where d.file_id = i.file_id and d.message = i.message and d.ordinal = 2) then 'dose'
 				else 'message' end as what
 		from items i
 		left join doses one on one.file_id = i.file_id and one.message = i.message and one.ordinal = 1
-		left join doses two on two.file_id = i.file_id and two.message = i.message and two.ordinal = 2
-		left join doses told on told.file_id = i.file_id and told.message = i.message and told.ordinal = i.told
 	)
 	select ordinal, code, severity, owner, practice, site, file_id, message,
 		case when what = 'dose' then greatest(told, 1) end,
@@ -170,32 +179,35 @@ const badItems = `
 			else convert_to(concat_ws('/', file_id, message, told), 'UTF8') end)
 	from about`
 
+// askedErrors are the causes that the report tells of, and whether each opens an
+// error: it is new, or comes back after its end. Rules of the practice say whose
+// a new one is, the most particular first.
+const askedErrors = `
+	create temp table asked_errors on commit drop as
+	select a.*, e.state is null or e.state in ('verified', 'corrected') as opens from (
+		select distinct on (b.practice, b.cause) b.practice, b.site, b.code, b.cause, b.severity, b.ordinal as item,
+			b.file_id, b.message, b.dose, t.due_at, coalesce(r.owner, b.owner) as owner, coalesce(r.assignee, '') as assignee,
+			count(*) over (partition by b.practice, b.cause)::integer as times
+		from bad_items b
+		join unnest(@due_practices::text[], @due_codes::text[], @dues::timestamptz[]) t (practice, code, due_at)
+			on t.practice = b.practice and t.code = b.code
+		left join lateral (
+			select o.owner, o.assignee from owner_rules o
+			where o.practice = b.practice and o.site in (b.site, '') and o.code in (b.code, '')
+			order by o.site = '', o.code = '' limit 1
+		) r on true
+		order by b.practice, b.cause, b.ordinal desc
+	) a left join errors e on e.practice = a.practice and e.cause = a.cause`
+
 // openSQL opens or counts. What comes back after its end is open again with
 // the age that it had; what was waived stays so; an assigned one stays with
-// whoever has it in hand. Rules of the practice say whose a new one is, the
-// most particular first.
+// whoever has it in hand.
 const openSQL = `
-with asked as (
-	select distinct on (b.practice, b.cause) b.practice, b.site, b.code, b.cause, b.severity, b.ordinal as item,
-		b.file_id, b.message, b.dose, t.due_at, coalesce(r.owner, b.owner) as owner, coalesce(r.assignee, '') as assignee,
-		count(*) over (partition by b.practice, b.cause)::integer as times
-	from bad_items b
-	join unnest(@due_practices::text[], @due_codes::text[], @dues::timestamptz[]) t (practice, code, due_at)
-		on t.practice = b.practice and t.code = b.code
-	left join lateral (
-		select o.owner, o.assignee from owner_rules o
-		where o.practice = b.practice and o.site in (b.site, '') and o.code in (b.code, '')
-		order by o.site = '', o.code = '' limit 1
-	) r on true
-	order by b.practice, b.cause, b.ordinal desc
-), was as (
-	select e.practice, e.cause from errors e join asked a using (practice, cause) where e.state in ` + unsettled + `
-), told as (
 	insert into errors as e (practice, site, code, cause, owner, severity, opened_at, due_at, times,
 		first_report, first_item, last_report, last_item, file_id, message, dose, assignee, state)
 	select practice, site, code, cause, owner, severity, @at, due_at, times,
 		@report, item, @report, item, file_id, message, dose, assignee,
-		case when assignee = '' then 'open' else 'assigned' end from asked order by item
+		case when assignee = '' then 'open' else 'assigned' end from asked_errors order by item
 	on conflict (practice, cause) do update set
 		times = e.times + excluded.times, last_report = excluded.last_report, last_item = excluded.last_item,
 		file_id = excluded.file_id, message = excluded.message, dose = excluded.dose,
@@ -205,8 +217,4 @@ with asked as (
 		verified_by = null, fix_file = null,
 		settled_at = case when e.state = 'waived' then e.settled_at end,
 		settled_by = case when e.state = 'waived' then e.settled_by end,
-		reason = case when e.state = 'waived' then e.reason end
-	returning e.practice, e.cause, e.state
-)
-select count(*)::int from told where state in ('open', 'assigned')
-	and not exists (select 1 from was where was.practice = told.practice and was.cause = told.cause)`
+		reason = case when e.state = 'waived' then e.reason end`

@@ -99,8 +99,7 @@ func (s *Store) ImportReport(ctx context.Context, in ReportImport) (Report, erro
 		if err := answerMessages(ctx, tx, out, in, names); err != nil {
 			return err
 		}
-		if err := countAnswers(ctx, tx, `in (select file_id from report_covers where report_id = @report)`,
-			pgx.NamedArgs{"report": out.ID}); err != nil {
+		if err := countReport(ctx, tx, out.ID); err != nil {
 			return err
 		}
 		if err := tellDifferences(ctx, tx, out, in); err != nil {
@@ -181,8 +180,13 @@ func rejectFile(ctx context.Context, tx pgx.Tx, r Report, at time.Time, name str
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `delete from answer_pages where file_id = @file`, args); err != nil {
-		return err
+	for _, step := range []string{
+		`delete from answer_pages where file_id = @file`,
+		`update report_files set fresh = false where file_id = @file`,
+	} {
+		if _, err := tx.Exec(ctx, step, args); err != nil {
+			return err
+		}
 	}
 	_, err = tx.Exec(ctx, `
 		insert into answers as a (file_id, message, answer, answer_report, answer_item, answered_at)

@@ -13,7 +13,8 @@ func linkItems(ctx context.Context, tx pgx.Tx, r Report, in ReportImport, names 
 	args := pgx.NamedArgs{"report": r.ID, "connection": r.Connection, "name": r.Name, "files": orEmpty(names.Files)}
 	withTerms(args, in.Terms)
 	for _, step := range []string{
-		coverNamed, coverPeriod, findControlIDs, `analyze report_found`, settleControlIDs, findPositions, keepItems, coverAnswered,
+		coverNamed, coverPeriod, findControlIDs, `analyze report_found`, settleControlIDs, findPositions, settleItems, keepItems,
+		coverAnswered,
 	} {
 		if _, err := tx.Exec(ctx, step, args); err != nil {
 			return err
@@ -55,13 +56,13 @@ const coverPeriod = `
 	  and coalesce(d.confirmed_at, d.prepared_at) >= terms.from_at and coalesce(d.confirmed_at, d.prepared_at) < terms.to_at
 	on conflict (report_id, delivery_id) do update set period = true`
 
-// findControlIDs collects every message of ours under the control IDs that the
-// report answers. One that went to the registry in the name of another
+// findControlIDs collects every message of ours under the control IDs of the
+// items of which it is not certain yet what they answer. One that went to the registry in the name of another
 // organization than the acknowledgement is addressed to is none of them.
 const findControlIDs = `
 	insert into report_found
-	select asked.control_id, asked.to_app, asked.to_facility, '', null, m.file_id, m.ordinal, d.id, true
-	from (select distinct control_id, to_app, to_facility from report_stage where control_id <> '') asked
+	select asked.control_id, asked.to_app, asked.to_facility, '', null, m.file_id, m.ordinal, d.id, m.site, true
+	from (select distinct control_id, to_app, to_facility from report_stage where control_id <> '' and file_id is null) asked
 	join messages m on m.control_id = asked.control_id and not m.held
 	join deliveries d on d.file_id = m.file_id and d.connection = @connection and d.state in ` + sentStates + `
 	join practices p on p.id = d.practice
@@ -101,31 +102,36 @@ const settleControlIDs = `
 // Positions count the messages as they were sent, without those held back.
 const findPositions = `
 	insert into report_found
-	select '', '', '', asked.told_file, n.sent_as, d.file_id, n.ordinal, d.id, true
+	select '', '', '', asked.told_file, n.sent_as, d.file_id, n.ordinal, d.id, n.site, true
 	from (select distinct told_file from report_stage
 		where control_id = '' and told_file <> '' and position is not null) asked
 	join deliveries d on d.remote_name = asked.told_file and d.connection = @connection and d.state in ` + sentStates + `
-	cross join lateral (select m.ordinal, row_number() over (order by m.ordinal) as sent_as
+	cross join lateral (select m.ordinal, m.site, row_number() over (order by m.ordinal) as sent_as
 		from messages m where m.file_id = d.file_id and not m.held) n`
 
 // foundFor joins an item s with the messages f that it answers: by control ID
 // and system, or else by file and position.
-const foundFor = ` on f.control_id = s.control_id and f.to_app = s.to_app and f.to_facility = s.to_facility
+const foundFor = ` f.control_id = s.control_id and f.to_app = s.to_app and f.to_facility = s.to_facility
 	and (s.control_id <> '' or f.told_file = s.told_file and f.position = s.position)`
+
+const settleItems = `
+	update report_stage s set file_id = f.file_id, message = f.message, delivery_id = f.delivery_id, site = f.site
+	from report_found f where s.file_id is null and f.first and` + foundFor
 
 // keepItems writes the items with what they answer.
 const keepItems = `
 	insert into report_items (report_id, ordinal, control_id, to_app, to_facility, ack, code, family, severity, location,
 		outcome, text_sealed, kind, told_file, position, file_id, message, delivery_id)
 	select @report, s.ordinal, s.control_id, s.to_app, s.to_facility, s.ack, s.code, s.family, s.severity, s.location,
-		s.outcome, s.text_sealed, s.kind, s.told_file, s.position, f.file_id, f.message, f.delivery_id
-	from report_stage s
-	left join report_found f` + foundFor + ` and f.first`
+		s.outcome, s.text_sealed, s.kind, s.told_file, s.position, s.file_id, s.message, s.delivery_id
+	from report_stage s`
 
 const coverAnswered = `
 	insert into report_covers (report_id, delivery_id, file_id, named)
 	select distinct @report, delivery_id, file_id, false from (
-		select delivery_id, file_id from report_found union all select delivery_id, file_id from report_plain) f
+		select delivery_id, file_id from report_plain
+		union all select delivery_id, file_id from report_found
+		union all select delivery_id, file_id from report_stage where file_id is not null) f
 	on conflict (report_id, delivery_id) do nothing`
 
 // lockCovered lets two imports that answer the same files go one after the
@@ -145,12 +151,24 @@ const replaceAnswer = `
 // place in the report as one number.
 const worstAnswers = `
 	insert into report_worst
-	select f.file_id, f.message, min(outcome_rank(s.outcome)::bigint * 4294967296 + s.ordinal)
-	from report_stage s join report_found f` + foundFor + `
-	where s.kind = 'answer' group by 1, 2`
+	select file_id, message, min(site), min(outcome_rank(outcome)::bigint * 4294967296 + ordinal) from (
+		select file_id, message, site, outcome, ordinal from report_stage where kind = 'answer' and file_id is not null
+		union all
+		select f.file_id, f.message, f.site, s.outcome, s.ordinal
+		from report_stage s join report_found f on not f.first and` + foundFor + `
+		where s.kind = 'answer'
+	) said group by 1, 2`
 
 const worstOutcome = `(array['file-rejected', 'message-rejected', 'patient-rejected', 'dose-rejected', 'unknown',
 		'accepted-with-warnings', 'not-objected-to', 'accepted'])[w.worst / 4294967296]`
+
+// worseBySite takes them out of what is counted for sites.
+const worseBySite = `
+	insert into report_sites (file_id, site, messages)
+	select w.file_id, w.site, -count(*)
+	from report_worst w
+	join report_plain p on p.file_id = w.file_id and p.page = w.message / 1024 and get_bit(p.messages, w.message % 1024) = 1
+	group by 1, 2`
 
 // worseThanPlain takes out of the plain acceptances what the report calls worse
 // elsewhere.
@@ -180,7 +198,7 @@ var leavePages = `
 
 const leaveEmpty = `
 	delete from answer_pages where messages = 0::bit(1024)
-	  and file_id in (select file_id from report_covers where report_id = @report)`
+	  and file_id in (select file_id from report_files)`
 
 // plainReplaces takes out earlier answers in whose place plain acceptances come.
 const plainReplaces = `
@@ -196,10 +214,11 @@ const plainAnswers = `
 const laterAnswers = `
 	with known as (
 		update answers a set answer = ` + worstOutcome + `, answer_report = @report, answer_item = w.worst % 4294967296, answered_at = @at
-		from report_worst w
+		from report_worst w join report_files f on f.file_id = w.file_id and not f.fresh
 		where a.file_id = w.file_id and a.message = w.message and w.worst / 4294967296 <> outcome_rank('unknown')
 	)
-	delete from report_worst w using answers a where a.file_id = w.file_id and a.message = w.message`
+	delete from report_worst w using answers a, report_files f
+	where a.file_id = w.file_id and a.message = w.message and f.file_id = w.file_id and not f.fresh`
 
 // firstAnswers write the others: the files are locked, and nobody else does.
 const firstAnswers = `
@@ -221,8 +240,10 @@ var silentAnswers = `
 func answerMessages(ctx context.Context, tx pgx.Tx, r Report, in ReportImport, names ReportNames) error {
 	args := pgx.NamedArgs{"report": r.ID, "at": in.At}
 	withTerms(args, in.Terms)
-	if _, err := tx.Exec(ctx, lockCovered, args); err != nil {
-		return err
+	for _, step := range []string{lockCovered, filesBefore, `analyze report_files`} {
+		if _, err := tx.Exec(ctx, step, args); err != nil {
+			return err
+		}
 	}
 	for name, item := range names.Rejected {
 		if err := rejectFile(ctx, tx, r, in.At, name, item); err != nil {
@@ -230,7 +251,7 @@ func answerMessages(ctx context.Context, tx pgx.Tx, r Report, in ReportImport, n
 		}
 	}
 	for _, step := range []string{
-		worstAnswers, `analyze report_worst`, worseThanPlain, standingPages, leavePages, leaveEmpty, plainReplaces,
+		worstAnswers, `analyze report_worst`, worseBySite, worseThanPlain, standingPages, leavePages, leaveEmpty, plainReplaces,
 		laterAnswers, firstAnswers, plainAnswers, silentAnswers,
 	} {
 		if _, err := tx.Exec(ctx, step, args); err != nil {

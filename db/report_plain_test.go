@@ -13,8 +13,9 @@ import (
 )
 
 // plainWorld is a registry's view of a few files whose control IDs are partly
-// the same, sent once or twice, held or addressed to one of two systems.
-func plainWorld(t *testing.T) (b *bundle, practices []string, ids []string) {
+// the same, held or addressed to one of two systems; and between them are those
+// of a file that was never sent.
+func plainWorld(t *testing.T, between int) (b *bundle, practices []string, ids []string) {
 	t.Helper()
 	b = open(t)
 	practices = []string{b.live(t, "sunrise-plano"), b.live(t, "lakeside")}
@@ -36,6 +37,11 @@ func plainWorld(t *testing.T) (b *bundle, practices []string, ids []string) {
 		}
 		b.sent(t, practices[f%2], registry.LaneProduction, fmt.Sprintf("%c", 'a'+f), day0.AddDate(0, 0, f), msgs...)
 	}
+	never := b.checked(t, practices[0], registry.LaneProduction, "f", day0, msg("0-1", "plano", "z"))
+	_, err := b.sql.Exec(t.Context(), `insert into messages (file_id, ordinal, control_id, sending_app, sending_facility, site, outcome, held,
+		byte_offset, byte_length) select $1, n, '2-0' || n, '', '', 'plano', 'accepted', false, 0, 1 from generate_series(2, $2::int) n`,
+		never.ID, between)
+	require.NoError(t, err)
 	return b, practices, append(ids, "nobody", "")
 }
 
@@ -113,36 +119,44 @@ func (b *bundle) stands(t *testing.T) map[string][]string {
 // Whoever looks must not see the difference.
 func TestPlainAcceptancesAreLikeOthers(t *testing.T) {
 	t.Parallel()
-	plain, practices, ids := plainWorld(t)
-	wordy, _, _ := plainWorld(t)
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a fixed seed
-	for round := range 25 {
-		items, names, terms := plainReport(r, practices, ids)
-		for _, b := range []*bundle{plain, wordy} {
-			if b == wordy {
+	for name, between := range map[string]int{"control IDs close together": 1, "control IDs far apart": 13_000} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			plain, practices, ids := plainWorld(t, between)
+			wordy, _, _ := plainWorld(t, between)
+			r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a fixed seed
+			for round := range 16 {
+				items, names, terms := plainReport(r, practices, ids)
+				plain.both(t, round, items, names, terms)
 				for i := range items {
 					items[i].Text = "words"
 				}
+				wordy.both(t, round, items, names, terms)
+				want := wordy.stands(t)
+				for what, got := range plain.stands(t) {
+					require.Equal(t, want[what], got, "%s after report %d", what, round)
+				}
 			}
-			report := b.report(t, fmt.Sprintf("r%d", round), fmt.Sprintf("dqa-%d.txt", round))
-			at := day0.AddDate(0, 1, round)
-			_, err := b.ImportReport(t.Context(), db.ReportImport{ReportID: report.ID, At: at, Terms: terms, Read: reads(items, names)})
-			require.NoError(t, err)
-			b.reconcile(t, report.ID, at)
-			listed, err := b.ReportItems(t.Context(), report.ID, 0, 1000)
-			require.NoError(t, err)
-			for i := range items {
-				require.Equal(t, i+1, listed[i].Ordinal)
-				require.Equal(t, items[i].ControlID, listed[i].ControlID)
-			}
-		}
-		want := wordy.stands(t)
-		for what, got := range plain.stands(t) {
-			require.Equal(t, want[what], got, "%s after report %d", what, round)
-		}
+			require.Greater(t, plain.count(t, `select count(*) from plain_items`), 200)
+			require.Zero(t, wordy.count(t, `select count(*) from plain_items`))
+		})
 	}
-	require.Greater(t, plain.count(t, `select count(*) from plain_items`), 500)
-	require.Zero(t, wordy.count(t, `select count(*) from plain_items`))
+}
+
+// both imports a report and settles its errors.
+func (b *bundle) both(t *testing.T, round int, items []registry.ReportItem, names db.ReportNames, terms []db.ReportTerms) {
+	t.Helper()
+	report := b.report(t, fmt.Sprintf("r%d", round), fmt.Sprintf("dqa-%d.txt", round))
+	at := day0.AddDate(0, 1, round)
+	_, err := b.ImportReport(t.Context(), db.ReportImport{ReportID: report.ID, At: at, Terms: terms, Read: reads(items, names)})
+	require.NoError(t, err)
+	b.reconcile(t, report.ID, at)
+	listed, err := b.ReportItems(t.Context(), report.ID, 0, 1000)
+	require.NoError(t, err)
+	for i := range items {
+		require.Equal(t, i+1, listed[i].Ordinal)
+		require.Equal(t, items[i].ControlID, listed[i].ControlID)
+	}
 }
 
 func TestPlainItemsAreListedInPages(t *testing.T) {

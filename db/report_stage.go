@@ -19,35 +19,39 @@ var errStopped = errors.New("stopped")
 // gone with the transaction. Planning a million rows on guesses of nothing goes
 // wrong, and so does compiling a statement that runs once.
 var stageSQL = []string{
-	`set local work_mem = '64MB'`, `set local jit = off`,
+	`set local work_mem = '64MB'`, `set local jit = off`, `set local random_page_cost = 1.1`,
 	`create temp table report_stage (
 		ordinal integer not null, control_id text not null, to_app text not null, to_facility text not null,
 		ack text not null, code text not null, family text not null, severity text not null, location text not null,
-		outcome text not null, text_sealed bytea, kind text not null, told_file text not null, position integer, field text not null
+		outcome text not null, text_sealed bytea, kind text not null, told_file text not null, position integer, field text not null,
+		file_id text, message integer, delivery_id text, site text -- where it can answer one message only
 	) on commit drop`,
 	`create temp table report_plain (file_id text not null, delivery_id text not null, page integer not null, messages bit(1024) not null)
 	on commit drop`,
+	// How many messages of a site they are.
+	`create temp table report_sites (file_id text not null, site text not null, messages integer not null) on commit drop`,
+	`create temp table report_files (file_id text not null, fresh boolean not null) on commit drop`,
 	`create temp table report_found (
 		control_id text not null, to_app text not null, to_facility text not null, told_file text not null,
-		position integer, file_id text not null, message integer not null, delivery_id text not null,
+		position integer, file_id text not null, message integer not null, delivery_id text not null, site text not null,
 		first boolean not null
 	) on commit drop`,
-	`create temp table report_worst (file_id text not null, message integer not null, worst bigint not null) on commit drop`,
+	`create temp table report_worst (file_id text not null, message integer not null, site text not null, worst bigint not null) on commit drop`,
 }
 
 var stageColumns = []string{
 	"ordinal", "control_id", "to_app", "to_facility", "ack", "code", "family", "severity", "location", "outcome",
-	"text_sealed", "kind", "told_file", "position", "field",
+	"text_sealed", "kind", "told_file", "position", "field", "file_id", "message", "delivery_id", "site",
 }
 
 // chunkItems is how many items are matched at once, and how many wait at most to
 // be staged.
 const chunkItems = 4096
 
-// stageItems streams the items into the database: plain acceptances of messages
-// that can be no others to where they stay (see [plainItems]), the rest into a
-// table of its own. The reader reads ahead of the database. It returns how many
-// were plain. An error of the reader is returned as it is, one of the database
+// stageItems streams the items into the database: plain acceptances to where they
+// stay (see [plainItems]), the rest into a table of its own, with the message
+// that they answer where it can be one only. The reader reads ahead of the
+// database. It returns how many were plain. An error of the reader is returned as it is, one of the database
 // likewise.
 func (s *Store) stageItems(ctx context.Context, tx pgx.Tx, r Report, in ReportImport) (names ReportNames, plain int, err error) {
 	for _, sql := range stageSQL {
@@ -72,7 +76,13 @@ type stage struct {
 	tx    pgx.Tx
 	store *Store
 	plain *plainItems
-	rest  []registry.ReportItem
+	rest  []matched
+}
+
+// matched is an item with the message that it certainly answers, if any.
+type matched struct {
+	registry.ReportItem
+	match
 }
 
 // readAhead reads on while the database works. The reader stays in the caller's
@@ -133,12 +143,9 @@ func (st *stage) takeAll(ctx context.Context, chunks <-chan []registry.ReportIte
 }
 
 func (st *stage) take(ctx context.Context, chunk []registry.ReportItem) error {
-	rest, err := st.plain.take(ctx, chunk)
-	if err != nil {
+	var err error
+	if st.rest, err = st.plain.take(ctx, chunk, st.rest); err != nil || len(st.rest) < chunkItems {
 		return err
-	}
-	if st.rest = append(st.rest, rest...); len(st.rest) < chunkItems {
-		return nil
 	}
 	return st.flushRest(ctx)
 }
@@ -158,13 +165,14 @@ func (st *stage) flushRest(ctx context.Context) error {
 	row := make([]any, len(stageColumns)) // pgx has written it when it asks for the next
 	_, err := st.tx.CopyFrom(ctx, pgx.Identifier{"report_stage"}, stageColumns,
 		pgx.CopyFromSlice(len(st.rest), func(i int) ([]any, error) {
-			item := st.rest[i]
+			item := &st.rest[i]
 			location := place(item.Location)
+			file, message, delivery, site := item.answers()
 			row = append(row[:0],
 				item.Ordinal, plainText(item.ControlID), plainText(item.ToApp), plainText(item.ToFacility),
 				plainText(item.Ack), plainText(item.Code), string(item.Family), string(item.Severity), location,
-				string(item.Outcome), st.store.sealText(item.Text), itemKind(item), ownName(item.File), positionOf(item),
-				fieldOf(location))
+				string(item.Outcome), st.store.sealText(item.Text), itemKind(&item.ReportItem), ownName(item.File),
+				positionOf(&item.ReportItem), fieldOf(location), file, message, delivery, site)
 			return row, nil
 		}))
 	clear(st.rest)
@@ -172,7 +180,7 @@ func (st *stage) flushRest(ctx context.Context) error {
 	return err
 }
 
-func itemKind(item registry.ReportItem) string {
+func itemKind(item *registry.ReportItem) string {
 	if item.Line {
 		return "line"
 	}
@@ -188,7 +196,7 @@ func ownName(name string) string {
 }
 
 // positionOf is null where the item tells none that can be one.
-func positionOf(item registry.ReportItem) *int32 {
+func positionOf(item *registry.ReportItem) *int32 {
 	if item.Position <= 0 || item.Position > math.MaxInt32 {
 		return nil
 	}

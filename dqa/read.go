@@ -220,7 +220,7 @@ func (a address) same(b address) bool {
 // control ID.
 func (s *sink) begin(at address, ack string) error {
 	at.id = cleanID(at.id)
-	if registry.CheckRemoteName(at.file) != nil {
+	if at.file != "" && registry.CheckRemoteName(at.file) != nil {
 		at.file = ""
 	}
 	if s.rec != nil && s.rec.same(at) {

@@ -16,6 +16,8 @@ type table struct {
 	sep   byte
 	cells []string
 	lines []linePattern
+	// said are the texts of the row that is read, by column.
+	said fields
 	// mapping and columns are in force since the last header; nil before one.
 	mapping *Mapping
 	columns map[registry.ReportColumn]int
@@ -163,8 +165,13 @@ func headerWords(cell string) string {
 // fields are a row's texts by what they say.
 type fields map[registry.ReportColumn]string
 
+// fields are good until the next row.
 func (t *table) fields(cells []string) fields {
-	f := make(fields, len(t.columns))
+	if t.said == nil {
+		t.said = fields{}
+	}
+	f := t.said
+	clear(f)
 	for col, i := range t.columns {
 		if i < len(cells) {
 			f[col] = cells[i]

@@ -65,7 +65,7 @@ func (l *lines) split(data []byte, atEOF bool) (advance int, token []byte, err e
 		}
 	}
 	rest := data[skip:]
-	if i := bytes.IndexAny(rest, "\r\n"); i >= 0 {
+	if i := lineEnd(rest); i >= 0 {
 		l.n, l.cr = l.n+1, rest[i] == '\r'
 		return skip + i + 1, rest[:i], nil
 	}
@@ -74,6 +74,18 @@ func (l *lines) split(data []byte, atEOF bool) (advance int, token []byte, err e
 		return skip + len(rest), rest, nil
 	}
 	return skip, nil, nil
+}
+
+// lineEnd is the place of the first CR or LF, or -1.
+func lineEnd(data []byte) int {
+	end := bytes.IndexByte(data, '\n')
+	if end >= 0 {
+		data = data[:end]
+	}
+	if cr := bytes.IndexByte(data, '\r'); cr >= 0 {
+		return cr
+	}
+	return end
 }
 
 func (l *lines) next() (string, bool) {

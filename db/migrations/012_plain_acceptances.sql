@@ -79,7 +79,18 @@ begin
     return null;
 end $$;
 
+-- What the registry said of our messages, and the errors that it found, are
+-- written a hundred thousand at once. Their files and reports cannot go, nor the
+-- practices of these: report_covers and files refer to them.
+alter table predictions drop constraint predictions_file_id_fkey, drop constraint predictions_report_id_fkey;
+drop index predictions_report;
+alter table errors drop constraint errors_practice_fkey, drop constraint errors_file_id_fkey;
+
 ---- create above / drop below ----
+
+alter table errors add foreign key (practice) references practices (id), add foreign key (file_id) references files (id);
+create index predictions_report on predictions (report_id);
+alter table predictions add foreign key (file_id) references files (id), add foreign key (report_id) references reports (id);
 
 drop view answered;
 create view answered as
