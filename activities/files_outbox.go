@@ -36,8 +36,8 @@ type outboxFile struct {
 	info  fs.FileInfo
 }
 
-// openOutbox opens the practice's folder. Kind Missing when it or the lane's
-// folder is not there: a share that is not mounted is never an empty day.
+// openOutbox opens the practice's folder. Kind Missing when it, the lane's folder
+// or its marker is not there: a share that is not mounted is never an empty day.
 func (a *Files) openOutbox(practice string, lane registry.Lane) (*outbox, error) {
 	if err := registry.CheckID("practice", practice); err != nil {
 		return nil, err
@@ -57,6 +57,10 @@ func (a *Files) openOutbox(practice string, lane registry.Lane) (*outbox, error)
 	if err != nil {
 		_ = root.Close() // nothing was written
 		return nil, diskFault("outbox", "the folder "+filepath.Join(dir, string(lane)), err)
+	}
+	if err := CheckMarker(a.Outbox, practice, lane); err != nil {
+		_ = root.Close() // nothing was written
+		return nil, err
 	}
 	return &outbox{root: root, lane: string(lane), practice: practice, sealer: a.DB.Sealer()}, nil
 }

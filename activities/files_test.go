@@ -60,12 +60,42 @@ func TestScanOutbox(t *testing.T) {
 		t.Parallel()
 		b := open(t, registry.PhaseTesting)
 		require.Empty(t, must(t, b.files.ScanOutbox, scan).Files)
-		require.NoError(t, os.Remove(filepath.Join(b.outbox, "sunrise", "test")))
+		require.NoError(t, os.RemoveAll(filepath.Join(b.outbox, "sunrise", "test")))
 		_, err := run(t, b.files.ScanOutbox, scan)
 		requireKind(t, registry.Missing, err)
 		require.NoError(t, os.RemoveAll(filepath.Join(b.outbox, "sunrise")))
 		_, err = run(t, b.files.ScanOutbox, scan)
 		requireKind(t, registry.Missing, err)
+	})
+
+	t.Run("an empty mount point is never an empty day, and the words say what to do", func(t *testing.T) {
+		t.Parallel()
+		b := open(t, registry.PhaseTesting)
+		b.put(t, registry.LaneTest, "a.hl7", []byte("MSH|"))
+		name := must(t, b.files.ScanOutbox, scan).Files[0].Name
+		marker := filepath.Join(b.outbox, "sunrise", "test", activities.OutboxMarker)
+		require.NoError(t, os.Remove(marker))
+		_, err := run(t, b.files.ScanOutbox, scan)
+		requireKind(t, registry.Missing, err)
+		require.ErrorContains(t, err, "touch "+marker)
+		_, err = run(t, b.files.StageFile, activities.StageFileInput{Scope: scope(), Lane: registry.LaneTest, Name: name})
+		requireKind(t, registry.Missing, err)
+		require.NoError(t, os.WriteFile(marker, nil, 0o600))
+		require.Len(t, must(t, b.files.ScanOutbox, scan).Files, 1, "what the words say is enough")
+	})
+
+	t.Run("a folder that exists is not marked by making the outbox again", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "sunrise", "production"), 0o755))
+		for range 2 {
+			require.NoError(t, activities.MakeOutbox(dir, "sunrise"))
+			require.NoError(t, activities.CheckMarker(dir, "sunrise", registry.LaneTest))
+			require.Error(t, activities.CheckMarker(dir, "sunrise", registry.LaneProduction))
+		}
+		entries, err := os.ReadDir(filepath.Join(dir, "sunrise"))
+		require.NoError(t, err)
+		require.Len(t, entries, 3, "nothing half-made stays behind")
 	})
 
 	t.Run("a file from the future is taken when it does not move", func(t *testing.T) {

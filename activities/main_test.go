@@ -122,9 +122,7 @@ func (b *bundle) enrol(t *testing.T, id string, phase registry.Phase) {
 			{Role: registry.ContactCoordinator, Name: "Maria", Email: "maria@sunrise.example"},
 		},
 	}, b.act("practice-added/"+id)))
-	for _, lane := range registry.Lanes() {
-		require.NoError(t, os.MkdirAll(filepath.Join(b.outbox, id, string(lane)), 0o755))
-	}
+	require.NoError(t, activities.MakeOutbox(b.outbox, id))
 }
 
 func (b *bundle) act(key string) db.Act { return db.Act{Key: key, By: maria, At: b.now} }

@@ -161,7 +161,7 @@ func (w *world) enrol(t *testing.T, id string, org int, change func(*db.Connecti
 		Sites:    []registry.Site{{ID: "main", Name: "Main", Facilities: []string{orgCode(org)}, Prescribers: []string{"1234567893"}}},
 		Contacts: []registry.Contact{{Role: registry.ContactCoordinator, Name: "Maria", Email: "maria@sunrise.example"}},
 	}, act))
-	require.NoError(t, os.MkdirAll(filepath.Join(w.cfg.Outbox.Dir, id, string(registry.LaneProduction)), 0o755))
+	require.NoError(t, activities.MakeOutbox(w.cfg.Outbox.Dir, id))
 }
 
 func orgCode(n int) string { return fmt.Sprintf("ORGA%04d", n) }

@@ -130,7 +130,7 @@ func (w *world) enrol(server *sftptest.Server) {
 		})
 	}
 	require.NoError(w.t, w.store.SavePractice(w.t.Context(), p, w.act("practice", "")))
-	require.NoError(w.t, os.MkdirAll(filepath.Join(w.outbox, group, string(registry.LaneProduction)), 0o755))
+	require.NoError(w.t, activities.MakeOutbox(w.outbox, group))
 }
 
 func (w *world) act(key, reason string) db.Act {

@@ -15,7 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"immtrail/activities"
 	"immtrail/config"
+	"immtrail/db"
 	"immtrail/internal/dbtest"
 	"immtrail/internal/sftptest"
 	"immtrail/registry"
@@ -43,6 +45,22 @@ func TestSetup(t *testing.T) {
 		require.Equal(t, "sunrise-plano", b.eng.schedules[0].Practice)
 		require.True(t, b.eng.schedules[0].Paused, "what a person paused stays paused")
 		require.DirExists(t, filepath.Join(b.dir, "outbox", "sunrise-plano", "production"))
+	})
+	t.Run("setup does not make an outbox anew from which files came", func(t *testing.T) {
+		folder := filepath.Join(b.dir, "outbox", "sunrise-plano", "production")
+		b.store = nil // it was opened for the subtest before
+		_, err := b.open(t).StageFile(t.Context(), db.NewFile{
+			Practice: "sunrise-plano", Lane: registry.LaneTest, Digest: strings.Repeat("a", 64), Size: 1, VaultKey: "k", At: b.at(),
+		})
+		require.NoError(t, err)
+		require.NoError(t, os.Rename(folder, folder+".away"))
+		b.run(t, "setup").exits(3).shows("mount the share", "touch")
+		require.NoDirExists(t, folder)
+		require.NoError(t, os.Rename(folder+".away", folder))
+		require.NoError(t, os.Remove(filepath.Join(folder, activities.OutboxMarker)))
+		b.run(t, "setup").exits(3).shows("mount the share", "touch")
+		require.NoError(t, os.WriteFile(filepath.Join(folder, activities.OutboxMarker), nil, 0o600))
+		b.run(t, "setup").exits(0)
 	})
 	t.Run("setup may be run by root and repeated", func(t *testing.T) {
 		b.env.Login = "root"

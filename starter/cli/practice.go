@@ -3,12 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"immtrail/activities"
 	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/workflows"
@@ -92,17 +91,12 @@ func (a *app) addPractice(ctx context.Context, path string) error {
 	})
 }
 
-// makeOutbox makes the folders that the EHR puts its files into.
+// makeOutbox makes the folders that the EHR puts its files into, with their markers.
 func (a *app) makeOutbox(practice string) error {
 	if a.cfg.Outbox.Dir == "" {
 		return errors.New("outbox.dir is not set")
 	}
-	for _, lane := range registry.Lanes() {
-		if err := os.MkdirAll(filepath.Join(a.cfg.Outbox.Dir, practice, string(lane)), 0o770); err != nil {
-			return err
-		}
-	}
-	return nil
+	return activities.MakeOutbox(a.cfg.Outbox.Dir, practice)
 }
 
 func (a *app) practiceList() *cobra.Command {

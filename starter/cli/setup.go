@@ -2,6 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -127,7 +131,7 @@ func (a *app) setupPractices(ctx context.Context) error {
 		if p.Phase == registry.PhaseWithdrawn {
 			continue
 		}
-		if err := a.makeOutbox(p.ID); err != nil {
+		if err := a.remakeOutbox(ctx, store, p.ID); err != nil {
 			return couldNot("outbox of %s: %w", p.ID, err)
 		}
 		if _, sends := registry.LaneOf(p.Phase); !sends || p.Submission == registry.SubmissionOff {
@@ -142,6 +146,33 @@ func (a *app) setupPractices(ctx context.Context) error {
 			Connection: p.Connection, Zone: p.Zone, CadenceDays: loaded.Profile.Policy.CadenceDays,
 			Paused: p.Submission == registry.SubmissionPaused, Policy: loaded.Profile.Policy,
 		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remakeOutbox makes the folders of a practice that has never sent a file. Where
+// files came from them they are on a share that is not mounted: made anew, they
+// would be an empty outbox for ever.
+func (a *app) remakeOutbox(ctx context.Context, store *db.Store, practice string) error {
+	if a.cfg.Outbox.Dir == "" {
+		return errors.New("outbox.dir is not set")
+	}
+	sent, err := store.Files(ctx, practice, 1)
+	if err != nil {
+		return err
+	}
+	if len(sent) == 0 {
+		return a.makeOutbox(practice)
+	}
+	for _, lane := range registry.Lanes() {
+		dir := filepath.Join(a.cfg.Outbox.Dir, practice, string(lane))
+		if _, err := os.Stat(dir); err != nil {
+			return fmt.Errorf("%w, although %s has sent files: mount the share; if the folder is gone for good, run: mkdir -p %s && touch %s",
+				err, practice, dir, filepath.Join(dir, activities.OutboxMarker))
+		}
+		if err := activities.CheckMarker(a.cfg.Outbox.Dir, practice, lane); err != nil {
 			return err
 		}
 	}

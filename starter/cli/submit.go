@@ -153,6 +153,9 @@ func (a *app) intoOutbox(path, practice string, lane registry.Lane) (int64, erro
 	if _, err := os.Stat(dir); err != nil {
 		return 0, couldNot("the outbox %s is not there: %w (starter setup makes it)", dir, err)
 	}
+	if err := activities.CheckMarker(a.cfg.Outbox.Dir, practice, lane); err != nil {
+		return 0, couldNot("%w", err)
+	}
 	final := filepath.Join(dir, name)
 	if exists(final) {
 		return 0, refused("a file of that name is in the outbox already; wait until it is taken, or give yours another name")

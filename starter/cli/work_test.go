@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 
+	"immtrail/activities"
 	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/starter/cli"
@@ -49,7 +50,13 @@ func TestSubmit(t *testing.T) {
 	t.Run("nothing half-copied stays behind", func(t *testing.T) {
 		entries, err := os.ReadDir(outbox("test"))
 		require.NoError(t, err)
-		require.Len(t, entries, 1)
+		require.Len(t, entries, 2, "the file and the folder's marker")
+	})
+	t.Run("a mount point without its share gets no file", func(t *testing.T) {
+		marker := filepath.Join(outbox("test"), activities.OutboxMarker)
+		require.NoError(t, os.Rename(marker, marker+".away"))
+		b.runIn(t, cleanMessage, "submit", "sunrise-plano", "-").exits(3).complains("mount the share", "touch")
+		require.NoError(t, os.Rename(marker+".away", marker))
 	})
 	t.Run("true patient data is refused before the Production email", func(t *testing.T) {
 		b.run(t, "submit", "sunrise-plano", file, "--production").exits(1).complains("Production email", "starter production approve")
