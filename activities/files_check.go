@@ -31,6 +31,13 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 	if err != nil {
 		return registry.CheckSummary{}, err
 	}
+	released, err := a.DB.ReleasedInto(ctx, file.ID)
+	if err != nil {
+		return registry.CheckSummary{}, err
+	}
+	if released {
+		profile = forReleased(profile)
+	}
 	changed, err := a.changedRules(ctx, in.Practice)
 	if err != nil {
 		return registry.CheckSummary{}, err

@@ -28,6 +28,8 @@ type Evidence struct {
 	Reports  []EvidenceReport
 	Notices  []Notice
 	Errors   []EvidenceErrors
+	// Held is what became of the messages that were held back.
+	Held HeldCount
 }
 
 // EvidenceFile is a file with its last delivery and what the registry said.
@@ -122,6 +124,7 @@ func (s *Store) Evidence(ctx context.Context, f EvidenceFilter) (Evidence, error
 	}
 	for _, read := range []func(context.Context, pgx.Tx, pgx.NamedArgs) error{
 		out.readMoves, out.readFiles, out.readVerdicts, out.readReports, out.readNotices, out.readErrors,
+		out.readHeld,
 	} {
 		if err := read(ctx, tx, args); err != nil {
 			return Evidence{}, fault(op, err)
@@ -208,5 +211,13 @@ func (e *Evidence) readErrors(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs
 			(count(*) filter (where state = 'corrected'))::int as corrected,
 			(count(*) filter (where state = 'waived'))::int as waived
 		from errors where practice = @practice`+within("opened_at")+` group by code order by code`, args)
+	return err
+}
+
+func (e *Evidence) readHeld(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) error {
+	counts, err := many[HeldCount](ctx, tx, heldCounts+within("since")+` group by practice`, args)
+	if err == nil && len(counts) > 0 {
+		e.Held = counts[0]
+	}
 	return err
 }

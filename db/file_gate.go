@@ -157,7 +157,8 @@ func dayIn(at time.Time, zone string) string {
 }
 
 // Releasable lists files of a practice whose bytes retention no longer needs:
-// settled before the given date, no error of theirs open, not released yet.
+// settled before the given date, no error of theirs open, no message of theirs
+// held back that nobody decided on, not released yet.
 func (s *Store) Releasable(ctx context.Context, practice string, before time.Time, limit int) ([]string, error) {
 	const op = "releasable files"
 	rows, err := s.pool.Query(ctx, `
@@ -173,7 +174,8 @@ func (s *Store) Releasable(ctx context.Context, practice string, before time.Tim
 
 const releasable = `f.released_at is null and f.state in ('answered', 'refused', 'dropped')
 	and f.settled_at < @before
-	and not exists (select 1 from errors e where e.file_id = f.id and e.state in ` + unsettled + `)`
+	and not exists (select 1 from errors e where e.file_id = f.id and e.state in ` + unsettled + `)
+	and not exists (select 1 from held_messages h where h.file_id = f.id and h.state = 'open')`
 
 // ReleaseFile has shred destroy the bytes of a file and of its deliveries, and
 // records it. Bytes that another file still needs stay. released is false where

@@ -7,7 +7,7 @@ import "github.com/spf13/cobra"
 func (a *app) groups() []group {
 	return []group{
 		{"day", "Every day:", []*cobra.Command{
-			a.statusCommand(), a.holdCommand(), a.errorsCommand(), a.findCommand(), a.submitCommand(), a.checkCommand(),
+			a.statusCommand(), a.holdCommand(), a.heldCommand(), a.errorsCommand(), a.findCommand(), a.submitCommand(), a.checkCommand(),
 			a.fileCommand(),
 		}},
 		{"journey", "A practice's way to production:", []*cobra.Command{

@@ -118,6 +118,8 @@ type bench struct {
 	eng   *fakeEngine
 	store *db.Store
 	keys  map[string]string
+	// recipient is whom files are encrypted to.
+	recipient string
 }
 
 const settingsText = `
@@ -148,7 +150,7 @@ func benchOn(t *testing.T, url string) *bench {
 	require.NoError(t, os.MkdirAll(filepath.Join(h.dir, "profiles"), 0o700))
 	require.NoError(t, os.MkdirAll(filepath.Join(h.dir, "outbox"), 0o700))
 	b := &bench{
-		harness: h, keys: map[string]string{"IDENTITY": secret, "KEY": key, "DB_URL": url},
+		harness: h, recipient: recipient, keys: map[string]string{"IDENTITY": secret, "KEY": key, "DB_URL": url},
 		eng: &fakeEngine{
 			onboarded: map[string]workflows.OnboardingInput{}, queries: map[string]any{}, workers: []string{"worker:1@host"},
 			answer: func(string, string, any) (workflows.Answer, error) { return workflows.Answer{Words: "done"}, nil },

@@ -73,7 +73,11 @@ func (a *app) statusLines(ctx context.Context, store *db.Store, practices []*reg
 	if err != nil {
 		return nil, err
 	}
-	lines = append(held, lines...)
+	leftOut, err := a.leftOutLines(ctx, store, byID, only)
+	if err != nil {
+		return nil, err
+	}
+	lines = append(append(held, lines...), leftOut...)
 	for _, p := range practices {
 		if said[p.ID] || only != "" && p.ID != only {
 			continue
@@ -109,6 +113,29 @@ func (a *app) heldLines(ctx context.Context, store *db.Store, byID map[string]*r
 	}
 	ending, err := a.endingLines(ctx, store, byID, only)
 	return append(lines, ending...), err
+}
+
+// leftOutLines are the rows of practices of which messages were left out and
+// nobody has said what becomes of them.
+func (a *app) leftOutLines(ctx context.Context, store *db.Store, byID map[string]*registry.Practice, only string) ([]statusLine, error) {
+	counts, err := store.HeldCounts(ctx, only)
+	if err != nil {
+		return nil, err
+	}
+	var lines []statusLine
+	for _, c := range counts {
+		practice, ok := byID[c.Practice]
+		if !ok || c.Open == 0 {
+			continue
+		}
+		lines = append(lines, statusLine{
+			Practice: c.Practice, Phase: practice.Phase, Source: "held",
+			Stage: plural(c.Open, "message was", "messages were") + " left out and wait for a decision",
+			Next:  "release or drop each, or have it corrected", Whose: "you", Since: c.Oldest,
+			Move: "starter held list --practice " + c.Practice,
+		})
+	}
+	return lines, nil
 }
 
 // endingLines are the rows of connections of which a credential ends soon.

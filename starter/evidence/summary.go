@@ -36,6 +36,7 @@ type summary struct {
 	Files      int
 	Reports    int
 	Unsent     int
+	Held       db.HeldCount
 	Historical struct{ Files, Messages int }
 }
 
@@ -58,6 +59,7 @@ func (p Pack) summarise(w io.Writer, of Practice, zone *time.Location) error {
 		Practice: of.Practice, Registry: of.RegistryName, From: day(of.From), Made: stamp(p.Made, zone), By: p.By,
 		To: day(of.To.Add(-time.Nanosecond)), Approval: of.Known.Approval, Months: months(of.Known.Files, zone),
 		Errors: of.Known.Errors, Letters: len(of.Known.Notices), Files: len(of.Known.Files), Reports: len(of.Known.Reports),
+		Held: of.Known.Held,
 	}
 	for _, e := range of.Known.Moves {
 		if e.Kind == "phase" || e.Kind == "history" || e.Kind == "submission" || e.Kind == "practice-added" {
