@@ -47,17 +47,18 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 		MaxFindings: findingsKept,
 	}
 	var summary registry.CheckSummary
+	var checked db.CheckResult
 	err = a.DB.SaveCheck(ctx, in.Practice, file.ID, func(w *db.CheckWriter) (db.CheckResult, error) {
 		result, err := a.judge(ctx, file.VaultKey, rules, w)
 		result.Changed = changed
 		result.Summary.Changed, result.Summary.ChangedRules = changed[:min(len(changed), changedShown)], len(changed)
-		summary = result.Summary
+		summary, checked = result.Summary, result
 		return result, err
 	})
 	if err != nil {
 		return registry.CheckSummary{}, err
 	}
-	return summary, nil
+	return summary, a.foreign(ctx, file, checked)
 }
 
 // findingsKept is how many findings of each rule a check keeps; the counts are

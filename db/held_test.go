@@ -31,7 +31,7 @@ func TestHeldMessages(t *testing.T) {
 		return a
 	}
 	states := func() map[int]db.HeldState {
-		found, err := b.HeldMessages(ctx, db.HeldFilter{Practice: p, Ended: true})
+		found, err := b.HeldMessages(ctx, db.HeldFilter{File: file, Ended: true})
 		require.NoError(t, err)
 		out := map[int]db.HeldState{}
 		for _, h := range found {
@@ -72,10 +72,10 @@ func TestHeldMessages(t *testing.T) {
 		require.Equal(t, "the practice says so", events[0].Reason)
 	})
 	t.Run("releasing twice gives one file, with one event", func(t *testing.T) {
-		ref, again, err := b.ReleaseHeld(ctx, file, []int{3}, released("r"), because("r1"))
+		ref, again, err := b.ReleaseHeld(ctx, file, []int{3}, released("rr"), because("r1"))
 		require.NoError(t, err)
 		require.False(t, again)
-		same, again, err := b.ReleaseHeld(ctx, file, []int{3}, released("r"), because("r2"))
+		same, again, err := b.ReleaseHeld(ctx, file, []int{3}, released("rr"), because("r2"))
 		require.NoError(t, err)
 		require.True(t, again)
 		require.Equal(t, ref, same)
@@ -101,7 +101,7 @@ func TestHeldMessages(t *testing.T) {
 	})
 	t.Run("a later message with every dose of it replaces it, one with some does not", func(t *testing.T) {
 		later := day0.Add(24 * time.Hour)
-		b.checked(t, p, registry.LaneProduction, "n", later, msg("n-1", "plano", "x6")) // on its way only
+		b.checked(t, p, registry.LaneProduction, "nn", later, msg("n-1", "plano", "x6")) // on its way only
 		b.sent(t, p, registry.LaneProduction, "b", later, msg("b-1", "plano", "x4"), left("b-2", "x6"))
 		require.Equal(t, db.HeldOpen, states()[4])
 		require.Equal(t, db.HeldOpen, states()[6], "neither what was not sent nor what was left out again is a correction")
@@ -137,7 +137,7 @@ func TestHeldMessages(t *testing.T) {
 	})
 	t.Run("test files and other practices' are not listed", func(t *testing.T) {
 		other := b.live(t, "lakeside")
-		b.sent(t, other, registry.LaneProduction, "o", day0, left("o-1", "x9"), msg("o-2", "plano"))
+		b.sent(t, other, registry.LaneProduction, "oo", day0, left("o-1", "x9"), msg("o-2", "plano"))
 		found, err := b.HeldMessages(ctx, db.HeldFilter{Practice: p})
 		require.NoError(t, err)
 		for _, h := range found {

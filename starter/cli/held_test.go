@@ -32,7 +32,7 @@ func (b *bench) leftOut(t *testing.T, rules ...string) string {
 		w.Message(db.CheckedMessage{Ordinal: 1, Outcome: registry.OutcomeAccepted, Length: 1})
 		for i, rule := range rules {
 			w.Message(db.CheckedMessage{Ordinal: i + 2, Outcome: registry.OutcomeMessageRejected, Held: true, Length: 1, Site: "plano"})
-			w.Finding(registry.Finding{Rule: rule, Severity: "E", Message: i + 2, Path: "PID-5"})
+			w.Finding(registry.Finding{Rule: rule, Severity: "E", Place: registry.Place{Message: i + 2, Path: "PID-5"}})
 		}
 		return db.CheckResult{At: b.at(), Summary: registry.CheckSummary{
 			Outcome: registry.OutcomeMessageRejected, Messages: len(rules) + 1, Held: len(rules), Errors: len(rules), RuleSet: "r1",
