@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"immtrail/db"
 	"immtrail/registry"
 )
 
@@ -19,6 +20,8 @@ type Schedules struct {
 	Client client.Client
 	// TaskQueue is where the workflows that Schedules start are worked on.
 	TaskQueue string
+	// DB knows the cadences that persons set; nil: none is known.
+	DB *db.Store
 }
 
 // EnsureSchedulesInput asks for a practice's schedules as they should be.
@@ -26,8 +29,11 @@ type EnsureSchedulesInput struct {
 	Scope
 	Connection string `json:"connection"`
 	Zone       string `json:"zone"`
-	// CadenceDays between submissions.
+	// CadenceDays between submissions, where nobody set a cadence.
 	CadenceDays int `json:"cadence_days"`
+	// Cadence is what a person set, where the caller knows it; the worker looks it
+	// up itself.
+	Cadence *registry.Cadence `json:"cadence,omitempty"`
 	// Paused pauses the submission schedule. Where it is not set a schedule
 	// that exists stays as it is, so that what somebody paused in the Web UI
 	// is not set going by the way.
@@ -48,7 +54,11 @@ const (
 	jitter         = 10 * time.Minute
 	realCatchup    = 24 * time.Hour
 	// Temporal allows no shorter catch-up window and no shorter interval.
-	shortCatchup  = 10 * time.Second
+	shortCatchup = 10 * time.Second
+	// Longer than the longest cadence: what an outage left out is made up for, and
+	// one submission takes all that lies there.
+	submissionCatchup = 35 * 24 * time.Hour
+
 	shortInterval = time.Second
 	reportsPerDay = 4
 )
@@ -68,7 +78,11 @@ func (a *Schedules) EnsureSchedules(ctx context.Context, in EnsureSchedulesInput
 	if in.Remove {
 		return Done{}, fail(ctx, a.remove(ctx, CycleScheduleID(in.Practice)))
 	}
-	if err := a.ensure(ctx, a.submission(in), in.Resume); err != nil {
+	want, err := a.submission(ctx, in)
+	if err == nil {
+		err = a.ensure(ctx, want, in.Resume)
+	}
+	if err != nil {
 		return Done{}, fail(ctx, err)
 	}
 	if err := a.ensure(ctx, a.collection(in), false); err != nil {
@@ -77,13 +91,31 @@ func (a *Schedules) EnsureSchedules(ctx context.Context, in EnsureSchedulesInput
 	return Done{}, nil
 }
 
-// submission describes the schedule that starts [CycleWorkflow].
-func (a *Schedules) submission(in EnsureSchedulesInput) client.ScheduleOptions {
+// submission describes the schedule that starts [CycleWorkflow]. One that is due
+// while another runs is kept for after it; a second one would find nothing more.
+// Rehearsals, where the next is seconds away, leave it out.
+func (a *Schedules) submission(ctx context.Context, in EnsureSchedulesInput) (client.ScheduleOptions, error) {
+	spec, overlap, window := submissionSpec(in), enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, shortCatchup
+	if in.Calendar.Real() {
+		overlap, window = enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE, submissionCatchup
+	}
+	if in.Cadence == nil && a.DB != nil {
+		set, ok, err := a.DB.Cadence(ctx, in.Practice)
+		if err != nil {
+			return client.ScheduleOptions{}, err
+		}
+		if ok {
+			in.Cadence = &set
+		}
+	}
+	if in.Cadence != nil {
+		spec = cadenceSpec(*in.Cadence, in.Calendar)
+	}
 	return client.ScheduleOptions{
 		ID:            CycleScheduleID(in.Practice),
-		Spec:          submissionSpec(in),
-		Overlap:       enumspb.SCHEDULE_OVERLAP_POLICY_SKIP,
-		CatchupWindow: catchup(in.Calendar),
+		Spec:          spec,
+		Overlap:       overlap,
+		CatchupWindow: window,
 		Paused:        in.Paused,
 		Action: &client.ScheduleWorkflowAction{
 			ID:        "cycle/" + in.Practice,
@@ -93,7 +125,7 @@ func (a *Schedules) submission(in EnsureSchedulesInput) client.ScheduleOptions {
 			TypedSearchAttributes: temporal.NewSearchAttributes(
 				practiceAttribute.ValueSet(in.Practice)),
 		},
-	}
+	}, nil
 }
 
 // collection describes the schedule that starts [CollectionWorkflow]. It

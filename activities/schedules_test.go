@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -104,8 +105,8 @@ func TestEnsureSchedules(t *testing.T) {
 		require.Len(t, cycle.Spec.Calendars, 1)
 		require.Empty(t, cycle.Spec.Intervals)
 		require.Empty(t, cycle.Spec.Calendars[0].DayOfMonth, "every day")
-		require.Equal(t, 24*time.Hour, cycle.Policy.CatchupWindow)
-		require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, cycle.Policy.Overlap)
+		require.Greater(t, cycle.Policy.CatchupWindow, 31*24*time.Hour, "an outage at the moment of a monthly submission costs no month")
+		require.Equal(t, enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE, cycle.Policy.Overlap)
 
 		action, ok := cycle.Action.(*client.ScheduleWorkflowAction)
 		require.True(t, ok)
@@ -259,4 +260,74 @@ func TestEnsureSchedulesFails(t *testing.T) {
 			require.Equal(t, c.again, !app.NonRetryable())
 		})
 	}
+}
+
+func TestCadencesOfPersons(t *testing.T) {
+	t.Parallel()
+	spec := func(t *testing.T, day time.Duration, c registry.Cadence) client.ScheduleSpec {
+		t.Helper()
+		require.NoError(t, c.Check())
+		s, a := newScheduler(t)
+		in := scheduleInput(day, 1)
+		in.Cadence = &c
+		for range 2 { // the second time it exists
+			_, err := a.EnsureSchedules(t.Context(), in)
+			require.NoError(t, err)
+		}
+		return *s.kept[activities.CycleScheduleID("sunrise-plano")].Spec
+	}
+	days := func(ranges []client.ScheduleRange) []int {
+		out := []int{}
+		for _, r := range ranges {
+			for d := r.Start; d <= max(r.End, r.Start); d++ {
+				out = append(out, d)
+			}
+		}
+		return out
+	}
+
+	t.Run("times, zone and jitter reach the schedule", func(t *testing.T) {
+		t.Parallel()
+		got := spec(t, 0, registry.Cadence{Every: "weekdays", At: []string{"06:15", "18:00"}, Zone: "America/Denver", Jitter: 20 * time.Minute})
+		require.Equal(t, "America/Denver", got.TimeZoneName)
+		require.Equal(t, 20*time.Minute, got.Jitter)
+		require.Len(t, got.Calendars, 2)
+		require.Equal(t, 6, got.Calendars[0].Hour[0].Start)
+		require.Equal(t, 15, got.Calendars[0].Minute[0].Start)
+		require.Equal(t, []int{1, 2, 3, 4, 5}, days(got.Calendars[1].DayOfWeek))
+	})
+	t.Run("a week has its day, a cron stays as it is", func(t *testing.T) {
+		t.Parallel()
+		got := spec(t, 0, registry.Cadence{Every: "weekly", Weekday: "fri", At: []string{"18:00"}, Zone: "UTC"})
+		require.Equal(t, []int{5}, days(got.Calendars[0].DayOfWeek))
+		got = spec(t, 0, registry.Cadence{Every: "cron", Cron: "0 6,18 * * 1-5", Zone: "UTC"})
+		require.Equal(t, []string{"0 6,18 * * 1-5"}, got.CronExpressions)
+		require.Empty(t, got.Calendars)
+	})
+	t.Run("months are never more than 30 days apart", func(t *testing.T) {
+		t.Parallel()
+		for day := 1; day <= 28; day++ {
+			got := spec(t, 0, registry.Cadence{Every: "monthly", Day: day, At: []string{"18:00"}, Zone: "UTC"})
+			last := time.Time{}
+			for at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 2029; at = at.AddDate(0, 0, 1) {
+				due := false
+				for _, c := range got.Calendars {
+					due = due || slices.Contains(days(c.DayOfMonth), at.Day()) &&
+						(len(c.Month) == 0 || slices.Contains(days(c.Month), int(at.Month())))
+				}
+				if !due {
+					continue
+				}
+				if !last.IsZero() {
+					require.LessOrEqual(t, at.Sub(last), 30*24*time.Hour, "day %d before %s", day, at)
+				}
+				last = at
+			}
+		}
+	})
+	t.Run("a rehearsal keeps the distance", func(t *testing.T) {
+		t.Parallel()
+		got := spec(t, 2*time.Second, registry.Cadence{Every: "weekly", Weekday: "fri", At: []string{"18:00"}, Zone: "UTC"})
+		require.Equal(t, 14*time.Second, got.Intervals[0].Every)
+	})
 }

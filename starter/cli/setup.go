@@ -137,19 +137,32 @@ func (a *app) setupPractices(ctx context.Context) error {
 		if _, sends := registry.LaneOf(p.Phase); !sends || p.Submission == registry.SubmissionOff {
 			continue
 		}
-		loaded, err := a.loadProfile(p.ID)
-		if err != nil {
-			return err
-		}
-		if err := eng.EnsureSchedules(ctx, activities.EnsureSchedulesInput{
-			Scope:      activities.Scope{Practice: p.ID, Calendar: a.cfg.Calendar.Registry()},
-			Connection: p.Connection, Zone: p.Zone, CadenceDays: loaded.Profile.Policy.CadenceDays,
-			Paused: p.Submission == registry.SubmissionPaused, Policy: loaded.Profile.Policy,
-		}); err != nil {
+		if err := a.ensureSchedules(ctx, store, eng, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ensureSchedules makes the schedules of a practice that sends as they should be.
+func (a *app) ensureSchedules(ctx context.Context, store *db.Store, eng Engine, p *registry.Practice) error {
+	loaded, err := a.loadProfile(p.ID)
+	if err != nil {
+		return err
+	}
+	in := activities.EnsureSchedulesInput{
+		Scope:      activities.Scope{Practice: p.ID, Calendar: a.cfg.Calendar.Registry()},
+		Connection: p.Connection, Zone: p.Zone, CadenceDays: loaded.Profile.Policy.CadenceDays,
+		Paused: p.Submission == registry.SubmissionPaused, Policy: loaded.Profile.Policy,
+	}
+	set, ok, err := store.Cadence(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	if ok {
+		in.Cadence = &set
+	}
+	return eng.EnsureSchedules(ctx, in)
 }
 
 // remakeOutbox makes the folders of a practice that has never sent a file. Where

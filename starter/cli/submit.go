@@ -219,9 +219,9 @@ func (a *app) submissionCommand() *cobra.Command {
 	attest.Flags().StringVar(&reason, "reason", "", "why there was nothing")
 	attest.Flags().StringVar(&site, "site", "", "one site only")
 	_ = attest.MarkFlagRequired("reason")
-	return folder("submission", "Run, pause and resume the daily submission",
+	return folder("submission", "Set, run, pause and resume ongoing submission",
 		"  starter submission run sunrise-plano\n  starter submission pause sunrise-plano --reason \"EHR upgrade\"",
-		run,
+		run, a.submissionSet(),
 		a.switchCommand("pause", "Stop sending files for a practice", workflows.UpdatePause),
 		a.switchCommand("resume", "Go on sending files for a practice", workflows.UpdateResume),
 		attest)

@@ -219,7 +219,7 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 		},
 		&activities.Watches{DB: r.store, Profiles: values, Known: reportKnowledge(values), Clock: now},
 		&activities.Histories{DB: r.store, Files: files, Clock: now},
-		&activities.Schedules{Client: r.client, TaskQueue: r.cfg.Temporal.TaskQueue},
+		&activities.Schedules{Client: r.client, TaskQueue: r.cfg.Temporal.TaskQueue, DB: r.store},
 		&activities.Hands{DB: r.store, Vault: r.vault, Profiles: values, Clock: now},
 		&activities.Hosts{DB: r.store, Client: r.client, TaskQueue: r.cfg.Temporal.TaskQueue, Profiles: values, Clock: now},
 	} {
