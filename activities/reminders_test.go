@@ -1,12 +1,17 @@
 package activities_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/mocks"
 
 	"immtrail/activities"
 	"immtrail/db"
@@ -291,6 +296,25 @@ func TestRemindersPageByPage(t *testing.T) {
 	require.Len(t, rest.Events, 10)
 	require.False(t, rest.More)
 	require.NotContains(t, rest.Events, first.Events[49])
+}
+
+func TestEnsureReminders(t *testing.T) {
+	t.Parallel()
+	var asked []client.StartWorkflowOptions
+	c := mocks.NewClient(t)
+	c.On("ExecuteWorkflow", mock.Anything, mock.Anything, activities.RemindersWorkflow, mock.Anything).
+		Return(func(_ context.Context, o client.StartWorkflowOptions, _ any, _ ...any) (client.WorkflowRun, error) {
+			asked = append(asked, o)
+			return nil, nil
+		})
+	a := &activities.Schedules{Client: c, TaskQueue: "q"}
+	for range 2 {
+		must(t, a.EnsureReminders, activities.EnsureRemindersInput{Scope: scope()})
+	}
+	for _, o := range asked {
+		require.Equal(t, activities.RemindersID, o.ID, "one for all practices")
+		require.Equal(t, enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, o.WorkflowIDConflictPolicy, "one that runs stays")
+	}
 }
 
 func TestStillNothing(t *testing.T) {

@@ -29,7 +29,7 @@ func (a *app) holdExplain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.show(out, func(s *screen) { s.explainedHold(a.now(), out) })
+			return a.show(out, func(s *screen) { s.explainedHold(out) })
 		},
 	}
 }
@@ -93,7 +93,7 @@ func (a *app) explainHold(ctx context.Context, store *db.Store, h db.Hold) (expl
 	return out, nil
 }
 
-func (s *screen) explainedHold(now time.Time, h explainedHold) {
+func (s *screen) explainedHold(h explainedHold) {
 	if h.Closed != "" {
 		s.line("%s was %s: %s.", h.ID, h.Closed, h.Meaning)
 		return
