@@ -5,3 +5,6 @@ var (
 	PlaceOf = placeOf
 	FieldOf = fieldOf
 )
+
+// SettleAll makes the store's imports leave every item to the database.
+func (s *Store) SettleAll() { s.settleAll = true }

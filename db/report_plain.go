@@ -18,6 +18,7 @@ import (
 type plainItems struct {
 	tx                 pgx.Tx
 	report, connection string
+	settleAll          bool
 
 	items int // taken so far
 	next  int // the ordinal that leaves no gap
@@ -106,7 +107,7 @@ func (p *plainItems) take(ctx context.Context, chunk []registry.ReportItem, rest
 		p.at = append(p.at, n)
 	}
 	p.matches = append(p.matches[:0], make([]match, len(p.asked))...)
-	if len(p.asked) > 0 {
+	if len(p.asked) > 0 && !p.settleAll {
 		if err := p.match(ctx); err != nil {
 			return nil, err
 		}

@@ -124,6 +124,7 @@ func TestPlainAcceptancesAreLikeOthers(t *testing.T) {
 			t.Parallel()
 			plain, practices, ids := plainWorld(t, between)
 			wordy, _, _ := plainWorld(t, between)
+			wordy.SettleAll()
 			r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a fixed seed
 			for round := range 16 {
 				items, names, terms := plainReport(r, practices, ids)

@@ -60,6 +60,7 @@ func (s *Store) stageItems(ctx context.Context, tx pgx.Tx, r Report, in ReportIm
 		}
 	}
 	st := &stage{tx: tx, store: s, plain: newPlainItems(tx, r)}
+	st.plain.settleAll = s.settleAll
 	names, err = st.readAhead(ctx, in.Read)
 	if err != nil {
 		return names, 0, err
