@@ -309,6 +309,10 @@ func (c *checker) checkLot(s *segment, d *dose) {
 		c.hit(ruleLotJunk, s, 15)
 	case !oneLot(lot):
 		c.hit(ruleLotForm, s, 15)
+	case wordyLot(lot):
+		c.hit(ruleLotWords, s, 15)
+	case len(lot) < 4:
+		c.hit(ruleLotShort, s, 15)
 	}
 	switch {
 	case !hl7.Empty(s.Field(16)):

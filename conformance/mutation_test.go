@@ -191,7 +191,7 @@ func exampleOfAnswer(r conformance.Rule, word string) (fine, broken []edit, ok b
 	for _, kind := range s.Cases {
 		w := way(r.Where, kind.Type)
 		put := func(value string) []edit {
-			return []edit{after("OBX[5]", "OBX|6|"+kind.Value+"|31044-1^Reaction^LN|3|"+value+"|mo^month^UCUM|||||F|||20260303")}
+			return []edit{after("OBX[5]", "OBX|6|"+kind.Value+"|48767-8^Annotation comment^LN|3|"+value+"|mo^month^UCUM|||||F|||20260303")}
 		}
 		if w == nil || strings.HasSuffix(r.Where, "5.1") && word == "missing" && (kind.Value == "CE" || kind.Value == "CWE") { // B-02.value
 			continue

@@ -152,6 +152,8 @@ func (c *checker) checkMaker(s *segment, d *dose) {
 		}
 	case p != nil && len(p.Makers) > 0 && !slices.Contains(p.Makers, maker):
 		c.hit(ruleMakerNDC, s, 17)
+	case maker.Status == codes.Inactive && d.given > c.yearAgo && v != nil && !v.SoldBy(maker):
+		c.hit(ruleMakerOld, s, 17)
 	}
 	c.checkLotShape(s, maker)
 }
@@ -262,7 +264,9 @@ func monthsBetween(birth, day hl7.Date) int {
 // checkRouteFit compares the route with the ways in which the vaccine's
 // packages are given.
 func (c *checker) checkRouteFit(s *segment, d *dose, route []byte) {
-	if v := d.vaccine; v != nil && d.present && v.Routes != 0 {
+	if v := d.vaccine; v != nil && d.present && !v.NotVaccine && (same(route, "C38276") || same(route, "IV")) {
+		c.hit(ruleRouteFit, s, 1) // into a vein: globulins only
+	} else if v != nil && d.present && v.Routes != 0 {
 		if way := routeClass(route); way != 0 && v.Routes&way == 0 {
 			c.hit(ruleRouteFit, s, 1)
 		}

@@ -1,10 +1,24 @@
 package conformance_test
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // The rules that a reader of the data would ask for: what is well formed and
 // cannot be. Dose 1 of the sound message was given here on 20260303 to a child
 // of two in Plano, Texas; dose 2 is history.
+//
+// sprayed makes dose 1 a live influenza vaccine.
+var sprayed = []edit{
+	set("RXA-5.1", "111"), set("RXA-17.1", "MED"), set("RXR-1", "C38284^Nasal^NCIT"), set("OBX[3]-5.1", "88"), set("OBX[4]-5", "20210806"), set("RXR-2", ""),
+}
+
+// evidence adds what a patient had, by question and code.
+func evidence(question, code, system string) edit {
+	return after("OBX[5]", "OBX|6|CE|"+question+"^x^LN|3|"+code+"^x^"+system+"||||||F|||20260303")
+}
+
 func init() {
 	maps.Copy(breaches, map[string][]struct {
 		path  string
@@ -26,6 +40,32 @@ func init() {
 		"N-03.bad":         {{"NK1[1]-4.7", []edit{set("NK1-4.7", "BA")}}},
 		"P-11.high":        {{"PID-25", []edit{set("PID-24", "Y"), set("PID-25", "10")}}, {"PID-25", []edit{set("PID-25", "99")}}},
 		"P-11.single":      {{"PID-25", []edit{set("PID-25", "2")}}},
+
+		"P-03.junk":   {{"PID-3.1", []edit{set("PID-3.1", "0000")}}, {"PID-3[2].1", []edit{set("PID-3", "K1^^^A^MR~123456789^^^TX^MA")}}, {"PID-3.1", []edit{set("PID-3.1", "Unknown")}}},
+		"P-04.signs":  {{"PID-5.2", []edit{set("PID-5.2", "Nemuri (Nemo)")}}, {"PID-5.1", []edit{set("PID-5.1", "Kavorim/Delta")}}, {"PID-5.1", []edit{set("PID-5.1", "Kavorim, Jr")}}},
+		"P-04.middle": {{"PID-5.3", []edit{set("PID-5.3", "NMN")}}, {"PID-5.3", []edit{set("PID-5.3", "A1")}}, {"PID-5.3", []edit{set("PID-5.3", "unknown")}}, {"PID-5.3", []edit{set("PID-5.3", "1")}}},
+		"P-04.suffix": {{"PID-5.3", []edit{set("PID-5.3", "JR"), set("PID-5.4", "Jr")}}},
+		"P-15":        {{"PID-15", []edit{set("PID-15", "zzz^x^HL70296")}}, {"PID-15", []edit{set("PID-15", "ENG^English^HL70296")}}},
+
+		"D-01.publicitywhen":  {{"PD1-18", []edit{set("PD1-18", "20260306")}}, {"PD1-18", []edit{set("PD1-18", "20240114")}}},
+		"D-01.protectionwhen": {{"PD1-13", []edit{set("PD1-13", "20260306")}}, {"PD1-13", []edit{set("PD1-13", "20240114")}}},
+		"D-01.statuswhen":     {{"PD1-17", []edit{set("PD1-17", "20260306")}}, {"PD1-17", []edit{set("PD1-17", "20240114")}}},
+		"N-03.own":            {{"NK1[1]-3", []edit{set("NK1-3.1", "SEL"), set("NK1-2", "Kavorimdelta^Nemurilasopo^^^^^L")}}},
+		"N-03.same":           {{"NK1[1]-2", []edit{set("NK1-2.2", "Nemurilasopo")}}},
+
+		"R-10.words": {
+			{"RXA[1]-15", []edit{set("RXA-15", "LOT K4417")}},
+			{"RXA[1]-15", []edit{set("RXA-15", "K4417-VFC")}},
+			{"RXA[1]-15", []edit{set("RXA-15", "K4417 state")}},
+			{"RXA[1]-15", []edit{set("RXA-15", "K4417/K4418")}},
+		},
+		"R-10.short":   {{"RXA[1]-15", []edit{set("RXA-15", "K44")}}},
+		"R-12.retired": {{"RXA[1]-17", []edit{set("RXA-5.1", "140"), set("RXA-17.1", "NOV"), set("OBX[3]-5.1", "88")}}},
+		"X-02.route":   {{"RXR[1]-2", append(slices.Clone(sprayed), set("RXR-2", "LT^Left Thigh^HL70163"))}},
+
+		"B-09":                  {{"OBX[6]-5", []edit{evidence("59784-9", "999999", "SCT")}}, {"OBX[6]-5", []edit{evidence("75505-8", "VXC9", "CDCPHINVS")}}},
+		"B-09.contraindication": {{"OBX[6]-5", []edit{evidence("30945-0", "VXC99", "CDCPHINVS")}}},
+		"B-09.reaction":         {{"OBX[6]-5", []edit{evidence("31044-1", "VXC99", "CDCPHINVS")}}},
 
 		"R-05.cvx":      {{"RXA[1]-5.4", []edit{set("RXA-5", "00006-4681-01^M-M-R II^NDC^777^x^CVX")}}},
 		"R-05.otherndc": {{"RXA[1]-5.4", []edit{set("RXA-5", "03^MMR^CVX^99999-9999-99^x^NDC")}}, {"RXA[1]-5.4", []edit{set("RXA-5", "03^MMR^CVX^none^x^NDC")}}},
@@ -61,6 +101,12 @@ func init() {
 		"N-03.placeholder": {set("NK1-4.1", "1 Unknown")}, "N-03.zipstate": {set("NK1-4.5", "88501")},
 		"N-03.county": {set("NK1-4.9", "48085")}, "N-03.countystate": {set("NK1-4.9", "48001")}, "N-03.bad": {set("NK1-4.7", "B")},
 		"P-11.high": {set("PID-24", "Y"), set("PID-25", "09")}, "P-11.single": {set("PID-25", "1")},
+		"P-03.junk": {set("PID-3.1", "00")}, "P-04.signs": {set("PID-5.1", "O'Kavorim-Delta")}, "P-04.middle": {set("PID-5.3", "A")}, "P-04.suffix": {set("PID-5.3", "J"), set("PID-5.4", "Jr")},
+		"P-15": {set("PID-15", "spa^Spanish^HL70296")}, "D-01.publicitywhen": {set("PD1-18", "20240115")}, "D-01.protectionwhen": {set("PD1-13", "20240115")},
+		"D-01.statuswhen": {set("PD1-17", "20240115")}, "N-03.own": {set("PID-7", "20080304"), adult, after("PD1", "NK1|1|Kavorimdelta^Nemurilasopo^^^^^L|SEL^Self^HL70063")},
+		"N-03.same": {set("NK1-2.2", "Nemurilasop")}, "R-10.words": {set("RXA-15", "LO-4417")}, "R-10.short": {set("RXA-15", "K441")},
+		"R-12.retired": {set("RXA-5.1", "140"), set("RXA-17.1", "NOV"), set("OBX[3]-5.1", "88"), given("20250304")}, "X-02.route": sprayed,
+		"B-09": {evidence("59784-9", "38907003", "SCT")}, "B-09.contraindication": {evidence("30945-0", "VXC30", "CDCPHINVS")}, "B-09.reaction": {evidence("31044-1", "VXC15", "CDCPHINVS")},
 		"R-05.cvx":      {set("RXA-5", "00006-4681-01^M-M-R II^NDC^03^MMR^CVX")},
 		"R-05.otherndc": {set("RXA-5", "03^MMR^CVX^00006-4681-01^M-M-R II^NDC")}, "R-05.cpt": {set("RXA-5", "03^MMR^CVX^90707^MMR^C4")},
 		"R-07.zero": {set("RXA-6", "0.01")}, "R-07.much": {set("RXA-6", "9.9")}, "R-07.kind": {set("RXA-7.1", "ug"), set("RXA-6", "999.9")},

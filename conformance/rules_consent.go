@@ -113,6 +113,7 @@ func (m *message) find(l *Location) (s *segment, value []byte) {
 type consent struct {
 	status, date *Location
 	disaster     []string // CVX codes of a declared disaster
+	observed     bool     // the status is the answer of an observation
 }
 
 func newConsent(p *registry.Profile) (consent, error) {
@@ -123,7 +124,7 @@ func newConsent(p *registry.Profile) (consent, error) {
 	if err != nil {
 		return consent{}, err
 	}
-	c := consent{status: &status, disaster: p.Rules.DisasterVaccines}
+	c := consent{status: &status, disaster: p.Rules.DisasterVaccines, observed: status.Question != ""}
 	if p.Rules.ConsentDateField != "" {
 		date, err := ParseLocation(p.Rules.ConsentDateField)
 		if err != nil {

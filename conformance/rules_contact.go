@@ -238,7 +238,7 @@ func (c *checker) checkPhones(s *segment, n int, rules phones) (dummy bool) {
 			continue
 		}
 		area, number := p.Component(6), p.Component(7)
-		if len(area) != 3 || !digits(area) || area[0] < '2' {
+		if !areaCode(area) {
 			c.hitRep(rules.area, s, n, i, 6)
 		}
 		placeholder := dummyPhone(area, number)
@@ -257,10 +257,11 @@ var preferences = [...]struct {
 	code, day         int
 	codes             *wordSet
 	wrong, form, lone *Rule
+	when              *Rule
 }{
-	{11, 18, publicity, rulePublicity, rulePublicityDate, rulePublicityAlone},
-	{12, 13, yesNo, ruleProtection, ruleProtectionDate, ruleProtectionAlone},
-	{16, 17, registryStatus, ruleStatus, ruleStatusDate, ruleStatusAlone},
+	{11, 18, publicity, rulePublicity, rulePublicityDate, rulePublicityAlone, rulePublicityWhen},
+	{12, 13, yesNo, ruleProtection, ruleProtectionDate, ruleProtectionAlone, ruleProtectionWhen},
+	{16, 17, registryStatus, ruleStatus, ruleStatusDate, ruleStatusAlone, ruleStatusWhen},
 }
 
 func (c *checker) checkPD1(s *segment) {
@@ -277,6 +278,8 @@ func (c *checker) checkPD1(s *segment) {
 				c.hit(p.form, s, p.day)
 			} else if hl7.Empty(s.Field(p.code)) {
 				c.hit(p.lone, s, p.day)
+			} else if d, _ := hl7.ParseDate(b); d > c.tomorrow || d < c.m.birth {
+				c.hit(p.when, s, p.day)
 			}
 		}
 	}

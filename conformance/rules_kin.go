@@ -156,6 +156,7 @@ func (c *checker) checkNK1s() {
 				c.hit(ruleKinSelf, s, 2)
 			}
 		}
+		c.checkKinOfChild(s, name, same(relation, "SEL"))
 	}
 	if m.minor() && !responsible {
 		c.hit(ruleKinUnexpected, m.nk1[0], 3)

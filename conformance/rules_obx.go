@@ -40,6 +40,12 @@ var (
 		Remedy: "Enter the body site; if it never comes, ask the EHR vendor.",
 		Source: "Z22 RXR-2 RE",
 	})
+	ruleSiteless = declare(Rule{
+		ID: "X-02.route", Where: "RXR-2", Severity: isWarning, Code: 102, Detail: 3,
+		Says:   "A dose that was swallowed or sprayed has a body site.",
+		Remedy: "Leave the body site out, or choose the route by which the dose was given.",
+		Source: "CDC guide r1.5, RXR-2: the site of an injection", SilencedBy: []string{"X-01.fit"},
+	})
 	ruleOBXSet = declare(Rule{
 		ID: "B-01", Where: "OBX-1", Severity: isError, Code: 102, Detail: 4,
 		Says:   "The observations are not numbered 1, 2, 3.",
@@ -147,6 +153,21 @@ var (
 		Remedy: "Ask the EHR vendor to write OBX-14 as YYYYMMDD.",
 		Source: "IZ-TS_NZ",
 	})
+	ruleImmunity = declare(Rule{
+		ID: "B-09", Where: "OBX-5", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The disease to which the patient is said to be immune is no code of the guide.",
+		Remedy: "Choose the disease from the list; ask the EHR vendor to send SNOMED CT codes.",
+		Source: "Value sets of evidence of immunity, CDC guide r1.5",
+	})
+	ruleContraindication = declare(Rule{
+		ID: "B-09.contraindication", Where: "OBX-5", Severity: isInfo, Code: 103, Detail: 5,
+		Says:   "The contraindication is no code of the guide.",
+		Remedy: "Choose it from the list; ask the EHR vendor to renew the codes.",
+		Source: "Value set of contraindications, CDC guide r1.5",
+	})
+	ruleReaction = declareLike(ruleContraindication, Rule{
+		ID: "B-09.reaction", Where: "OBX-5", Says: "The reaction to a vaccine is no code of the guide.", Source: "Value set of reactions, CDC guide r1.5",
+	})
 	ruleObservedWhen = declareLike(ruleObservedForm, Rule{
 		ID: "B-08.when", Where: "OBX-14", Code: 102, Detail: 1, Says: "The date of an observation is in the future, or before the patient's birth.",
 		Remedy: "Correct the date, or ask the EHR vendor to.", Source: "CDC data quality",
@@ -184,6 +205,8 @@ func (c *checker) checkRXR(o *order) {
 		}
 	case !hl7.Empty(site) && !bodySites.has(site):
 		c.hit(ruleBodySite, s, 2)
+	case !hl7.Empty(site) && siteless.has(route):
+		c.hit(ruleSiteless, s, 2)
 	}
 	c.checkTwoSites(o, site)
 }
@@ -262,6 +285,7 @@ func (c *checker) observation(s *segment) lineFacts {
 	c.checkOBX(s)
 	c.walk(s)
 	code := s.Component(5, 1)
+	c.checkEvidence(s, code)
 	facts := lineFacts{
 		question: questionOf(s.Component(3, 1)), group: spanOf(s, s.Field(4)), answer: spanOf(s, code),
 	}
@@ -331,6 +355,27 @@ func (c *checker) checkFunding(s *segment, d *dose, whose, stock payer) {
 func (c *checker) childAt(d *dose) bool {
 	age := c.m.ageOn(d.given)
 	return d.given != 0 && age >= 0 && age < 19
+}
+
+// checkEvidence judges the codes of what a patient had.
+func (c *checker) checkEvidence(s *segment, code []byte) {
+	if hl7.Empty(code) {
+		return
+	}
+	switch string(s.Component(3, 1)) {
+	case "59784-9", "75505-8":
+		if !immunities.has(code) && !c.consent.observed {
+			c.hit(ruleImmunity, s, 5)
+		}
+	case "30945-0":
+		if !contraindications.has(code) {
+			c.hit(ruleContraindication, s, 5)
+		}
+	case "31044-1":
+		if !reactions.has(code) {
+			c.hit(ruleReaction, s, 5)
+		}
+	}
 }
 
 func (c *checker) checkEligibilityAge(s *segment, d *dose, facts lineFacts) {

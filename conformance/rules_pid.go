@@ -273,6 +273,7 @@ func (c *checker) checkPID(s *segment) {
 	c.checkOne(s, 22, ethnicities, ruleEthnicity, ruleEthnicityCode, ruleEthnicityMore)
 	c.checkAddress(s, 11, &addressOfPatient)
 	dummyPhone := c.checkPhones(s, 13, phonesOfPatient)
+	c.checkLanguage(s)
 	c.checkMultipleBirth(s)
 	c.checkDeath(s)
 	name := s.Rep(5)
@@ -341,6 +342,9 @@ func (c *checker) checkIdentifiers(s *segment) (dummy bool) {
 		if same(kind, "SS") && c.m.ssn == nil {
 			c.m.ssn = number
 		}
+		if !same(kind, "SS") && junkNumber(number) {
+			c.hitRep(ruleChartJunk, s, 3, i, 1)
+		}
 		if same(kind, "SS") && !hl7.Empty(number) {
 			plausible, placeholder := ssn(number)
 			dummy = dummy || placeholder
@@ -371,6 +375,7 @@ func (c *checker) checkName(s *segment) {
 			c.hit(ruleNameJunk, s, 5, part)
 		}
 	}
+	c.checkNameParts(s, name)
 	switch kind := name.Component(7); {
 	case hl7.Empty(kind):
 		c.hit(ruleNameType, s, 5, 7)

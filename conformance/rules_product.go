@@ -85,6 +85,12 @@ var (
 		Remedy: "Choose the product again: NDC and manufacturer do not fit.",
 		Source: "Labelers in CDC's NDC tables", Table: codes.NDCUse,
 	})
+	ruleMakerOld = declare(Rule{
+		ID: "R-12.retired", Where: "RXA-17", Severity: isWarning, Code: 103, Detail: 5,
+		Says:   "The manufacturer's code was retired, and the dose was given in the last year.",
+		Remedy: "Choose the manufacturer again; ask the EHR vendor to renew the MVX table.",
+		Source: "CDC MVX status", Table: codes.MVX,
+	})
 	ruleRouteFit = declare(Rule{
 		ID: "X-01.fit", Where: "RXR-1", Severity: isWarning, Code: 102, Detail: 3,
 		Says:   "This vaccine is not given by this route: it is swallowed, sprayed or injected.",

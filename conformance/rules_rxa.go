@@ -271,6 +271,14 @@ var (
 		ID: "R-10.form", Where: "RXA-15", Code: 102, Detail: 4, Says: "The lot number holds signs that no lot has: a remark, or a second lot.",
 		Source: "CDC data quality: lot numbers with additions",
 	})
+	ruleLotWords = declareLike(ruleLotJunk, Rule{
+		ID: "R-10.words", Where: "RXA-15", Code: 102, Detail: 4, Says: "The lot number holds a word beside the number, such as LOT, VFC or STATE, or a second lot.",
+		Source: "CDC data quality: prefixes, suffixes and several lots",
+	})
+	ruleLotShort = declareLike(ruleLotJunk, Rule{
+		ID: "R-10.short", Where: "RXA-15", Code: 102, Detail: 4, Says: "The lot number has less than four characters, and none is so short.",
+		Source: "CDC data quality",
+	})
 	ruleExpiry = declare(Rule{
 		ID: "R-11", Where: "RXA-16", Severity: isWarning, Code: 101,
 		Says:   "The expiry date is missing beside a lot.",

@@ -251,7 +251,7 @@ var breaches = map[string][]struct {
 	"B-02.value":    {{"OBX[2]-5", []edit{set("OBX[2]-5", "VXC50")}}},
 	"B-02.unit":     {{"OBX[6]-6", []edit{numbered("12", "")}}},
 	"B-03":          {{"OBX[2]-3", []edit{set("OBX[2]-3.1", "11111-1")}}},
-	"B-04":          {{"RXA[1] OBX", []edit{set("OBX-3.1", "31044-1"), set("OBX-5", "PHC78^x^CDCPHINVS")}}},
+	"B-04":          {{"RXA[1] OBX", []edit{set("OBX-3.1", "31044-1"), set("OBX-5", "VXC9^x^CDCPHINVS")}}},
 	"B-04.code":     {{"OBX[1]-5", []edit{set("OBX-5.1", "V99")}}},
 	"B-04.way":      {{"OBX[1]-17", []edit{set("OBX-17", "")}}},
 	"B-05":          {{"OBX[1]-5", []edit{set("OBX-5.1", "V24")}}},

@@ -34,7 +34,7 @@ var (
 	junkNames = set(`UNKNOWN UNKN UNK NONE N/A LASTNAME FIRSTNAME NONAME NOLASTNAME
 		NOFIRSTNAME NOTGIVEN REFUSED ANONYMOUS XXX XXXX YYY ZZZ PATIENT NOTAVAILABLE DELETE VOID`)
 	newbornNames = set(`BABY BABYBOY BABYGIRL BOY GIRL NEWBORN INFANT INFANTBOY INFANTGIRL MALE FEMALE NEWBORNBOY
-		NEWBORNGIRL TWIN TWINA TWINB BB BG`)
+		NEWBORNGIRL TWIN TWINA TWINB BB BG BABYBOYA BABYBOYB BABYGIRLA BABYGIRLB BABYA BABYB BABYMALE BABYFEMALE`)
 )
 
 // squeeze writes the letters of a name in capitals into buf, without blanks,
@@ -134,8 +134,14 @@ func allSame(b []byte) bool {
 // dummyPhone reports whether area code and number are a placeholder: one digit
 // over and over, 1234567, or the 555-01xx that belong to nobody.
 func dummyPhone(area, number []byte) bool {
-	return allSame(number) || same(number, "1234567") || (same(number[:min(5, len(number))], "55501") && len(number) == 7) ||
+	return allSame(number) || same(number, "1234567") || same(number, "5551212") || (same(number[:min(5, len(number))], "55501") && len(number) == 7) ||
 		(allSame(area) && len(area) == 3)
+}
+
+// areaCode reports whether b can be an area code of North America: none begins
+// with 0 or 1, has 9 in the middle or ends with 11.
+func areaCode(b []byte) bool {
+	return len(b) == 3 && digits(b) && b[0] >= '2' && b[1] != '9' && !same(b[1:], "11")
 }
 
 // zip reports whether b is a ZIP code of five or nine digits other than 00000
@@ -172,12 +178,40 @@ func maybeJunkNames(family, given []byte) bool {
 func email(b []byte) bool {
 	name, domain, at := bytes.Cut(b, []byte("@"))
 	dot := bytes.LastIndexByte(domain, '.')
-	return at && len(name) > 0 && dot > 0 && dot < len(domain)-1 && !bytes.ContainsAny(b, " ,;") && bytes.IndexByte(domain, '@') < 0
+	return at && len(name) > 0 && dot > 0 && dot < len(domain)-1 && !bytes.ContainsAny(b, " ,;") && bytes.IndexByte(domain, '@') < 0 &&
+		b[0] != '.' && name[len(name)-1] != '.' && domain[0] != '.' && !bytes.Contains(b, []byte(".."))
 }
 
 // oneLot reports whether a lot number holds nothing but one: no remark, no
 // second lot.
 func oneLot(b []byte) bool { return !bytes.ContainsAny(b, "(),;:&+*#?!=_\"<>[]") }
+
+// lotWords are what people write beside a lot: whose stock it is, and who made it.
+var lotWords = set("LOT VFC STATE PRIVATE PRIV PUBLIC CHIP ADULT PED PEDS UNINSURED SPECIAL MSD SKB PMC WAL WSD MED MMR DTAP TDAP IPV HIB FLU")
+
+// wordyLot reports whether a lot number has a word beside the number, or a second
+// number: parts of four characters and more with a slash between them.
+func wordyLot(b []byte) bool {
+	if len(b) > 3 && same(b[:3], "LOT") {
+		return true
+	}
+	from, slashed := 0, false
+	var buf [24]byte
+	for i := 0; i <= len(b); i++ {
+		if i < len(b) && b[i] != ' ' && b[i] != '-' && b[i] != '/' {
+			continue
+		}
+		part := b[from:i]
+		if from > 0 || i < len(b) {
+			if slashed && len(part) >= 4 || lotWords.has(squeeze(&buf, part)) {
+				return true
+			}
+		}
+		slashed = i < len(b) && b[i] == '/' && len(part) >= 4
+		from = i + 1
+	}
+	return false
+}
 
 // junkLot reports whether a lot number says that there is none.
 func junkLot(b []byte) bool {

@@ -31,7 +31,13 @@ func newCodeTable(s z22.Set) *codeTable {
 }
 
 // z22Codes is a table of the profile as rules written by hand use it.
-func z22Codes(name string) *wordSet { return set(strings.Join(z22.Get().Sets[name].Codes, " ")) }
+func z22Codes(names ...string) *wordSet {
+	var all []string
+	for _, name := range names {
+		all = append(all, z22.Get().Sets[name].Codes...)
+	}
+	return set(strings.Join(all, " "))
+}
 
 func (t *codeTable) has(b []byte) bool { return t.words.has(b) || (t.local && localSystem(b)) }
 

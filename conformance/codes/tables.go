@@ -252,6 +252,16 @@ func (v *Vaccine) MadeBy(m *Maker) bool {
 	return false
 }
 
+// SoldBy reports whether m has a product of the vaccine on the market.
+func (v *Vaccine) SoldBy(m *Maker) bool {
+	for i := range v.Products {
+		if v.Products[i].Maker == m && v.Products[i].Active {
+			return true
+		}
+	}
+	return false
+}
+
 // SharesGroup reports whether both protect against the same disease.
 func (v *Vaccine) SharesGroup(o *Vaccine) bool {
 	for _, g := range v.Groups {
