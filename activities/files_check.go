@@ -170,36 +170,6 @@ func checkedMessage(m conformance.MessageFact) db.CheckedMessage {
 	return out
 }
 
-// releaseAtOnce bounds a page of files to be released.
-const releaseAtOnce = 100
-
 func (a *Files) release(ctx context.Context, in ReleaseFilesInput) (int, error) {
-	if in.AfterDays <= 0 {
-		return 0, registry.Errorf(registry.Invalid, "release files", "after how many days?")
-	}
-	now := in.date(a.Clock)
-	before := now.AddDate(0, 0, -in.AfterDays)
-	total := 0
-	for {
-		ids, err := a.DB.Releasable(ctx, in.Practice, before, releaseAtOnce)
-		if err != nil || len(ids) == 0 {
-			return total, err
-		}
-		done := 0
-		for _, id := range ids {
-			released, err := a.DB.ReleaseFile(ctx, id, before, now, func(key string) error {
-				return a.Vault.Delete(ctx, key)
-			})
-			if err != nil {
-				return total, err
-			}
-			if released {
-				done++
-			}
-		}
-		total += done
-		if done == 0 {
-			return total, nil // another worker was faster
-		}
-	}
+	return ReleaseSettled(ctx, a.DB, a.Vault, in.Practice, in.AfterDays, in.date(a.Clock))
 }
