@@ -248,8 +248,11 @@ func (w *writer) incident(ctx context.Context) error {
 			return err
 		}
 	}
-	if i.Site != "" {
+	switch {
+	case i.Site != "":
 		w.data.What += " (" + i.Site + ")"
+	case i.Kind == IncidentQuietSite:
+		w.data.What = "no site sends any more"
 	}
 	if w.in.Kind == NoticeWatch {
 		w.data.Words = cmp.Or(w.in.Words, i.Words)

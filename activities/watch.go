@@ -132,7 +132,7 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
-	seeds := incidents(facts, in.Policy, profile.Reports, date)
+	seeds := incidents(facts, in.Policy, profile.Reports, date, answers.open)
 	if facts.Phase == registry.PhaseProduction {
 		seeds = answers.incidents(seeds)
 	}
@@ -196,8 +196,11 @@ func looks(ctx context.Context, date time.Time) []string {
 	return names
 }
 
-// incidents says what is wrong with a practice at date. It is pure.
-func incidents(f db.WatchFacts, p registry.Policy, reports registry.ReportSettings, date time.Time) []db.IncidentSeed {
+// incidents says what is wrong with a practice at date, where open is what was
+// told of already. It is pure.
+func incidents(
+	f db.WatchFacts, p registry.Policy, reports registry.ReportSettings, date time.Time, open []db.Incident,
+) []db.IncidentSeed {
 	if f.Phase == registry.PhaseTesting && f.MissingReports > 0 && p.SilentBusinessDays == 0 {
 		return []db.IncidentSeed{reportMissing(f, p, reports)} // where silence counts it is an answer
 	}
@@ -205,10 +208,11 @@ func incidents(f db.WatchFacts, p registry.Policy, reports registry.ReportSettin
 		return nil
 	}
 	var seeds []db.IncidentSeed
-	if s, wrong := floorIncident(f, p, date); wrong {
-		seeds = append(seeds, s)
+	floor, wrong := floorIncident(f, p, date)
+	if wrong {
+		seeds = append(seeds, floor)
 	}
-	seeds = append(seeds, quietSites(f, p, date)...)
+	seeds = append(seeds, quietSites(f, p, date, open, wrong)...)
 	if f.MissingReports > 0 {
 		seeds = append(seeds, reportMissing(f, p, reports))
 	}
@@ -301,43 +305,10 @@ func floorIncident(f db.WatchFacts, p registry.Policy, date time.Time) (s db.Inc
 		return s, false
 	}
 	return db.IncidentSeed{
-		Kind: IncidentFloorWarning, Level: level,
+		Kind: IncidentFloorWarning, Level: level, Replaces: IncidentQuietSite,
 		Words: fmt.Sprintf("Nothing for %s; %s left until the registry's limit of %d. %s. %s",
 			amount(days, "day", "days"), amount(p.FloorDays-days, "day is", "days are"), p.FloorDays, last, remedy),
 	}, true
-}
-
-// quietSites finds the sites that the practice's files no longer speak of.
-func quietSites(f db.WatchFacts, p registry.Policy, date time.Time) []db.IncidentSeed {
-	if p.QuietSiteDays <= 0 {
-		return nil
-	}
-	var seeds []db.IncidentSeed
-	for _, site := range f.Sites {
-		if !site.Active(date) {
-			continue
-		}
-		days := daysSince(siteSince(f, site), date)
-		if days < p.QuietSiteDays {
-			continue
-		}
-		last := "it was never in a file"
-		if !site.Last.IsZero() {
-			last = fmt.Sprintf("it was last in %s on %s", site.LastName, site.Last.Format(time.DateOnly))
-		}
-		seeds = append(seeds, db.IncidentSeed{
-			Kind: IncidentQuietSite, Site: site.ID,
-			Words: fmt.Sprintf("Site %s has had no record in a file for %s; %s. Ask the clinic whether its EHR still exports, or attest that there was nothing to send.",
-				site.ID, amount(days, "day", "days"), last),
-		})
-	}
-	return seeds
-}
-
-// siteSince is when a site was last heard of: its last confirmed record, a
-// person's word, or the day from which it was expected.
-func siteSince(f db.WatchFacts, s db.SiteWatch) time.Time {
-	return latest(s.Last, s.Attested, f.Attested, f.ProductionSince, s.Begins)
 }
 
 // quietest is the active site that was not heard of for longest; -1 where it

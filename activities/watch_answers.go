@@ -33,8 +33,10 @@ type answerLook struct {
 	// catalogue.
 	sites   []db.Quality
 	unknown []string
-	// low says that the alarm of low acceptance is open.
-	low bool
+	// open is what was told of already; low says that the alarm of low acceptance
+	// is among it.
+	open []db.Incident
+	low  bool
 }
 
 // answers reads what the registry's answers say. Weeks begin where the registry
@@ -53,6 +55,7 @@ func (a *Watches) answers(ctx context.Context, in LookInput, profile *registry.P
 	if err != nil {
 		return look, err
 	}
+	look.open = open
 	look.low = slices.ContainsFunc(open, func(i db.Incident) bool { return i.Kind == IncidentAcceptanceLow })
 	weeks := max(in.Policy.AcceptanceWeeks+in.Policy.AcceptanceClearWeeks, lateWeeks+1+jumpWeeks)
 	filter := db.QualityFilter{

@@ -51,10 +51,9 @@ func TestLookAtPracticeFloor(t *testing.T) {
 		require.Empty(t, got.Current)
 	})
 
-	t.Run("a quiet site is told after its days, once", func(t *testing.T) {
-		require.Empty(t, look(t, 13).Opened)
-		require.Equal(t, []string{"quiet-site"}, kinds(look(t, 14).Opened))
-		require.Empty(t, look(t, 15).Opened)
+	t.Run("who never sent from here is not called quiet: the floor tells of it", func(t *testing.T) {
+		require.Empty(t, look(t, 14).Opened)
+		require.Empty(t, look(t, 19).Opened)
 	})
 
 	t.Run("the same date tells the same again", func(t *testing.T) {
@@ -73,14 +72,14 @@ func TestLookAtPracticeFloor(t *testing.T) {
 		require.Equal(t, []string{"floor"}, kinds(got.Opened))
 		require.Contains(t, got.Current[0].Words, "30 days")
 		require.Empty(t, got.Closed)
-		require.Len(t, got.Current, 2)
+		require.Len(t, got.Current, 1)
 	})
 
 	t.Run("a confirmed file ends it", func(t *testing.T) {
 		b.now = begin.AddDate(0, 0, 31)
 		b.delivered(t, 1, registry.LaneProduction, 2)
 		got := look(t, 31)
-		require.ElementsMatch(t, []string{"floor", "quiet-site"}, kinds(got.Closed))
+		require.Equal(t, []string{"floor"}, kinds(got.Closed))
 		require.Zero(t, got.DaysSince)
 		require.Empty(t, got.Current)
 	})
@@ -137,7 +136,7 @@ func TestLookAtPracticeAgain(t *testing.T) {
 	b := open(t, registry.PhaseProduction)
 	a := &activities.Watches{DB: b.db, Profiles: b, Clock: func() time.Time { return b.now }}
 	policy := b.profile.Policy
-	b.now = b.now.AddDate(0, 0, policy.QuietSiteDays)
+	b.now = b.now.AddDate(0, 0, policy.FloorWarnings[0])
 	first := must(t, a.LookAtPractice, activities.LookInput{Scope: scope(), Policy: policy})
 	require.NotEmpty(t, first.Opened)
 	b.now = b.now.AddDate(0, 0, 1)

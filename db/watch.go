@@ -19,10 +19,11 @@ type WatchFacts struct {
 	// ProductionSince is when the practice came to production, PausedSince when
 	// submission was paused last.
 	ProductionSince, PausedSince time.Time
-	// LastDelivery is the last confirmed production file, LastName its name at
-	// the registry. Historical parts do not count: they report no new doses.
-	LastDelivery time.Time
-	LastName     string
+	// FirstDelivery and LastDelivery are the first and the last confirmed production
+	// file from here, LastName the last one's name at the registry. Historical parts
+	// do not count: they report no new doses.
+	FirstDelivery, LastDelivery time.Time
+	LastName                    string
 	// Attested is the last word that there was nothing to send, of all sites.
 	Attested time.Time
 	// MissingReports are confirmed deliveries whose answer is overdue and not
@@ -49,7 +50,15 @@ type SiteWatch struct {
 	Last     time.Time
 	LastName string
 	Attested time.Time
+	// Files counts confirmed production files with a record of the site in the
+	// last half year, at most [patternFiles]; Gap is the longest time between two
+	// of them that follow each other: the site's own rhythm.
+	Files int
+	Gap   time.Duration
 }
+
+// patternFiles bounds the files that a site's rhythm is read from.
+const patternFiles = 30
 
 // Active reports whether the site is expected to send at date.
 func (s SiteWatch) Active(date time.Time) bool {
@@ -61,6 +70,7 @@ type watchRow struct {
 	Submission      registry.SubmissionState `db:"submission_state"`
 	ProductionSince *time.Time               `db:"production_since"`
 	PausedSince     *time.Time               `db:"paused_since"`
+	FirstDelivery   *time.Time               `db:"first_delivery"`
 	LastDelivery    *time.Time               `db:"last_delivery"`
 	LastName        *string                  `db:"last_name"`
 	Attested        *time.Time               `db:"attested"`
@@ -91,7 +101,7 @@ func (s *Store) PracticeWatch(ctx context.Context, practice string, date, report
 	f := WatchFacts{
 		Practice: practice, Phase: row.Phase, Submission: row.Submission,
 		ProductionSince: or(row.ProductionSince), PausedSince: or(row.PausedSince),
-		LastDelivery: or(row.LastDelivery), LastName: or(row.LastName), Attested: or(row.Attested),
+		FirstDelivery: or(row.FirstDelivery), LastDelivery: or(row.LastDelivery), LastName: or(row.LastName), Attested: or(row.Attested),
 		MissingReports: row.Missing, MissingFirst: or(row.MissingFirst),
 		MissingFile: or(row.MissingFile), MissingOver: or(row.MissingOver), MissingSince: or(row.MissingSince),
 		OpenErrors: row.OpenErrors, OverdueErrors: row.Overdue, OverdueSince: or(row.OverdueSince), ErrorsDue: or(row.ErrorsDue),
@@ -135,6 +145,8 @@ select p.phase, p.submission_state,
 		where practice = p.id and kind = 'phase' and to_state = 'production'), p.at) end as production_since,
 	case when p.submission_state = 'paused' then (select max(at) from events
 		where practice = p.id and kind = 'submission' and to_state = 'paused') end as paused_since,
+	(select min(confirmed_at) from deliveries
+		where practice = p.id and lane = 'production' and state = 'confirmed') as first_delivery,
 	(select confirmed_at from last) as last_delivery, (select remote_name from last) as last_name,
 	(select max(at) from events where practice = p.id and kind = 'attested-nothing-to-send' and site = '') as attested,
 	(select count(*) from missing)::int as missing,
@@ -148,19 +160,33 @@ select p.phase, p.submission_state,
 from practices p where p.id = @practice`
 
 // siteWatches goes back delivery by delivery until each site was found, so
-// that a year of messages is not read every morning.
+// that a year of files is not read every morning. The counters by file and site
+// know who is in a file; what was held back is not in them.
 func (s *Store) siteWatches(ctx context.Context, args pgx.NamedArgs) ([]SiteWatch, error) {
+	args["files"] = patternFiles
 	rows, err := s.pool.Query(ctx, `
 		select s.id, s.from_date::timestamptz, s.until_date::timestamptz, l.confirmed_at, l.remote_name,
 			(select max(at) from events e where e.practice = s.practice and e.kind = 'attested-nothing-to-send'
-				and e.site = s.id)
+				and e.site = s.id),
+			r.files, r.gap
 		from sites s
 		left join lateral (
 			select d.confirmed_at, d.remote_name from deliveries d
 			where d.practice = s.practice and d.lane = 'production' and d.state = 'confirmed'
-			  and exists (select 1 from messages m where m.file_id = d.file_id and m.site = s.id and not m.held)
+			  and exists (select 1 from answer_counts c where c.file_id = d.file_id and c.site = s.id)
 			order by d.confirmed_at desc limit 1
 		) l on true
+		cross join lateral (
+			select count(*)::int as files, coalesce(max(extract(epoch from confirmed_at - before)), 0)::bigint as gap from (
+				select confirmed_at, lag(confirmed_at) over (order by confirmed_at) as before from (
+					select d.confirmed_at from deliveries d
+					where d.practice = s.practice and d.lane = 'production' and d.state = 'confirmed'
+					  and d.confirmed_at > @date::timestamptz - interval '180 days'
+					  and exists (select 1 from answer_counts c where c.file_id = d.file_id and c.site = s.id)
+					order by d.confirmed_at desc limit @files
+				) newest
+			) rhythm
+		) r
 		where s.practice = @practice order by s.ordinal`, args)
 	if err != nil {
 		return nil, err
@@ -169,8 +195,10 @@ func (s *Store) siteWatches(ctx context.Context, args pgx.NamedArgs) ([]SiteWatc
 		var w SiteWatch
 		var begins, ends, last, attested *time.Time
 		var name *string
-		err := row.Scan(&w.ID, &begins, &ends, &last, &name, &attested)
+		var gap int64 // seconds
+		err := row.Scan(&w.ID, &begins, &ends, &last, &name, &attested, &w.Files, &gap)
 		w.Begins, w.Ends, w.Last, w.LastName, w.Attested = or(begins), or(ends), or(last), or(name), or(attested)
+		w.Gap = time.Duration(gap) * time.Second
 		return w, err
 	})
 }

@@ -23,7 +23,7 @@ type role struct {
 	// approve is how the Production email is relayed: "signal" as typed in the
 	// Web UI, or "cli".
 	approve string
-	// quiet is a site that falls silent after the second production file; an
+	// quiet is a site that falls silent after the fifth production file; an
 	// alert must say so.
 	quiet string
 	// settles says that an error must be reported and verified as corrected.
@@ -100,7 +100,7 @@ func lonestar() role {
 		days: 9, approve: "cli", quiet: "elgin", seed: 33,
 	}
 	r.production = func(n int) fileScript {
-		if n > 2 {
+		if n > 5 {
 			return fileScript{Messages: 15, Without: r.facility("elgin")}
 		}
 		return fileScript{Messages: 15}

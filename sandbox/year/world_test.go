@@ -44,6 +44,7 @@ func facility(site int) string { return fmt.Sprintf("%s-%d", orgCode, site+1) }
 type world struct {
 	t       *testing.T
 	now     time.Time
+	sites   []string
 	url     string
 	store   *db.Store
 	profile registry.Profile
@@ -61,8 +62,13 @@ type world struct {
 func (w *world) Profile(string) (*registry.Profile, error) { return &w.profile, nil }
 
 func newWorld(t *testing.T, behaviour fakeregistry.Behaviour, reports registry.ReportSettings) *world {
+	return newGroup(t, sites, behaviour, reports)
+}
+
+// newGroup is a world whose practice has these sites.
+func newGroup(t *testing.T, sites []string, behaviour fakeregistry.Behaviour, reports registry.ReportSettings) *world {
 	t.Helper()
-	w := &world{t: t, outbox: t.TempDir(), dir: t.TempDir(), now: time.Date(2026, 1, 5, 15, 0, 0, 0, time.UTC)}
+	w := &world{t: t, sites: sites, outbox: t.TempDir(), dir: t.TempDir(), now: time.Date(2026, 1, 5, 15, 0, 0, 0, time.UTC)}
 	loaded, err := texas.Load()
 	require.NoError(t, err)
 	w.profile = loaded.Profile
@@ -124,7 +130,7 @@ func (w *world) enrol(server *sftptest.Server) {
 			{Role: registry.ContactCoordinator, Name: "Carla", Email: "carla@coordinator.example"},
 		},
 	}
-	for i, site := range sites {
+	for i, site := range w.sites {
 		p.Sites = append(p.Sites, registry.Site{
 			ID: site, Name: site, Facilities: []string{facility(i)}, Prescribers: []string{"1234567893"},
 		})

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,8 +25,14 @@ func (a *app) show(v any, text func(s *screen)) error {
 		}
 		return nil
 	}
+	// A thousand rows are not a thousand writes.
+	out := bufio.NewWriterSize(a.env.Stdout, 64<<10)
 	s := a.screen()
+	s.w = out
 	text(s)
+	if err := out.Flush(); err != nil {
+		return couldNot("write the answer: %w", err)
+	}
 	return nil
 }
 
@@ -165,17 +172,22 @@ func columnWidths(headers []string, rows [][]string) []int {
 	return widths
 }
 
-// wrap breaks text at blanks; a word longer than width stays whole.
+// wrap breaks text at blanks; a word longer than width stays whole, and so does a
+// command, which is there to be copied.
 func wrap(text string, width int) []string {
 	var lines []string
 	for paragraph := range strings.SplitSeq(text, "\n") {
+		if len(paragraph) <= width && tidy(paragraph) { // the common case, and much the fastest
+			lines = append(lines, paragraph)
+			continue
+		}
 		indent := paragraph[:len(paragraph)-len(strings.TrimLeft(paragraph, " "))]
 		line := ""
-		for _, word := range strings.Fields(paragraph) {
+		for _, word := range words(paragraph, width) {
 			switch {
 			case line == "":
 				line = indent + word
-			case lipgloss.Width(line)+1+lipgloss.Width(word) <= width:
+			case columns(line)+1+columns(word) <= width:
 				line += " " + word
 			default:
 				lines = append(lines, line)
@@ -185,6 +197,63 @@ func wrap(text string, width int) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// leastForCommands is the width from which on commands stay whole; a column of a
+// table is narrower.
+const leastForCommands = 60
+
+// words are what lines are made of: a command that stands at the beginning or after
+// a colon is one word, up to the remark that follows it.
+func words(text string, width int) []string {
+	const name = "starter "
+	at := strings.Index(text, ": "+name) + len(": ")
+	switch {
+	case strings.HasPrefix(strings.TrimLeft(text, " "), name):
+		at = strings.Index(text, name)
+	case at < len(": "):
+		return strings.Fields(text)
+	}
+	if width < leastForCommands {
+		return strings.Fields(text)
+	}
+	command := text[at:]
+	for _, end := range []string{" (", ", or ", ". ", "; "} {
+		if i := strings.Index(command, end); i >= 0 {
+			command = command[:i]
+		}
+	}
+	rest := text[at+len(command):]
+	punctuation := rest[:len(rest)-len(strings.TrimLeft(rest, ",.;"))]
+	out := append(strings.Fields(text[:at]), command+punctuation)
+	return append(out, words(rest[len(punctuation):], width)...)
+}
+
+// tidy reports whether wrapping would leave a line as it is if it fits: plain ASCII
+// without blanks that would become one.
+func tidy(line string) bool {
+	if strings.HasSuffix(line, " ") || strings.Contains(strings.TrimLeft(line, " "), "  ") {
+		return false
+	}
+	return ascii(line)
+}
+
+// ascii reports whether every byte is one column on a terminal.
+func ascii(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// columns is how wide text stands on a terminal.
+func columns(text string) int {
+	if ascii(text) {
+		return len(text)
+	}
+	return lipgloss.Width(text)
 }
 
 // plural is "1 file" or "3 files".

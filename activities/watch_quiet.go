@@ -1,0 +1,147 @@
+package activities
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"immtrail/db"
+	"immtrail/registry"
+)
+
+const (
+	// togetherDays is how long after the first site others that fall silent are
+	// taken for the same trouble: a broken export shows at each clinic on the next
+	// day on which that clinic would have sent.
+	togetherDays = 7
+	// maxSitesTold bounds the sites that a sentence names.
+	maxSitesTold = 10
+	// rhythmFiles make a rhythm; fewer files say nothing of how often a site sends.
+	rhythmFiles = 4
+)
+
+// silence is a site that the practice's files no longer speak of, since the day
+// on which that became a matter to tell.
+type silence struct {
+	db.SiteWatch
+	told time.Time
+	days int
+}
+
+// quietSites finds the sites that the practice's files no longer speak of. Sites
+// that fall silent together are one incident, kept under the name of the first. A
+// practice that sends nothing at all is one incident of its own, and none where the
+// count of days without a file (floor) tells of it.
+func quietSites(f db.WatchFacts, p registry.Policy, date time.Time, open []db.Incident, floor bool) []db.IncidentSeed {
+	if p.QuietSiteDays <= 0 {
+		return nil
+	}
+	silent := silentSites(f, p, date)
+	var seeds []db.IncidentSeed
+	for _, have := range open {
+		if have.Kind != IncidentQuietSite || have.Site == "" {
+			continue
+		}
+		var with []silence
+		with, silent = split(silent, func(s silence) bool { return joins(s, have) })
+		if len(with) > 0 {
+			seeds = append(seeds, quietSeed(have.Site, with))
+		}
+	}
+	if days := daysSince(latest(f.LastDelivery, f.Attested), date); !f.LastDelivery.IsZero() && days >= p.QuietSiteDays {
+		if len(silent) > 0 && !floor {
+			seeds = append(seeds, db.IncidentSeed{
+				Kind: IncidentQuietSite,
+				Words: fmt.Sprintf("Nothing of any site for %s; the last file confirmed was %s on %s. Ask the EHR vendor whether the EHR still exports, or attest that there was nothing to send.",
+					amount(days, "day", "days"), f.LastName, f.LastDelivery.Format(time.DateOnly)),
+			})
+		}
+		return seeds
+	}
+	for len(silent) > 0 {
+		first := silent[0]
+		var with []silence
+		with, silent = split(silent, func(s silence) bool { return daysSince(first.told, s.told) <= togetherDays })
+		seeds = append(seeds, quietSeed(first.ID, with))
+	}
+	return seeds
+}
+
+// silentSites are the sites of which something is to be told, the first silent
+// one first.
+func silentSites(f db.WatchFacts, p registry.Policy, date time.Time) []silence {
+	var out []silence
+	for _, site := range f.Sites {
+		if !site.Active(date) || site.Last.IsZero() && f.FirstDelivery.IsZero() {
+			continue
+		}
+		since := siteSince(f, site)
+		told := since.AddDate(0, 0, patience(site, p))
+		if date.Before(told) {
+			continue
+		}
+		out = append(out, silence{SiteWatch: site, told: told, days: daysSince(since, date)})
+	}
+	slices.SortStableFunc(out, func(x, y silence) int { return x.told.Compare(y.told) })
+	return out
+}
+
+// patience is how many days a site may be silent: those of the policy, or twice the
+// longest time between two of its files where that is longer. A site without a
+// rhythm yet is given the whole time in which the registry wants a file.
+func patience(s db.SiteWatch, p registry.Policy) int {
+	if s.Files < rhythmFiles {
+		return max(p.QuietSiteDays, p.FloorDays)
+	}
+	gap := int((s.Gap + 24*time.Hour - 1) / (24 * time.Hour))
+	return max(p.QuietSiteDays, 2*gap)
+}
+
+// siteSince is when a site was last heard of: its last confirmed record, a
+// person's word, or the day from which it was expected. Where nothing of the site
+// was sent from here yet it is expected from the practice's first file on.
+func siteSince(f db.WatchFacts, s db.SiteWatch) time.Time {
+	return latest(s.Last, s.Attested, f.Attested, f.ProductionSince, s.Begins, f.FirstDelivery)
+}
+
+// joins reports whether a silence belongs to an incident that is open.
+func joins(s silence, have db.Incident) bool {
+	return s.ID == have.Site || !s.told.After(have.OpenedAt.AddDate(0, 0, togetherDays))
+}
+
+func split(all []silence, in func(silence) bool) (with, without []silence) {
+	for _, s := range all {
+		if in(s) {
+			with = append(with, s)
+		} else {
+			without = append(without, s)
+		}
+	}
+	return with, without
+}
+
+func quietSeed(key string, with []silence) db.IncidentSeed {
+	seed := db.IncidentSeed{Kind: IncidentQuietSite, Site: key}
+	if len(with) == 1 {
+		s := with[0]
+		last := "it was never in a file"
+		if !s.Last.IsZero() {
+			last = fmt.Sprintf("it was last in %s on %s", s.LastName, s.Last.Format(time.DateOnly))
+		}
+		seed.Words = fmt.Sprintf("Site %s has had no record in a file for %s; %s. Ask the clinic whether its EHR still exports, or attest that there was nothing to send.",
+			s.ID, amount(s.days, "day", "days"), last)
+		return seed
+	}
+	var names []string
+	for _, s := range with[:min(len(with), maxSitesTold)] {
+		names = append(names, s.ID)
+	}
+	more := ""
+	if n := len(with) - len(names); n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	seed.Words = fmt.Sprintf("%d sites have had no record in a file for up to %s: %s%s. Ask the EHR vendor what happened to the export of these clinics; for one that has nothing to send, attest it.",
+		len(with), amount(with[0].days, "day", "days"), strings.Join(names, ", "), more)
+	return seed
+}
