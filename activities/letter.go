@@ -195,7 +195,7 @@ func (w *writer) hold(ctx context.Context) error {
 		return err
 	}
 	w.data.HoldID = h.ID
-	w.data.What = h.Reason.Words()
+	w.data.What, w.data.Page = h.Reason.Words(), string(h.Reason)
 	w.data.Words = joinSentences(h.What, h.Words, w.in.Words)
 	if err := w.heldLink(ctx, h); err != nil {
 		return err
@@ -207,6 +207,13 @@ func (w *writer) hold(ctx context.Context) error {
 	w.since(h.OpenedAt)
 	return nil
 }
+
+// Sections of the runbook about what is neither a hold nor an incident.
+const (
+	PageCredential  = "credential-ends"
+	PageAgreement   = "agreement-ends"
+	PageLetterWaits = "letter-waits"
+)
 
 // incidentWords say in a subject line what an incident is about.
 var incidentWords = map[string]string{
@@ -228,12 +235,17 @@ func (w *writer) incident(ctx context.Context) error {
 		return w.holdOver(ctx)
 	}
 	if w.in.Connection != "" {
-		w.data.What = "a credential ends"
+		w.data.What, w.data.Page = "a credential ends", PageCredential
 		return w.connection(ctx, w.in.Connection)
+	}
+	if w.in.Letter != "" {
+		w.data.What, w.data.Page = "a letter to the registry waits for you to send it", PageLetterWaits
+		w.data.Commands = []string{"starter letter show " + w.in.Letter, "starter letter send " + w.in.Letter}
+		return nil
 	}
 	if w.in.IncidentID == "" {
 		if w.in.Kind == NoticeWatch && w.in.Words != "" {
-			w.data.What = "an agreement with the registry ends"
+			w.data.What, w.data.Page = "an agreement with the registry ends", PageAgreement
 			w.data.Commands = []string{"starter prerequisite list " + w.in.Practice}
 		}
 		return nil
@@ -242,7 +254,7 @@ func (w *writer) incident(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.data.What = incidentWords[i.Kind]
+	w.data.What, w.data.Page = incidentWords[i.Kind], i.Kind
 	if i.Kind == IncidentStillNothing {
 		if w.lead, err = w.leadOf(ctx, w.in.Practice); err != nil {
 			return err

@@ -64,6 +64,9 @@ type SendNoticeInput struct {
 	IncidentID string `json:"incident_id,omitempty"`
 	// Connection is set where the letter concerns a connection and no hold of it.
 	Connection string `json:"connection,omitempty"`
+	// Letter is the event of a letter that waits for a person to send it, where
+	// this one reminds of it.
+	Letter string `json:"letter,omitempty"`
 	// Period is the day (YYYY-MM-DD) before which the time of a digest ends.
 	Period string `json:"period,omitempty"`
 	// Words are one or two sentences of ours, free of patient data.
@@ -125,6 +128,13 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 	}
 	out.Off = !receipt.Delivered
 	return out, a.DB.SettleNotice(ctx, in.Event, receipt.Delivered, date)
+}
+
+// WriteNotice writes a letter down and sends nothing: a person reads it first, and
+// [Notices.SendNotice] then sends exactly this. Repeating it changes nothing.
+func (a *Notices) WriteNotice(ctx context.Context, in SendNoticeInput) (Done, error) {
+	_, err := a.prepare(ctx, in, in.date(a.Clock))
+	return Done{}, fail(ctx, err)
 }
 
 func attachmentOf(n db.Notice) *notify.Attachment {

@@ -29,6 +29,17 @@ func LetterKinds() []LetterKind {
 	}
 }
 
+// LetterRule says how letters to the registry leave.
+type LetterRule string
+
+// The rules.
+const (
+	// LettersAsk: a person looks at each and sends it.
+	LettersAsk LetterRule = "ask"
+	// LettersAutomatic: they go by themselves.
+	LettersAutomatic LetterRule = "automatic"
+)
+
 // LetterData is all that a letter's template can see. It has no room for
 // patient data: names of practices and people at work, names that we gave to
 // files, counts, dates, rule IDs and places. Dates are written as YYYY-MM-DD.
@@ -75,7 +86,9 @@ type LetterData struct {
 	// Digest is what the registry said in a time.
 	Digest LetterDigest `json:"digest,omitzero"`
 	// HoldID and Actions say how to settle it; Commands are typed as they stand.
+	// Page is the section of the runbook (docs/runbook.md) about it.
 	HoldID   string   `json:"hold_id,omitempty"`
+	Page     string   `json:"page,omitempty"`
 	Actions  []string `json:"actions,omitempty"`
 	Commands []string `json:"commands,omitempty"`
 }

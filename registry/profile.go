@@ -231,6 +231,9 @@ type Policy struct {
 	// ApprovalSenders are the addresses and domains from which the registry's
 	// decisions come, besides the registry's contacts.
 	ApprovalSenders []string `yaml:"approval_senders" json:"approval_senders,omitempty"`
+	// RegistryLetters says whether letters to the registry wait for a person:
+	// [LettersAsk] or [LettersAutomatic]. A policy of before it has "", and they go.
+	RegistryLetters LetterRule `yaml:"registry_letters" json:"registry_letters,omitempty"`
 	// SecondFileDays is for how many business days after the first production
 	// file was confirmed the second waits for the first one's report. 0: it waits
 	// only until the registry was told of the first.

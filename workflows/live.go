@@ -24,7 +24,7 @@ func (o *onboarding) production(ctx workflow.Context) error {
 	}
 	for !o.FirstTold || !o.evidenceThere() {
 		if o.FirstFile && !o.FirstTold {
-			if err := o.notice(ctx, activities.SendNoticeInput{
+			if err := o.writeRegistry(ctx, activities.SendNoticeInput{
 				Kind: activities.NoticeFirstFile, Event: activities.FirstFileNotice(o.practice),
 			}); err != nil {
 				return err

@@ -39,6 +39,13 @@ type OnboardingState struct {
 	Review   *Act `json:"review,omitempty"`
 	Revision *Act `json:"revision,omitempty"`
 	Waived   *Act `json:"waived,omitempty"`
+	// Waiting is the letter to the registry that a person was asked to send,
+	// SentLetter the one that a person sent, LetterAsked counts the reminders.
+	Waiting     string `json:"waiting,omitempty"`
+	SentLetter  string `json:"sent_letter,omitempty"`
+	LetterAsked int    `json:"letter_asked,omitempty"`
+	// Settlings counts prerequisites that were settled in the Web UI.
+	Settlings int `json:"settlings,omitempty"`
 	// Refused is the last signal that could not be used.
 	Refused  string `json:"refused,omitempty"`
 	Refusals int    `json:"refusals,omitempty"`
@@ -125,6 +132,12 @@ func (o *onboarding) offerActs(ctx workflow.Context) error {
 		return err
 	}
 	if err := handle(ctx, o.process, UpdateRecordRevision, o.checkRevision, o.recordRevision); err != nil {
+		return err
+	}
+	if err := handle(ctx, o.process, UpdateSettlePrerequisite, o.checkSettle, o.settlePrerequisite); err != nil {
+		return err
+	}
+	if err := handle(ctx, o.process, UpdateSendLetter, o.checkSend, o.sendLetter); err != nil {
 		return err
 	}
 	return handle(ctx, o.process, UpdateApproveProduction, o.checkApproval, o.approve)

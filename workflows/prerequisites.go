@@ -94,6 +94,7 @@ func (o *onboarding) sayWanted(ctx workflow.Context) error {
 	o.notes = o.notes[:0]
 	for _, w := range wanted {
 		o.notes = append(o.notes, fmt.Sprintf("%s (%s owes it): %s", w.Words, w.Owner, asTyped(w.Move)))
+		o.notes = append(o.notes, "  or in the Web UI: Send an Update, name `"+UpdateSettlePrerequisite.Name+"`, with `"+prerequisiteJSON(w)+"`")
 	}
 	o.notes = append(o.notes,
 		fmt.Sprintf("To go on without one of them: `starter prerequisite waive %s ITEM --reason \"…\"`", o.practice),

@@ -41,7 +41,7 @@ func TestWireNames(t *testing.T) {
 		workflows.UpdateWaivePrerequisites.Name, workflows.UpdateRequestReview.Name, workflows.UpdateApproveProduction.Name,
 		workflows.UpdateRecordRevision.Name, workflows.UpdateAnswerHistorical.Name, workflows.UpdateApproveHistorical.Name,
 		workflows.UpdateAttestNothing.Name, workflows.UpdatePause.Name, workflows.UpdateResume.Name,
-		workflows.UpdateWithdraw.Name, workflows.UpdateResolveHold.Name, workflows.UpdateSetPolicy.Name,
+		workflows.UpdateWithdraw.Name, workflows.UpdateResolveHold.Name, workflows.UpdateSettlePrerequisite.Name, workflows.UpdateSendLetter.Name, workflows.UpdateSetPolicy.Name,
 	} {
 		add("update", u)
 	}
@@ -74,6 +74,7 @@ func TestStatesSurviveJSON(t *testing.T) {
 		Round: 2, Approval: &approval, ApprovedVia: ana, ReviewAsked: epoch, FirstFile: true, FirstTold: true,
 		Refused: "why", Refusals: 1, WatchStarted: true, HistoryStarted: true, Policy: &policy,
 		Review: &changes, Revision: &changes, Waived: &changes,
+		Waiting: "w", SentLetter: "s", LetterAsked: 4, Settlings: 5,
 	}
 	history := workflows.HistoricalState{
 		State: registry.HistoryLoading, Plan: activities.HistoryPlan{Digest: "d", Parts: 3}, Next: 2, Sent: 1,

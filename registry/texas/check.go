@@ -284,6 +284,7 @@ func (c *checker) gate(p *registry.Profile) {
 	}
 	c.oneOf("policy.gate_rule", string(po.GateRule), string(registry.GateTotal), string(registry.GateStreak))
 	c.between("policy.silent_business_days", int64(po.SilentBusinessDays), 0, 60)
+	c.oneOf("policy.registry_letters", string(po.RegistryLetters), string(registry.LettersAsk), string(registry.LettersAutomatic))
 	c.between("policy.second_file_days", int64(po.SecondFileDays), 0, 20)
 	for _, s := range po.ApprovalSenders {
 		if !senderForm.MatchString(s) {

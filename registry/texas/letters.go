@@ -162,7 +162,7 @@ func SampleLetterData() registry.LetterData {
 			Rate: "86.6 % (the registry's mark is 90 %)", Before: "97.1 %", Settled: 3, Open: 7, Overdue: 2, DueSoon: 4,
 			Unanswered: 10, AtRegistry: 1, Sites: []registry.LetterSite{{ID: "plano", Sent: 30, Rate: "95.0 %", Open: 2}, {ID: "allen", Sent: 10, Open: 5}},
 		},
-		HoldID: "h-7", Actions: []string{"retry", "drop"},
+		HoldID: "h-7", Page: "connection", Actions: []string{"retry", "drop"},
 		Commands: []string{"starter hold resolve h-7 --action retry"},
 	}
 }

@@ -25,6 +25,8 @@ var neverRun = map[string]string{
 	"RecordAct":          "nobody pauses, attests or repeats anything",
 	"RecordEvidence":     "every approval comes with its email",
 	"SeeVersion":         "every prerequisite is there from the start",
+	"SettlePrerequisite": "every prerequisite is there from the start",
+	"WriteNotice":        "letters to the registry go by themselves there",
 	"WaivePrerequisites": "every prerequisite is there from the start",
 }
 

@@ -133,6 +133,8 @@ policy:
   patience: %g
   history_part_messages: %d
   quiet_site_days: 6
+  # Nobody sits here to send letters to the registry.
+  registry_letters: automatic
   # Production emails of a rehearsal come from here.
   approval_senders: [registry.example]
 `

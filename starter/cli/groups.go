@@ -12,7 +12,7 @@ func (a *app) groups() []group {
 		}},
 		{"journey", "A practice's way to production:", []*cobra.Command{
 			a.practiceCommand(), a.prerequisiteCommand(), a.onboardCommand(), a.onboardingCommand(), a.reviewCommand(),
-			a.productionCommand(),
+			a.productionCommand(), a.letterCommand(),
 			a.historyCommand(), a.submissionCommand(), a.evidenceCommand(),
 		}},
 		{"registry", "The registry:", []*cobra.Command{

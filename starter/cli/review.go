@@ -146,15 +146,10 @@ func letterState(n db.Notice) string {
 
 // previewReview renders the letter; words stand in for those on record.
 func (a *app) previewReview(ctx context.Context, store *db.Store, practice, words string, rules activities.GateRules) (notify.Rendered, error) {
-	w, err := a.wire()
+	n, err := a.notices(store)
 	if err != nil {
 		return notify.Rendered{}, err
 	}
-	letters, err := w.Profiles().Letters()
-	if err != nil {
-		return notify.Rendered{}, couldNot("%w", err)
-	}
-	n := &activities.Notices{DB: store, Letters: letters, Profiles: w.Profiles(), From: w.Sender(), Clock: a.env.Now}
 	return activities.PreviewLetter(ctx, n, activities.SendNoticeInput{
 		Scope: activities.Scope{Practice: practice, Calendar: a.cfg.Calendar.Registry()},
 		Kind:  activities.NoticeReviewRequest, Event: "preview/" + practice, Words: words, Gate: &rules,
