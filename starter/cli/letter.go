@@ -102,9 +102,9 @@ func (a *app) listLetters(ctx context.Context, filter db.NoticeFilter) error {
 		}
 		rows := [][]string{}
 		for _, l := range letters {
-			rows = append(rows, []string{day(l.Written), l.Letter, strings.Join(l.To, ", "), l.Subject, l.State})
+			rows = append(rows, []string{day(l.Written), l.Letter, l.Subject, l.State})
 		}
-		s.table([]string{"WRITTEN", "LETTER", "TO", "SUBJECT", "STATE"}, rows)
+		s.table([]string{"WRITTEN", "LETTER", "SUBJECT", "STATE"}, rows)
 		s.raw("")
 		s.line("To read one: starter letter show %s", letters[0].Letter)
 	})

@@ -37,8 +37,8 @@ func TestLetters(t *testing.T) {
 	})
 	require.NoError(t, err)
 	t.Run("what waits can be listed and read", func(t *testing.T) {
-		b.run(t, "letter", "list", "--waiting").exits(0).fits().shows(event, "registry@example.org")
-		b.run(t, "letter", "show", event).exits(0).shows("Dear data exchange team", "m@x.example")
+		b.run(t, "letter", "list", "--waiting").exits(0).fits().shows(event, "not sent yet")
+		b.run(t, "letter", "show", event).exits(0).shows("Dear data exchange team", "registry@example.org", "m@x.example")
 		b.run(t, "letter", "show", "first-file/nobody").exits(1).complains("starter letter list")
 	})
 	t.Run("a person sends it", func(t *testing.T) {

@@ -141,7 +141,7 @@ func letterState(n db.Notice) string {
 	case db.NoticeGivenUp:
 		return "not sent: given up by " + n.GivenUpBy
 	}
-	return "written, and being sent"
+	return "written, not sent yet"
 }
 
 // previewReview renders the letter; words stand in for those on record.
