@@ -210,9 +210,8 @@ func (w *writer) hold(ctx context.Context) error {
 
 // Sections of the runbook about what is neither a hold nor an incident.
 const (
-	PageCredential  = "credential-ends"
-	PageAgreement   = "agreement-ends"
-	PageLetterWaits = "letter-waits"
+	PageCredential = "credential-ends"
+	PageAgreement  = "agreement-ends"
 )
 
 // incidentWords say in a subject line what an incident is about.
@@ -237,11 +236,6 @@ func (w *writer) incident(ctx context.Context) error {
 	if w.in.Connection != "" {
 		w.data.What, w.data.Page = "a credential ends", PageCredential
 		return w.connection(ctx, w.in.Connection)
-	}
-	if w.in.Letter != "" {
-		w.data.What, w.data.Page = "a letter to the registry waits for you to send it", PageLetterWaits
-		w.data.Commands = []string{"starter letter show " + w.in.Letter, "starter letter send " + w.in.Letter}
-		return nil
 	}
 	if w.in.IncidentID == "" {
 		if w.in.Kind == NoticeWatch && w.in.Words != "" {

@@ -64,9 +64,6 @@ type SendNoticeInput struct {
 	IncidentID string `json:"incident_id,omitempty"`
 	// Connection is set where the letter concerns a connection and no hold of it.
 	Connection string `json:"connection,omitempty"`
-	// Letter is the event of a letter that waits for a person to send it, where
-	// this one reminds of it.
-	Letter string `json:"letter,omitempty"`
 	// Period is the day (YYYY-MM-DD) before which the time of a digest ends.
 	Period string `json:"period,omitempty"`
 	// Words are one or two sentences of ours, free of patient data.

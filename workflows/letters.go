@@ -33,39 +33,26 @@ func (o *onboarding) writeRegistry(ctx workflow.Context, in activities.SendNotic
 }
 
 // awaitSend writes the letter down, shows where it can be read, and waits for a
-// person, with reminders in the growing gaps of holds.
+// person, who is reminded of it as of a hold.
 func (o *onboarding) awaitSend(ctx workflow.Context, in activities.SendNoticeInput) error {
 	in.Scope = o.scope()
 	if _, err := must(ctx, o.process, noticeWork, "write the letter: "+string(in.Kind), notices.WriteNotice, in); err != nil {
 		return err
 	}
 	o.Waiting = in.Event
-	defer func() { o.notes = nil }()
-	for o.SentLetter != in.Event {
-		o.notes = []string{
-			fmt.Sprintf("The letter is written: `starter letter show %s`", in.Event),
-			fmt.Sprintf("In the Web UI: Send an Update, name `%s`, with `{\"event\": %q, \"by\": {\"name\": \"YOUR NAME\"}}`",
-				UpdateSendLetter.Name, in.Event),
-		}
-		if err := o.say(ctx, activities.Progress{
-			Stage: o.phase.Words() + ": a letter to the registry is written", Next: "read it and send it", Whose: "you",
-			Move: "starter letter send " + in.Event, Attention: true,
-		}); err != nil {
-			return err
-		}
-		due := o.now(ctx).AddDate(0, 0, gap(o.policy.HoldReminders, o.LetterAsked))
-		late, err := o.waitUntil(ctx, due, "remind of the letter to the registry", func() bool { return o.SentLetter == in.Event })
-		if err != nil || !late {
-			return err
-		}
-		o.LetterAsked++
-		if err := o.notice(ctx, activities.SendNoticeInput{
-			Kind: activities.NoticeWatch, Letter: in.Event, Event: fmt.Sprintf("letter-waits/%s/%d", in.Event, o.LetterAsked),
-		}); err != nil {
-			return err
-		}
+	o.notes = []string{
+		fmt.Sprintf("The letter is written: `starter letter show %s`", in.Event),
+		fmt.Sprintf("In the Web UI: Send an Update, name `%s`, with `{\"event\": %q, \"by\": {\"name\": \"YOUR NAME\"}}`",
+			UpdateSendLetter.Name, in.Event),
 	}
-	return nil
+	defer func() { o.notes = nil }()
+	if err := o.say(ctx, activities.Progress{
+		Stage: o.phase.Words() + ": a letter to the registry is written", Next: "read it and send it", Whose: "you",
+		Move: "starter letter send " + in.Event, Attention: true, Wait: registry.WaitHold,
+	}); err != nil {
+		return err
+	}
+	return o.wait(ctx, func() bool { return o.SentLetter == in.Event })
 }
 
 func (o *onboarding) checkSend(s SendLetter) error {

@@ -40,10 +40,9 @@ type OnboardingState struct {
 	Revision *Act `json:"revision,omitempty"`
 	Waived   *Act `json:"waived,omitempty"`
 	// Waiting is the letter to the registry that a person was asked to send,
-	// SentLetter the one that a person sent, LetterAsked counts the reminders.
-	Waiting     string `json:"waiting,omitempty"`
-	SentLetter  string `json:"sent_letter,omitempty"`
-	LetterAsked int    `json:"letter_asked,omitempty"`
+	// SentLetter the one that a person sent.
+	Waiting    string `json:"waiting,omitempty"`
+	SentLetter string `json:"sent_letter,omitempty"`
 	// Settlings counts prerequisites that were settled in the Web UI.
 	Settlings int `json:"settlings,omitempty"`
 	// Refused is the last signal that could not be used.

@@ -74,7 +74,7 @@ func TestStatesSurviveJSON(t *testing.T) {
 		Round: 2, Approval: &approval, ApprovedVia: ana, ReviewAsked: epoch, FirstFile: true, FirstTold: true,
 		Refused: "why", Refusals: 1, WatchStarted: true, HistoryStarted: true, Policy: &policy,
 		Review: &changes, Revision: &changes, Waived: &changes,
-		Waiting: "w", SentLetter: "s", LetterAsked: 4, Settlings: 5,
+		Waiting: "w", SentLetter: "s", Settlings: 5,
 	}
 	history := workflows.HistoricalState{
 		State: registry.HistoryLoading, Plan: activities.HistoryPlan{Digest: "d", Parts: 3}, Next: 2, Sent: 1,

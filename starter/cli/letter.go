@@ -217,7 +217,7 @@ func (a *app) previewLetter(ctx context.Context, kind registry.LetterKind, pract
 // aboutPractice are the letters that need no more than a practice.
 var aboutPractice = []registry.LetterKind{
 	registry.LetterReviewRequest, registry.LetterFirstFile, registry.LetterProductionVendor, registry.LetterHistoryQuestions,
-	registry.LetterReviewReminder, registry.LetterEvidenceWanted, registry.LetterApprovalRefused,
+	registry.LetterApprovalRefused,
 }
 
 func (a *app) previewOf(ctx context.Context, kind registry.LetterKind, practice string) (notify.Rendered, error) {
