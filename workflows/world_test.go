@@ -38,8 +38,8 @@ type world struct {
 	gate  activities.GateResult
 	// approvalFault is what is wrong with an approval, by its date.
 	approvalFault map[string]string
-	written      []string // letters that wait for a person
-	settledItems []activities.SettlePrerequisiteInput
+	written       []string // letters that wait for a person
+	settledItems  []activities.SettlePrerequisiteInput
 	givenUp       []string // letters that a person let go
 	gateAsked     []activities.GateRules
 	reviewRules   []*activities.GateRules
