@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"immtrail/conformance"
@@ -42,9 +43,13 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 	if err != nil {
 		return registry.CheckSummary{}, err
 	}
+	single, err := a.wantsSingle(ctx, in, profile.Policy)
+	if err != nil {
+		return registry.CheckSummary{}, err
+	}
 	rules := conformance.Options{
 		Lane: in.Lane, Now: in.date(a.Clock), Profile: regraded(profile, changed), Practice: practice, Codes: a.Codes,
-		MaxFindings: findingsKept,
+		MaxFindings: findingsKept, FirstSingle: single,
 	}
 	var summary registry.CheckSummary
 	var checked db.CheckResult
@@ -59,6 +64,23 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 		return registry.CheckSummary{}, err
 	}
 	return summary, a.foreign(ctx, file, checked)
+}
+
+// wantsSingle reports whether a test file has to be one message with one dose: where
+// the profile says so, until such a file is on its way or the registry took it.
+func (a *Files) wantsSingle(ctx context.Context, in CheckFileInput, policy registry.Policy) (bool, error) {
+	if in.Lane != registry.LaneTest || !policy.FirstTestSingle {
+		return false, nil
+	}
+	files, err := a.DB.TestFiles(ctx, in.Practice)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(files, func(f db.TestFile) bool {
+		goes := f.ErrorFree && f.State != registry.FileRefused && f.State != registry.FileDropped
+		bad := f.Bad > 0 || f.Mail == registry.VerdictErrors
+		return f.ID != in.File.ID && goes && !bad && f.Sent == 1 && f.Doses == 1 && (!f.Before || policy.KeepCount)
+	}), nil
 }
 
 // findingsKept is how many findings of each rule a check keeps; the counts are

@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -167,6 +168,59 @@ func TestFirstTestFile(t *testing.T) {
 	require.False(t, got.NeedsSingle)
 	require.Equal(t, 2, got.Counted, "what came before it does not count later either")
 	require.True(t, got.Open)
+}
+
+// TestFirstTestFileIsRefused: where the profile wants a single message first, a
+// larger file is not sent, and its letter says what to do.
+func TestFirstTestFileIsRefused(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseTesting)
+	larger, _ := b.batch(t, 1, registry.LaneTest, 2)
+	f := b.stage(t, registry.LaneTest, "larger.hl7", larger)
+	require.True(t, b.check(t, f, registry.LaneTest).ErrorFree, "the profile wants nothing of the kind")
+	b.profile.Policy.FirstTestSingle = true
+
+	require.True(t, b.check(t, f, registry.LaneTest).HoldFile)
+	require.Equal(t, 1, b.fired(t, f)["F-02.first"])
+	must(t, b.files.SettleFile, activities.SettleFileInput{Scope: scope(), FileID: f.ID, State: activities.FileRefused})
+	n, man := b.notices(t)
+	in := letterInput(activities.NoticeFileRefused, "refused/"+f.ID)
+	in.FileID = f.ID
+	must(t, n.SendNotice, in)
+	require.Equal(t, "hl7@vendor.example", man.to(t))
+	require.Contains(t, man.last().Subject, "was not sent")
+	require.Contains(t, man.last().Body, "one message with one vaccination")
+	require.Contains(t, man.last().Attachment.Text, "F-02.first")
+
+	single := func(seed uint64) registry.FileRef {
+		for ; ; seed++ {
+			content, facts := b.batch(t, seed, registry.LaneTest, 1)
+			if facts.Doses == 1 {
+				f := b.stage(t, registry.LaneTest, fmt.Sprintf("one%d.hl7", seed), content)
+				require.True(t, b.check(t, f, registry.LaneTest).ErrorFree)
+				return f
+			}
+		}
+	}
+	next := func(seed uint64) bool {
+		content, _ := b.batch(t, seed, registry.LaneTest, 3)
+		f := b.stage(t, registry.LaneTest, fmt.Sprintf("next%d.hl7", seed), content)
+		return b.check(t, f, registry.LaneTest).ErrorFree
+	}
+	require.False(t, next(40))
+	one := single(50)
+	require.True(t, next(41), "a single message is on its way")
+	b.replied(t, one.ID, 1, registry.OutcomeDoseRejected)
+	require.False(t, next(42), "the registry found an error in it: the first one is still to come")
+	b.now = b.now.AddDate(0, 0, 1)
+	b.replied(t, single(60).ID, 1, registry.OutcomeAccepted)
+	require.True(t, next(43))
+	for _, e := range []registry.PhaseEvent{registry.EventReviewRequested, registry.EventChangesNeeded} {
+		b.move(t, e)
+	}
+	require.False(t, next(44), "the count began anew")
+	b.profile.Policy.KeepCount = true
+	require.True(t, next(45))
 }
 
 func TestCountAfterChanges(t *testing.T) {

@@ -26,6 +26,9 @@ type Options struct {
 	// Practice gives sites, facilities and prescribers. Nil: the rules that
 	// need them are silent.
 	Practice *registry.Practice
+	// FirstSingle says that the file has to be one message with one vaccination, as
+	// some registries want of the first test file.
+	FirstSingle bool
 	// Codes are the code tables. Nil: those that this build carries.
 	Codes *codes.Tables
 	// Limits bound the reader; zero values are the defaults.

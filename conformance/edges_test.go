@@ -193,7 +193,8 @@ func TestEveryRuleOnTheFileIsBrokenAloneAndJustSatisfied(t *testing.T) {
 var otherwise = map[string]string{
 	"C-01": "TestConsent", "C-01.code": "TestConsent", "C-01.unknown": "TestConsentThatNobodyCanReadIsSaidOnce", "C-02": "TestConsent", "C-03": "TestConsent",
 	"C-03.birth": "TestConsent", "C-03.future": "TestConsent", "C-04": "TestConsentForADisasterCoversItsVaccines", "C-05": "TestConsent",
-	"F-01": "TestRemoteName", "F-01.extension": "TestRemoteName", "F-01.id": "TestRemoteName", "F-01.letters": "TestRemoteName",
+	"F-02.first": "TestFirstTestFile",
+	"F-01":       "TestRemoteName", "F-01.extension": "TestRemoteName", "F-01.id": "TestRemoteName", "F-01.letters": "TestRemoteName",
 	"F-07.again": "TestCheckWithPast", "F-07.before": "TestCheckWithPast", "F-11": "TestTestPatients", "R-17": "TestLateDoses",
 	"F-09":          "activities: TestStageFile and TestPrepareDelivery; it compares with what was sent before",
 	"F-03.limit":    "cannot be alone: what is not read to its end has no trailer either (F-06), or lost half of a message",

@@ -129,6 +129,29 @@ func TestFindingsAboutTheFilesForm(t *testing.T) {
 	})
 }
 
+func TestFirstTestFile(t *testing.T) {
+	first := func(in *conformance.Options) { in.FirstSingle = true }
+	file := func(messages, doses int) string {
+		for seed := uint64(1); ; seed++ {
+			var b bytes.Buffer
+			facts, err := hl7gen.New(seed, hl7gen.Options{OrgCode: "SUNR1234", Now: now, ProcessingID: "T"}).Batch(&b, hl7gen.BatchOptions{Messages: messages})
+			require.NoError(t, err)
+			if facts.Doses == doses {
+				return b.String()
+			}
+		}
+	}
+	require.NotContains(t, judge(t, file(1, 1), first).rules(), "F-02.first")
+	for name, content := range map[string]string{"two vaccinations": file(1, 2), "two messages": file(2, 2)} {
+		v := judge(t, content, first)
+		require.Contains(t, v.rules(), "F-02.first", name)
+		require.True(t, v.HoldFile, name)
+		require.NotContains(t, judge(t, content).rules(), "F-02.first", "%s: a later file may be as it is", name)
+	}
+	v := judge(t, file(2, 2), first, func(in *conformance.Options) { in.Lane = registry.LaneProduction })
+	require.NotContains(t, v.rules(), "F-02.first", "it is about test files")
+}
+
 func TestFindingsPointIntoTheOriginalBytes(t *testing.T) {
 	file := "\xef\xbb\xbf" + strings.ReplaceAll(batch(soundWith("c-1", set("RXA[2]-3", ""))), "\r", "\r\n")
 	v := judge(t, file)

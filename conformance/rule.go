@@ -12,7 +12,7 @@ import (
 
 // RuleSet is the version of the rules. It changes whenever a file could be
 // judged differently with the same code tables.
-const RuleSet = "2026.11.23.2"
+const RuleSet = "2026.11.23.3"
 
 // Version is the version of rules and code tables together, as verdicts carry
 // it. Nil: the tables that this build carries.

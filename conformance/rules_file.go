@@ -27,6 +27,12 @@ var (
 		Remedy: "Export a shorter time, or split the file.",
 		Source: "Setting file.max_messages",
 	})
+	ruleFirstSingle = declare(Rule{
+		ID: "F-02.first", Where: "file", Severity: Lanes{Test: errorGrade},
+		Says:   "The first test file has to be one message with one vaccination (RXA); this one has more, or none.",
+		Remedy: "Send a file of one message with one vaccination first. Once it is sent, export these records anew and send them.",
+		Source: "Setting policy.first_test_single",
+	})
 	ruleNotHL7 = declare(Rule{
 		ID: "F-03.format", Where: "file", Severity: isError, Drops: DropsFile, Code: 100,
 		Says:   "The file is not an HL7 file.",
@@ -254,6 +260,9 @@ func (c *fileChecker) endOfFile() {
 		if p.File.MaxMessages > 0 && c.summary.Messages > p.File.MaxMessages {
 			c.atFile(ruleTooMany, "file", 0, 1)
 		}
+	}
+	if c.in.FirstSingle && c.weigh[ruleFirstSingle.n] != "" && (c.summary.Messages != 1 || c.summary.Doses != 1) {
+		c.atFile(ruleFirstSingle, "file", 0, 1)
 	}
 	kinds := 0
 	for _, count := range []int{n.CR, n.LF, n.CRLF} {

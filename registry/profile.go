@@ -224,7 +224,7 @@ type Policy struct {
 	// of the registry; 0: silence never counts.
 	SilentBusinessDays int `yaml:"silent_business_days" json:"silent_business_days,omitempty"`
 	// FirstTestSingle: nothing counts before a test file of one message with one
-	// dose (RXA) did.
+	// dose (RXA) did, and a larger one is refused before it is sent.
 	FirstTestSingle bool `yaml:"first_test_single" json:"first_test_single,omitempty"`
 	// KeepCount: files from before the registry asked for changes count on.
 	KeepCount bool `yaml:"keep_count" json:"keep_count,omitempty"`
