@@ -159,14 +159,17 @@ func (w *world) count(kind activities.NoticeKind) int {
 
 // env is a time-skipping environment in which the world's activities run and
 // children are only noted, unless they are registered by the test.
-func (w *world) env() *testsuite.TestWorkflowEnvironment {
+func (w *world) env() *testsuite.TestWorkflowEnvironment { return w.envWith(w) }
+
+// envWith has activities instead of the world's own.
+func (w *world) envWith(acts any) *testsuite.TestWorkflowEnvironment {
 	var s testsuite.WorkflowTestSuite
 	s.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := s.NewTestWorkflowEnvironment()
 	w.test = env
 	env.SetTestTimeout(20 * time.Second)
 	env.SetStartTime(epoch)
-	env.RegisterActivity(w)
+	env.RegisterActivity(acts)
 	for name, wf := range workflows.Types() {
 		env.RegisterWorkflowWithOptions(wf, workflow.RegisterOptions{Name: name})
 	}
