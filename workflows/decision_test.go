@@ -286,3 +286,51 @@ func TestSilenceOfTheGate(t *testing.T) {
 	require.Equal(t, []string{"testing>in_review"}, w.moves, "silence opens the gate, a person asks for the review")
 	require.Equal(t, 4, w.reviewRules[0].SilentDays)
 }
+
+// TestNinetyDays: the registry answers on day 70. Until then it is asked for nothing,
+// and our own people are reminded as the policy says, which changes on the way.
+func TestNinetyDays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.facts.Phase = registry.PhaseTesting
+	asked := epoch.Add(days(3) + time.Hour) // a Thursday
+	reviewed := func(day int) int {
+		line := w.lines[len(w.lines)-1]
+		require.Equal(t, registry.WaitReview, line.Wait)
+		require.Equal(t, "registry", line.Whose)
+		require.Equal(t, asked, line.Since.UTC(), "it waits since the same moment")
+		return w.reminded(day)
+	}
+	env, result := onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+		at(env, days(2), func() {
+			w.gate = openGate
+			settle(env, workflows.FileSettled{Lane: registry.LaneTest})
+		})
+		at(env, days(3)+time.Hour, func() { send(env, workflows.UpdateRequestReview, workflows.Act{By: ana}) })
+		for day, reminders := range map[int]int{9: 0, 11: 1, 18: 2, 32: 3, 58: 3, 59: 4} {
+			at(env, days(day), func() {
+				n := reviewed(day)
+				require.Equal(t, reminders, n, "business days 5, 10, 20 and 40 of the wait; day %d", day)
+			})
+		}
+		at(env, days(62), func() {
+			policy := w.facts.Policy
+			policy.ReviewReminders, policy.TestFilesMin = []int{10, 30}, 5
+			w.facts.Policy = policy
+			send(env, workflows.UpdateSetPolicy, workflows.SetPolicy{Policy: policy, By: ana})
+		})
+		at(env, days(63), func() {
+			n := reviewed(63)
+			require.Equal(t, 2, n, "business days 10 and 30 of the same wait: a change restarts nothing")
+		})
+		at(env, days(70), func() { env.SignalWorkflow(workflows.SignalProductionApproved.Name, approval) })
+		at(env, days(75), func() { settle(env, workflows.FileSettled{Lane: registry.LaneProduction, First: true}) })
+		at(env, days(90), func() { require.Fail(t, "nothing waits any more") })
+	})
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, registry.PhaseProduction, result.Phase)
+	require.Equal(t, []string{"testing>in_review", "in_review>production"}, w.moves)
+	require.Equal(t, []string{"review/" + practice + "/1", "production/" + practice, "first-file/" + practice}, w.order,
+		"nobody nags the registry")
+	require.Empty(t, w.holds)
+}
