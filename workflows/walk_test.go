@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"immtrail/activities"
@@ -25,7 +26,7 @@ import (
 // walkSeed replays one walk; walkMany walks that many seeds from it.
 var (
 	walkSeed = flag.Uint64("walk.seed", 1, "the first seed of the random walk")
-	walkMany = flag.Uint64("walk.seeds", 8, "how many seeds are walked")
+	walkMany = flag.Uint64("walk.seeds", 4, "how many seeds are walked")
 )
 
 const (
@@ -91,6 +92,7 @@ func (w *walk) walk(t *testing.T) {
 		require.Less(t, w.segment, 60, "runs for ever")
 		env := w.envWith(w.walkWorld)
 		env.SetTestTimeout(2 * time.Minute)
+		env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // of a machine that is busy
 		env.SetStartTime(at)
 		env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflows.OnboardingID(practice)})
 		env.SetDetachedChildWait(false)
