@@ -87,6 +87,7 @@ func (w *walk) end() time.Time {
 
 // walk runs the onboarding through all its runs, with everything beside it.
 func (w *walk) walk(t *testing.T) {
+	t.Helper()
 	in := workflows.OnboardingInput{Version: 1, Practice: practice, By: ana}
 	for at := epoch; !w.ended; w.segment++ {
 		require.Less(t, w.segment, 60, "runs for ever")

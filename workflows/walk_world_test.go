@@ -136,6 +136,7 @@ func (w *walkWorld) MovePhase(_ context.Context, in activities.MovePhaseInput) (
 			w.violated("production by an approval of before the registry asked for changes")
 		}
 		w.stored = in.Approval
+	case registry.EventPrerequisitesDone, registry.EventWithdrawn:
 	}
 	w.keys[in.Key] = to
 	w.moves = append(w.moves, string(w.facts.Phase)+">"+string(to))
