@@ -329,7 +329,7 @@ func (w *walkWorld) CloseHold(_ context.Context, in activities.CloseHoldInput) (
 
 func (w *walkWorld) RecordProgress(_ context.Context, in activities.RecordProgressInput) (activities.Done, error) {
 	w.mu.Lock()
-	if p := in.Progress; p.Whose == "" || p.Since.IsZero() || !p.Ended && p.Next == "" && p.Source == "onboarding" {
+	if p := in.Progress; p.Whose == "" || !p.Ended && (p.Since.IsZero() || p.Next == "" && p.Source == "onboarding") {
 		w.violated("the line %q names no owner, no date or nothing to do", p.Stage)
 	}
 	w.mu.Unlock()
