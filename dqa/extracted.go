@@ -33,7 +33,7 @@ func (s *sink) readExtracted(src io.Reader, kind extract.Kind) error {
 	if err != nil {
 		return sourceError(err)
 	}
-	return s.end()
+	return t.finish()
 }
 
 // rowLine is a row as one line, as it is kept where nobody understands it.
@@ -75,7 +75,7 @@ func (s *sink) readHTML(src *bufio.Reader) error {
 	if p.tables > 0 || p.skip != "" || p.hidden {
 		s.fault("the page breaks off: the end of a table, a comment or a script is missing")
 	}
-	return s.end()
+	return p.finish()
 }
 
 // pageText is the page as UTF-8. A page that calls itself UTF-8 or Windows-1252,

@@ -63,6 +63,15 @@ func (t *table) begins(m *Mapping, line string) bool {
 		if !matches(s.Heading, words) || (s.Code && len(codes) == 0) {
 			continue
 		}
+		if s.File {
+			file := fileIn(line)
+			if file == "" {
+				continue
+			}
+			t.file, t.section = file, nil
+			t.used(m)
+			return true
+		}
 		t.section = &section{outcome: s.Outcome}
 		if s.Code {
 			t.section.codes = codes
@@ -71,6 +80,16 @@ func (t *table) begins(m *Mapping, line string) bool {
 		return true
 	}
 	return false
+}
+
+// fileIn is the name of a file that a heading holds.
+func fileIn(line string) string {
+	for _, word := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t,;|\"'():", r) }) {
+		if fileForm.MatchString(word) {
+			return word
+		}
+	}
+	return ""
 }
 
 // ignored reports whether a mapping says that a line says nothing. A line with

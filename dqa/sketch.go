@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -28,6 +29,10 @@ type Sketch struct {
 type SketchTable struct {
 	Columns []SketchColumn `json:"columns"`
 	Rows    int            `json:"rows"`
+	// Block says that it is no table but records of "key: value" lines; Columns
+	// are keys, and Block is the one that begins each record, as a mapping would
+	// write it.
+	Block string `json:"block,omitempty"`
 }
 
 // SketchColumn is a column of a table.
@@ -48,6 +53,8 @@ type SketchHeading struct {
 	// Code says that it holds a code; Outcome what its words say of the rows.
 	Code    bool             `json:"code,omitempty"`
 	Outcome registry.Outcome `json:"outcome,omitempty"`
+	// File says that it names a file of ours.
+	File bool `json:"file,omitempty"`
 }
 
 // Bounds of a sketch.
@@ -88,6 +95,7 @@ type draft struct {
 	// heading is the last line that may be one; a table below it makes it so.
 	heading string
 	told    map[string]bool
+	keys    keyed
 }
 
 type draftTable struct {
@@ -116,9 +124,12 @@ func (d *draft) row(sheet int, line string, cells []string) error {
 			filled++
 		}
 	}
+	d.keys.add(line)
 	switch {
+	case filled <= 2 && d.fileHeading(line, filled):
 	case filled <= 1:
 		d.heading = line
+	case d.open != nil && d.open.rows == 0 && units(cells):
 	case d.open != nil && sameHeader(d.open.header, cells):
 		d.takeHeading()
 	case d.open != nil && d.open.rows == 0 && len(cells) == len(d.open.header) && d.knownTitles(cells):
@@ -212,6 +223,27 @@ func (d *draft) takeHeading() {
 	d.sketch.Headings = append(d.sketch.Headings, h)
 }
 
+// fileHeading keeps the form of a line that only names a file of ours.
+func (d *draft) fileHeading(line string, filled int) bool {
+	file := fileIn(line)
+	if file == "" || len(splitCodes(line)) > 0 || filled > 1 && !strings.Contains(line, ":") {
+		return false
+	}
+	before, after, _ := strings.Cut(line, file)
+	pattern := strings.TrimSpace(headerWords(before) + " *")
+	if len(strings.Fields(before)) > 6 || len(strings.Fields(after)) > 6 || len(d.sketch.Headings) >= sketchHeadings {
+		return false
+	}
+	if d.told == nil {
+		d.told = map[string]bool{}
+	}
+	if !d.told["file "+pattern] {
+		d.told["file "+pattern] = true
+		d.sketch.Headings = append(d.sketch.Headings, SketchHeading{Pattern: pattern, File: true})
+	}
+	return true
+}
+
 // headingOutcome is what the words of a heading say of the rows below it: a
 // family of codes, somebody who was rejected, or acceptance.
 func headingOutcome(line string) registry.Outcome {
@@ -253,12 +285,34 @@ func titles(cells []string) bool {
 var titleNumber = regexp.MustCompile(`\b([A-Z][A-Z0-9]{2}[-. ]?\d|HL7|ADDRESS ?\d|LINE ?\d)`)
 
 func (d *draft) finish() Sketch {
+	if t, headings, ok := d.keys.finish(d.sketch.Rows, d.known); ok {
+		d.sketch.Tables, d.sketch.Headings = []SketchTable{t}, headings
+		return d.sketch
+	}
 	for _, t := range d.tables {
 		if t.rows > 0 {
 			d.sketch.Tables = append(d.sketch.Tables, t.finish(d.known))
+			d.count(t, d.sketch.Tables[len(d.sketch.Tables)-1].Columns)
 		}
 	}
 	return d.sketch
+}
+
+// count takes a column of numbers for the messages' positions in their file, where
+// headings name files and no column names a message.
+func (d *draft) count(t *draftTable, columns []SketchColumn) {
+	named := slices.ContainsFunc(columns, func(c SketchColumn) bool {
+		return c.For == registry.ColumnControlID || c.For == registry.ColumnPosition
+	})
+	if named || !slices.ContainsFunc(d.sketch.Headings, func(h SketchHeading) bool { return h.File }) {
+		return
+	}
+	for i := range columns {
+		if columns[i].For == "" && columns[i].Pattern != "" && share(t.shapes[i], shapeNumber) >= 90 {
+			columns[i].For = registry.ColumnPosition
+			return
+		}
+	}
 }
 
 // finish guesses what columns are for: by the words of known mappings first,

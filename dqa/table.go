@@ -2,6 +2,7 @@ package dqa
 
 import (
 	"path"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -27,14 +28,31 @@ type table struct {
 	// section is the part of the report that the row stands in; nil outside.
 	section *section
 	sheet   int
+	// file is the file of ours that a heading named last.
+	file string
+	// blocks says that some layout tells records in blocks of lines; block is the
+	// open one, and gap that a blank line came since the last line.
+	blocks bool
+	block  *block
+	gap    bool
+	// under says that the last row was a header.
+	under bool
 }
 
 func (s *sink) newTable() *table {
-	return &table{sink: s, lines: linePatterns(s.opts.Mappings)}
+	t := &table{sink: s, lines: linePatterns(s.opts.Mappings)}
+	for i := range s.opts.Mappings {
+		t.blocks = t.blocks || s.opts.Mappings[i].Block != ""
+	}
+	return t
 }
 
 // fresh forgets the header and the section: another sheet begins.
 func (t *table) fresh() error {
+	if err := t.endBlock(); err != nil {
+		return err
+	}
+	t.file, t.under = "", false
 	t.mapping, t.columns, t.width, t.section = nil, nil, 0, nil
 	t.sheet++
 	return t.end()
@@ -46,10 +64,22 @@ func (t *table) row(line string, cells []string) error {
 	if t.opts.look != nil {
 		return t.opts.look(t.sheet, line, cells)
 	}
-	if blank(line) || t.ignored(line) {
+	if blank(line) {
+		t.gap = true
+		return nil
+	}
+	if t.ignored(line) {
+		return nil
+	}
+	if done, err := t.blockLine(line, cells); done || err != nil {
+		return err
+	}
+	under := t.under
+	if t.under = false; under && units(cells) {
 		return nil
 	}
 	if t.mayBeHeader(line, cells) && t.header(cells) {
+		t.under = true
 		return nil
 	}
 	if t.heading(line, cells) {
@@ -71,12 +101,36 @@ func (t *table) row(line string, cells []string) error {
 	return t.bare(line, cells) // a sentence among the rows names no message
 }
 
+// units reports whether the line below a header only says in brackets what its
+// columns are measured or written in.
+func units(cells []string) bool {
+	filled := 0
+	for _, c := range cells {
+		if c == "" {
+			continue
+		}
+		filled++
+		if !unitForm.MatchString(c) {
+			return false
+		}
+	}
+	return filled > 0
+}
+
+var unitForm = regexp.MustCompile(`^(\([^()]{1,40}\)|\[[^\[\]]{1,40}\])$`)
+
 // mayBeHeader saves looking at every row: after the first header only a row
 // without digits or of another width can be one, such as that of the next
 // section.
 func (t *table) mayBeHeader(line string, cells []string) bool {
 	if len(cells) < 2 {
 		return false
+	}
+	const longTitle = 200 // comparing long texts with patterns takes long
+	for _, c := range cells {
+		if len(c) > longTitle {
+			return false
+		}
 	}
 	return t.mapping == nil || len(cells) != t.width || !strings.ContainsAny(line, "0123456789")
 }
@@ -188,6 +242,15 @@ func (f fields) address() address {
 	return at
 }
 
+// addressIn is the address of a row below a heading that names a file.
+func (f fields) addressIn(file string) address {
+	at := f.address()
+	if at.file == "" {
+		at.file = file
+	}
+	return at
+}
+
 // named reports whether a message of ours is meant, whichever it is.
 func (a address) named() bool { return a.id != "" || a.position > 0 }
 
@@ -195,7 +258,7 @@ func (a address) named() bool { return a.id != "" || a.position > 0 }
 // of the header.
 func (t *table) mapped(line string, f fields, whole bool) error {
 	var (
-		at      = f.address()
+		at      = f.addressIn(t.file)
 		code    = f[registry.ColumnCode]
 		message = f[registry.ColumnMessage]
 		codes   = rowCodes(code, message)

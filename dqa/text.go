@@ -22,6 +22,7 @@ func (s *sink) readText(src io.Reader, head []byte) error {
 		if !ok {
 			break
 		}
+		t.gap, lines.gap = t.gap || lines.gap, false
 		line, cells := t.record(lines, line)
 		if err := t.row(line, cells); err != nil {
 			return err
@@ -33,7 +34,7 @@ func (s *sink) readText(src io.Reader, head []byte) error {
 	if lines.err != nil {
 		return sourceError(lines.err)
 	}
-	return s.end()
+	return t.finish()
 }
 
 // lines hands out lines of text, and takes back those that were looked at in
@@ -46,6 +47,8 @@ type lines struct {
 	err error
 	// cr says that the last line ended at a CR, so that a LF ends none.
 	cr bool
+	// gap says that blank lines were passed over.
+	gap bool
 }
 
 func newLines(src io.Reader) *lines {
@@ -99,6 +102,7 @@ func (l *lines) next() (string, bool) {
 		if len(b) > 0 {
 			return text(b), true
 		}
+		l.gap = true
 	}
 	l.err = l.scan.Err()
 	return "", false

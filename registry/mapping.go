@@ -17,6 +17,9 @@ type ReportMapping struct {
 	BlankAccepted bool `yaml:"blank_accepted,omitempty" json:"blank_accepted,omitempty"`
 	// Sections are headings that hold for the rows below them.
 	Sections []ReportSection `yaml:"sections,omitempty" json:"sections,omitempty"`
+	// Block, where set, says that a record is several lines of "key: value", and
+	// is the pattern of the key that begins each. Columns are then keys.
+	Block string `yaml:"block,omitempty" json:"block,omitempty"`
 	// Lines are regular expressions (RE2) for lines without columns, with groups
 	// named as columns are: (?P<control_id>\S+).
 	Lines []string `yaml:"lines,omitempty" json:"lines,omitempty"`
@@ -36,6 +39,9 @@ type ReportSection struct {
 	// Code says that a code in the heading belongs to each row below that has
 	// none of its own.
 	Code bool `yaml:"code,omitempty" json:"code,omitempty"`
+	// File says that the heading names a file of ours, to which the rows below it
+	// belong.
+	File bool `yaml:"file,omitempty" json:"file,omitempty"`
 }
 
 // ReportColumn is something that a column of a report may hold.

@@ -58,11 +58,16 @@ func mappingFault(m registry.ReportMapping) string {
 		if fault := patternFault(section.Heading); fault != "" {
 			return fmt.Sprintf("sections[%d].heading: %s", i, fault)
 		}
-		if section.Outcome == "" && !section.Code {
-			return fmt.Sprintf("sections[%d]: an outcome or code: true is missing", i)
+		if section.Outcome == "" && !section.Code && !section.File {
+			return fmt.Sprintf("sections[%d]: an outcome, code: true or file: true is missing", i)
 		}
 		if section.Outcome != "" && !slices.Contains(sectionOutcomes, section.Outcome) {
 			return fmt.Sprintf("sections[%d].outcome: one of %s", i, words(sectionOutcomes))
+		}
+	}
+	if m.Block != "" {
+		if fault := patternFault(m.Block); fault != "" {
+			return "block: " + fault
 		}
 	}
 	for i, p := range m.Ignore {

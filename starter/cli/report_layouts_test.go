@@ -140,6 +140,92 @@ var oddLayouts = []oddLayout{
 		map[registry.ReportColumn]string{registry.ColumnControlID: "message", registry.ColumnCode: "codes", registry.ColumnOutcome: "result"},
 		nil, 0, 4,
 	},
+	{
+		"records as blocks of lines", "10-blocks.txt",
+		"Texas Immunization Registry\nRun on: 03/04/2026\n\n" +
+			"Message ID: G5-0009001\nPatient: Poruvika, Ana\nResult: Accepted\n\n" +
+			"Message ID: G5-0009002\nPatient: Kelvatu, Ona\nResult: Rejected\nFinding: CLR-100::Client Rejected.\n  No consent on file\n\n" +
+			"Message ID: G5-0009003\nPatient: Sarvolen, Ivo\nResult: Rejected\nFinding: IMR-111::Immunization rejected.\nFinding: IEE-519::Warning. x\n\n" +
+			"Message ID: G5-0009004\nPatient: Tam, Ivo\nResult: Accepted\nFinding: IEE-519::Warning. x\n\n" +
+			"Total: 4\nEnd of run.\n",
+		map[registry.ReportColumn]string{registry.ColumnControlID: "message id", registry.ColumnMessage: "finding", registry.ColumnOutcome: "result"},
+		nil, 4, 4,
+	},
+	{
+		"blocks between rulers, with dots and another key first", "11-dots.txt",
+		"Record no ....: 1\nMSH-10 .......: G5-0009001\nState ........: ok\n-----\n" +
+			"Record no ....: 2\nMSH-10 .......: G5-0009002\nState ........: CLR-100 No consent\n-----\n" +
+			"Record no ....: 3\nMSH-10 .......: G5-0009003\nState ........: IMR-111 Maker\n-----\n" +
+			"Record no ....: 4\nMSH-10 .......: G5-0009004\nState ........: IEE-519 Warning. x\n-----\n",
+		map[registry.ReportColumn]string{registry.ColumnControlID: "msh 10", registry.ColumnMessage: "state", registry.ColumnPosition: "record no"},
+		nil, 0, 4,
+	},
+	{
+		"blocks in a sheet of two columns", "12-sheet.xls",
+		"<html><table>" +
+			"<tr><td>Our Ref:</td><td>G5-0009001</td></tr><tr><td>Verdict:</td><td>loaded</td></tr><tr><td></td><td></td></tr>" +
+			"<tr><td>Our Ref:</td><td>G5-0009002</td></tr><tr><td>Verdict:</td><td>CLR-100 No consent</td></tr><tr><td></td><td></td></tr>" +
+			"<tr><td>Our Ref:</td><td>G5-0009003</td></tr><tr><td>Verdict:</td><td>IMR-111 Maker</td></tr><tr><td></td><td></td></tr>" +
+			"<tr><td>Our Ref:</td><td>G5-0009004</td></tr><tr><td>Verdict:</td><td>IEE-519 Warning. x</td></tr></table></html>",
+		map[registry.ReportColumn]string{registry.ColumnControlID: "our ref", registry.ColumnMessage: "verdict"},
+		nil, 0, 4,
+	},
+	{
+		"units below the header", "13-units.csv",
+		"Our Number;Size;Finding;Grade\n" +
+			"(MSH-10);(kB);(code and text);(E/W)\n" +
+			"G5-0009001;1;ok;\n" +
+			"G5-0009002;2;CLR-100::Client Rejected. No consent;E\n" +
+			"G5-0009003;1;IMR-111::Immunization rejected.;E\n" +
+			"G5-0009004;3;IEE-519::Warning. x;W\n",
+		map[registry.ReportColumn]string{registry.ColumnControlID: "our number", registry.ColumnMessage: "finding", registry.ColumnSeverity: "grade"},
+		nil, 0, 4,
+	},
+	{
+		"units in the header", "14-inheader.csv",
+		"Message [MSH-10]|Delay (days)|Answer (code::text)|Place (segment-field)\n" +
+			"G5-0009001|1|accepted|\n" +
+			"G5-0009002|2|CLR-100::Client Rejected. No consent|PID-22\n" +
+			"G5-0009003|1|IMR-111::Immunization rejected.|RXA-17\n" +
+			"G5-0009004|3|IEE-519::Warning. x|NK1\n",
+		map[registry.ReportColumn]string{registry.ColumnControlID: "message msh 10", registry.ColumnMessage: "answer code text", registry.ColumnLocation: "place segment field"},
+		nil, 0, 4,
+	},
+	{
+		"a section for each file", "15-perfile.csv",
+		"File: SUNR_PROD_1.HL7\n" +
+			"Record No,Finding,Status\n" +
+			"1,,Accepted\n" +
+			"2,CLR-100::Client Rejected. No consent,Rejected\n" +
+			"\n" +
+			"File: SUNR_PROD_2.HL7\n" +
+			"Record No,Finding,Status\n" +
+			"1,IMR-111::Immunization rejected.,Rejected\n" +
+			"2,IEE-519::Warning. x,Accepted\n",
+		map[registry.ReportColumn]string{registry.ColumnPosition: "record no", registry.ColumnMessage: "finding", registry.ColumnOutcome: "status"},
+		nil, 0, 4,
+	},
+	{
+		"blocks below the names of files", "16-blocksperfile.txt",
+		"Batch SUNR_PROD_1.HL7 (2 records)\n\n" +
+			"Number: 1\nVerdict: accepted\n\nNumber: 2\nVerdict: CLR-100 No consent\n\n" +
+			"Batch SUNR_PROD_2.HL7 (2 records)\n\n" +
+			"Number: 1\nVerdict: IMR-111 Maker\n\nNumber: 2\nVerdict: IEE-519 Warning. x\n",
+		map[registry.ReportColumn]string{registry.ColumnPosition: "number", registry.ColumnMessage: "verdict"},
+		[]string{"--column", "position=Number", "--section", "batch *=file"}, 0, 4,
+	},
+	{
+		"two rows of headers with units", "17-both.tsv",
+		"Message\tAnswer\t\t\n" +
+			"Control ID\tCode\tText\tStatus\n" +
+			"[MSH-10]\t[CODE]\t[free]\t[Y/N]\n" +
+			"G5-0009001\t\t\tY\n" +
+			"G5-0009002\tCLR-100\tNo consent\tRejected\n" +
+			"G5-0009003\tIMR-111\tMaker\tRejected\n" +
+			"G5-0009004\tIEE-519\tWarning. x\tAccepted\n",
+		map[registry.ReportColumn]string{registry.ColumnControlID: "control id", registry.ColumnCode: "code", registry.ColumnMessage: "text", registry.ColumnOutcome: "status"},
+		nil, 1, 4,
+	},
 }
 
 func TestLayoutsNeverSeenAreLearnt(t *testing.T) {
@@ -166,6 +252,8 @@ func TestLayoutsNeverSeenAreLearnt(t *testing.T) {
 			require.Equal(t, 2, got.Read.Rejected)
 			require.Zero(t, got.Read.Unknown)
 			require.Equal(t, c.lost, got.Read.NotUnderstood, "kept as lines of their own")
+			again := h.run(t, "report", "read", file, "--profile", to, "-o", "json")
+			require.Contains(t, again.stdout, got.Mapping.Name, "the layout that was written is the one that reads it")
 		})
 	}
 }

@@ -21,7 +21,7 @@ import (
 
 // learnOptions are the flags of `report learn`.
 type learnOptions struct {
-	name, to                         string
+	name, to, block                  string
 	columns, sections, lines, ignore []string
 	blank, yes, dry                  bool
 	profiles                         []string
@@ -40,7 +40,8 @@ it is named by its ID (see starter report list).
 What columns can be for: ` + joinColumns() + `.
 A section is a heading that speaks for the rows below it: by an outcome
 (accepted, accepted-with-warnings, dose-rejected, patient-rejected,
-message-rejected) or by its code.`,
+message-rejected), by its code, or by the name of your file that it holds
+("file *=file"). A record may also be a block of lines, "Message ID: 17", "Error: …".`,
 		Example: `  starter report learn dqa.xlsx
   starter report learn r-12
   starter report learn dqa.csv --column control_id="Our Ref" --column message=Finding --yes
@@ -53,7 +54,8 @@ message-rejected) or by its code.`,
 	f := cmd.Flags()
 	f.StringVar(&o.name, "name", "", "what to call the layout (default: its first headers)")
 	f.StringArrayVar(&o.columns, "column", nil, "what a column is for: control_id=\"Our Ref\"; may be repeated")
-	f.StringArrayVar(&o.sections, "section", nil, "a heading and what it says: \"records loaded=accepted\", \"*=code\"")
+	f.StringArrayVar(&o.sections, "section", nil, "what a heading says: \"rows loaded=accepted\", \"*=code\", \"file *=file\"")
+	f.StringVar(&o.block, "block", "", "records are \"key: value\" lines; the key that begins each: \"Message ID\"")
 	f.StringArrayVar(&o.lines, "line", nil, "regular expression for lines without columns, with named groups")
 	f.StringArrayVar(&o.ignore, "ignore", nil, "pattern of lines that say nothing: \"page *\"")
 	f.BoolVar(&o.blank, "blank-accepted", false, "a row that names a record and nothing else was accepted")
@@ -178,10 +180,18 @@ func layoutName(name string, sketch dqa.Sketch) string {
 func propose(s dqa.Sketch, name string) registry.ReportMapping {
 	m := registry.ReportMapping{Name: name, Columns: map[registry.ReportColumn][]string{}}
 	for _, t := range s.Tables {
+		if t.Block != "" {
+			m.Block = t.Block
+		}
 		for _, c := range t.Columns {
 			if c.For != "" && !slices.Contains(m.Columns[c.For], c.Pattern) {
 				m.Columns[c.For] = append(m.Columns[c.For], c.Pattern)
 			}
+		}
+	}
+	for _, h := range s.Headings {
+		if h.File {
+			m.Sections = append(m.Sections, registry.ReportSection{Heading: h.Pattern, File: true})
 		}
 	}
 	// A heading that says an outcome goes before one that only has a code.
@@ -213,18 +223,24 @@ func (a *app) complete(answer *learnAnswer, o learnOptions, asks bool) error {
 	for _, said := range o.sections {
 		i := strings.LastIndexByte(said, '=')
 		if i < 1 {
-			return misused("--section %s: write the heading, then = and an outcome or code", said)
+			return misused("--section %s: write the heading, then = and an outcome, code or file", said)
 		}
 		section := registry.ReportSection{Heading: texas.HeaderPattern(said[:i])}
-		if said[i+1:] == "code" {
+		switch says := said[i+1:]; says {
+		case "code":
 			section.Code = true
-		} else {
-			section.Outcome = registry.Outcome(said[i+1:])
+		case "file":
+			section.File = true
+		default:
+			section.Outcome = registry.Outcome(says)
 		}
 		sections = append(sections, section)
 	}
 	m.Sections = append(sections, m.Sections...)
 	m.Lines = o.lines
+	if o.block != "" {
+		m.Block = texas.HeaderPattern(o.block)
+	}
 	for _, p := range o.ignore {
 		m.Ignore = append(m.Ignore, texas.HeaderPattern(p))
 	}
@@ -253,6 +269,7 @@ var asked = []struct {
 	words string
 }{
 	{registry.ColumnControlID, "names the message (its control ID, MSH-10)"},
+	{registry.ColumnPosition, "counts the messages of your file (1, 2, 3)"},
 	{registry.ColumnMessage, "holds the registry's code or sentence"},
 	{registry.ColumnOutcome, "says whether the record was accepted"},
 	{registry.ColumnFile, "names your file"},
@@ -268,26 +285,57 @@ func (a *app) askColumns(answer *learnAnswer) error {
 	}
 	in := bufio.NewReader(a.env.Stdin)
 	for _, q := range asked {
-		m := &answer.Mapping
-		if len(m.Columns[q.col]) > 0 || (q.col == registry.ColumnMessage && len(m.Columns[registry.ColumnCode]) > 0) {
+		if isLearnt(answer.Mapping, q.col) {
 			continue
 		}
-		a.note("Which column %s? Its number, or Enter for none:", q.words)
-		line, err := in.ReadString('\n')
-		if err != nil && line == "" {
+		n, more := a.askColumn(in, q.words, len(headers))
+		if n > 0 {
+			take(&answer.Mapping, q.col, headers[n-1].Pattern)
+		}
+		if !more {
 			return nil // no more answers: as if all were none
 		}
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		n, err := strconv.Atoi(line)
-		if err != nil || n < 1 || n > len(headers) {
-			return misused("there is no column %s; they are numbered 1 to %d", line, len(headers))
-		}
-		take(m, q.col, headers[n-1].Pattern)
 	}
 	return nil
+}
+
+// isLearnt reports whether nothing is left to ask about a column: it is known, or
+// something else says the same.
+func isLearnt(m registry.ReportMapping, col registry.ReportColumn) bool {
+	has := func(c registry.ReportColumn) bool { return len(m.Columns[c]) > 0 }
+	file := has(registry.ColumnFile) || slices.ContainsFunc(m.Sections, func(s registry.ReportSection) bool { return s.File })
+	switch col {
+	case registry.ColumnControlID:
+		return has(col) || has(registry.ColumnPosition) && file
+	case registry.ColumnPosition:
+		return has(col) || has(registry.ColumnControlID)
+	case registry.ColumnMessage:
+		return has(col) || has(registry.ColumnCode)
+	case registry.ColumnFile:
+		return file
+	case registry.ColumnCode, registry.ColumnSeverity, registry.ColumnLocation, registry.ColumnOutcome:
+	}
+	return has(col)
+}
+
+// askColumn asks for the number of a column until it is one; 0 is none. more is
+// false where the answers have ended.
+func (a *app) askColumn(in *bufio.Reader, words string, columns int) (n int, more bool) {
+	for {
+		a.note("Which column %s? Its number, or Enter for none:", words)
+		line, err := in.ReadString('\n')
+		line = strings.TrimSpace(line)
+		if line == "" {
+			return 0, err == nil
+		}
+		if n, bad := strconv.Atoi(line); bad == nil && n >= 1 && n <= columns {
+			return n, err == nil
+		}
+		a.note("There is no such column; they are numbered 1 to %d.", columns)
+		if err != nil {
+			return 0, false
+		}
+	}
 }
 
 func usable(m registry.ReportMapping) error {
@@ -303,7 +351,11 @@ func usable(m registry.ReportMapping) error {
 func (s *screen) sketch(k dqa.Sketch) {
 	n := 0
 	for i, t := range k.Tables {
-		s.title("Table " + strconv.Itoa(i+1) + ", " + plural(t.Rows, "row", "rows"))
+		what, header := "Table "+strconv.Itoa(i+1)+", "+plural(t.Rows, "row", "rows"), "HEADER"
+		if t.Block != "" {
+			what, header = "Records of \"key: value\" lines, "+plural(t.Rows, "record", "records")+", each begins with \""+t.Block+"\"", "KEY"
+		}
+		s.title(what)
 		rows := [][]string{}
 		for _, c := range t.Columns {
 			n++
@@ -313,13 +365,16 @@ func (s *screen) sketch(k dqa.Sketch) {
 			}
 			rows = append(rows, []string{strconv.Itoa(n), c.Header, c.Looks, what})
 		}
-		s.table([]string{"NO", "HEADER", "LOOKS LIKE", "TAKEN FOR"}, rows)
+		s.table([]string{"NO", header, "LOOKS LIKE", "TAKEN FOR"}, rows)
 		s.line("")
 	}
 	for _, h := range k.Headings {
-		says := "its code belongs to the rows below it"
-		if !h.Code {
-			says = "the rows below it are " + string(h.Outcome)
+		says := "the rows below it are " + string(h.Outcome)
+		switch {
+		case h.File:
+			says = "it names the file that the rows below it are of"
+		case h.Code:
+			says = "its code belongs to the rows below it"
 		}
 		s.line("Heading \"%s\": %s.", h.Pattern, says)
 	}
@@ -345,10 +400,16 @@ func (s *screen) learned(r learnAnswer, whole bool) {
 	}
 	for _, sec := range m.Sections {
 		says := string(sec.Outcome)
-		if sec.Code {
+		switch {
+		case sec.Code:
 			says = "its code"
+		case sec.File:
+			says = "names your file"
 		}
 		rows = append(rows, []string{"section", sec.Heading + ": " + says})
+	}
+	if m.Block != "" {
+		rows = append(rows, []string{"block", "a record begins with " + m.Block})
 	}
 	for _, l := range m.Lines {
 		rows = append(rows, []string{"line", l})
@@ -360,7 +421,7 @@ func (s *screen) learned(r learnAnswer, whole bool) {
 		plural(sum.Records, "record", "records"), sum.Accepted, sum.Warned, sum.Rejected, sum.Unknown,
 		plural(sum.NotUnderstood, "line", "lines"))
 	if len(m.Columns[registry.ColumnControlID]) == 0 && len(m.Columns[registry.ColumnPosition]) == 0 {
-		s.line("%s", s.paint(warnStyle, "No column names the message: its answers cannot be matched with what was sent (--column control_id=HEADER)."))
+		s.line("%s", s.paint(warnStyle, "No column names the message: its answers cannot be matched with what was sent (--column control_id=HEADER, or position=HEADER)."))
 	}
 	if r.Written == "" {
 		s.line("Nothing was written (--dry-run).")

@@ -83,7 +83,8 @@ func TestReportLearn(t *testing.T) {
 	t.Run("asks at a terminal", func(t *testing.T) {
 		h.env.IsTerminal = true
 		defer func() { h.env.IsTerminal = false }()
-		r := h.runIn(t, "1\n\n\n", "report", "learn", file, "--to", "asked.yaml").exits(0)
+		r := h.runIn(t, "no\n9\n1\n\n\n", "report", "learn", file, "--to", "asked.yaml").exits(0)
+		require.Equal(t, 2, strings.Count(r.stderr, "There is no such column; they are numbered 1 to"), "a slip is asked again")
 		require.Contains(t, r.stderr, "names the message")
 		written, err := os.ReadFile("asked.yaml")
 		require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"immtrail/db"
+	"immtrail/dqa/extract"
 	"immtrail/internal/pglocal"
 )
 
@@ -25,6 +26,7 @@ type size struct {
 }
 
 func main() {
+	extract.Serve() // ends here in the child that reads a spreadsheet or a document
 	var s size
 	child := flag.String("child", "", "used by the program itself")
 	profile := flag.String("cpuprofile", "", "write a profile of the importing process")
@@ -32,10 +34,13 @@ func main() {
 	flag.IntVar(&s.files, "files", 200, "delivered files that it answers")
 	flag.IntVar(&s.bad, "bad", 10, "per cent of the items that refuse a record")
 	explain := flag.Bool("explain", false, "print the server's slowest statements")
+	mib := flag.Int64("hostile", 0, "read this many MiB of each report that no registry sends, and measure nothing else")
 	flag.Parse()
 	ctx := context.Background()
 	var err error
-	if *child != "" {
+	if *mib > 0 {
+		err = hostile(ctx, *mib)
+	} else if *child != "" {
 		err = importIn(ctx, *child, *profile)
 	} else {
 		err = measure(ctx, s, *profile, *explain)
