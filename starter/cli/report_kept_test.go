@@ -17,8 +17,8 @@ import (
 func TestKeptReportIsLearntAndTakenIn(t *testing.T) {
 	b := newBench(t)
 	b.practice(t, registry.PhaseTesting)
-	sentFile(t, b, "a")
-	const odd = "Wer/Was/Urteil\nm-a/Kelvatu/abgelehnt\n"
+	sentFile(t, b, "b")
+	const odd = "Wer/Was/Urteil\nm-b/Kelvatu/abgelehnt\n"
 	b.run(t, "report", "import", b.file(t, "odd.txt", odd), "--connection", "dshs").exits(1).fits().
 		shows("r-1: no mapping understands this report", "starter report learn r-1")
 	b.run(t, "report", "list").exits(0).fits().line("r-1", "not understood")

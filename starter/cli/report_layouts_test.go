@@ -212,7 +212,8 @@ var oddLayouts = []oddLayout{
 			"Batch SUNR_PROD_2.HL7 (2 records)\n\n" +
 			"Number: 1\nVerdict: IMR-111 Maker\n\nNumber: 2\nVerdict: IEE-519 Warning. x\n",
 		map[registry.ReportColumn]string{registry.ColumnPosition: "number", registry.ColumnMessage: "verdict"},
-		[]string{"--column", "position=Number", "--section", "batch *=file"}, 0, 4,
+		[]string{"--column", "position=Number", "--section", "batch *=file"},
+		0, 4,
 	},
 	{
 		"two rows of headers with units", "17-both.tsv",
