@@ -51,6 +51,15 @@ func (a *Deliveries) prepare(ctx context.Context, in PrepareDeliveryInput) (Prep
 			return PreparedDelivery{}, err
 		}
 	}
+	if in.Lane == registry.LaneHistorical {
+		goes, err := a.DB.LeaveOutSince(ctx, file.ID)
+		if err == nil && goes == 0 && file.Check.Held < file.Check.Messages {
+			return PreparedDelivery{Already: true, RemoteName: "part of other files"}, nil
+		}
+		if err != nil {
+			return PreparedDelivery{}, err
+		}
+	}
 	out, err := a.pack(ctx, file, envelope(file, practice, profile, in.Attempt))
 	if err != nil {
 		return PreparedDelivery{}, err

@@ -175,14 +175,14 @@ func sentBefore(w *db.CheckWriter, batch []conformance.MessageFact) ([]conforman
 func checkedMessage(m conformance.MessageFact) db.CheckedMessage {
 	out := db.CheckedMessage{
 		Ordinal: m.Ordinal, ControlID: m.ControlID, SendingApp: m.SendingApp, SendingFacility: m.SendingFacility,
-		Site: m.Site, Outcome: m.Outcome, Held: m.Held, Offset: m.Offset, Length: m.Length,
+		Site: m.Site, Outcome: m.Outcome, Held: m.Held, Sent: m.Sent, Offset: m.Offset, Length: m.Length,
 		Content: m.Content, Chart: m.Patient.ChartNumber, Who: m.Patient.Key(),
 	}
 	if m.Patient != (conformance.PatientRef{}) {
 		out.Patient, _ = json.Marshal(m.Patient) // strings only: it cannot fail
 	}
 	for _, d := range m.Doses {
-		dose := db.CheckedDose{Ordinal: d.Ordinal, RecordKey: string(d.RecordKey)}
+		dose := db.CheckedDose{Ordinal: d.Ordinal, RecordKey: string(d.RecordKey), Corrects: d.Action == "D" || d.Action == "U"}
 		if len(d.Date) >= 4 {
 			dose.Year, _ = strconv.Atoi(d.Date[:4]) // 0 where it is no year
 		}

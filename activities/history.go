@@ -33,12 +33,23 @@ type HistoryPlan struct {
 	// Digest is of exactly this plan: the sources' digests and the parts'. A
 	// changed plan has another one and needs another approval. Empty when there
 	// is nothing to plan yet.
-	Digest   string `json:"digest"`
-	Files    int    `json:"files"`
-	Messages int    `json:"messages"`
-	Doses    int    `json:"doses"`
-	Parts    int    `json:"parts"`
-	Bytes    int64  `json:"bytes"`
+	Digest string `json:"digest"`
+	// Number is 0 for the load itself, 1 and so on for its supplements.
+	Number int `json:"number,omitempty"`
+	Files  int `json:"files"`
+	// Came are the messages of the files, Messages those of them in parts. The
+	// others are left out: a newer one says them again (Repeated), or what they
+	// say was sent and stands (SentBefore).
+	Came       int `json:"came,omitempty"`
+	Repeated   int `json:"repeated,omitempty"`
+	SentBefore int `json:"sent_before,omitempty"`
+	// SentFiles are files of which everything was sent before: daily files handed
+	// in by mistake, say.
+	SentFiles int   `json:"sent_files,omitempty"`
+	Messages  int   `json:"messages"`
+	Doses     int   `json:"doses"`
+	Parts     int   `json:"parts"`
+	Bytes     int64 `json:"bytes"`
 	// FirstYear and LastYear bound the doses.
 	FirstYear int `json:"first_year"`
 	LastYear  int `json:"last_year"`
@@ -51,10 +62,12 @@ type HistoryPlan struct {
 	Unstable int `json:"unstable,omitempty"`
 }
 
-// PlanHistory stages the sources, splits them on message boundaries into parts
-// (each a file of its own), checks every message, and stores the plan. It is
-// deterministic, and repeating it on the same files gives the same digest.
-// Kind NotAllowed when the practice's load is loading or closed.
+// PlanHistory stages the sources, checks every message, leaves out what is said
+// twice or was sent before, splits the rest on message boundaries into parts
+// (each a file of its own), and stores the plan. It is deterministic, and
+// repeating it on the same files gives the same digest. After the load was sent
+// it plans the next supplement. Kind NotAllowed when the practice's load is
+// loading or closed.
 //
 // A source that cannot be read to its end gives no parts at all: half of it
 // would look like all of it. Its errors are in the plan's. Parts that two
@@ -75,7 +88,7 @@ func (a *Histories) plan(ctx context.Context, in PlanHistoryInput) (HistoryPlan,
 	}
 	if practice.History == registry.HistoryLoading || practice.History == registry.HistoryClosed {
 		return HistoryPlan{}, registry.Errorf(registry.NotAllowed, "history plan",
-			"the historical load of %s is %s; it is sent once", in.Practice, practice.History)
+			"the historical load of %s is %s; nothing is planned", in.Practice, practice.History)
 	}
 	unstable, err := a.takeSources(ctx, in.Scope)
 	if err != nil {
@@ -89,8 +102,11 @@ func (a *Histories) plan(ctx context.Context, in PlanHistoryInput) (HistoryPlan,
 		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Digest, y.Digest))
 	})
 	d := draft{Histories: a, in: in, seen: map[string]bool{}}
-	for _, source := range sources {
-		if err := d.add(ctx, source); err != nil {
+	if err := d.judge(ctx, sources); err != nil {
+		return HistoryPlan{}, err
+	}
+	for i := range d.sources {
+		if err := d.add(ctx, i); err != nil {
 			return HistoryPlan{}, err
 		}
 	}
@@ -125,24 +141,58 @@ type draft struct {
 	*Histories
 	in    PlanHistoryInput
 	lines []string // what the digest is of
-	parts []db.HistoryPart
-	seen  map[string]bool // parts, by file ID
-	used  int             // sources that gave parts
+	// sources are those that can be read to their end, counts what of them is
+	// left out.
+	sources []db.HistorySource
+	counts  []db.HistorySourceCounts
+	parts   []db.HistoryPart
+	seen    map[string]bool // parts, by file ID
 	// unread are the errors of sources that gave none.
 	unread registry.CheckSummary
 }
 
-// add splits one source into parts and checks each.
-func (d *draft) add(ctx context.Context, source db.HistorySource) error {
-	cut, readable, err := d.split(ctx, source)
+// judge checks the sources and decides which of their messages are left out.
+func (d *draft) judge(ctx context.Context, sources []db.HistorySource) error {
+	var ids []string
+	for _, source := range sources {
+		summary, err := d.check(ctx, source)
+		if err != nil {
+			return err
+		}
+		readable := summary.Messages > 0
+		if readable {
+			if readable, err = d.readable(ctx, source); err != nil {
+				return err
+			}
+		}
+		d.lines = append(d.lines, fmt.Sprintf("source %s readable=%t", source.Digest, readable))
+		if !readable {
+			d.unread.Errors += max(1, summary.Errors)
+			d.unread.Top = append(d.unread.Top, summary.Top...)
+			continue
+		}
+		d.sources, ids = append(d.sources, source), append(ids, source.ID)
+	}
+	if err := d.DB.LeaveOutHistory(ctx, ids); err != nil {
+		return err
+	}
+	var err error
+	d.counts, err = d.DB.CountHistorySources(ctx, ids)
+	return err
+}
+
+// add splits the i-th source into parts.
+func (d *draft) add(ctx context.Context, i int) error {
+	source, count := d.sources[i], d.counts[i]
+	d.lines = append(d.lines, fmt.Sprintf("source %s messages=%d repeated=%d sent-before=%d",
+		source.Digest, count.Messages, count.Repeated, count.SentBefore))
+	if count.Messages == count.Repeated+count.SentBefore {
+		return nil
+	}
+	cut, err := d.split(ctx, source)
 	if err != nil {
 		return err
 	}
-	d.lines = append(d.lines, fmt.Sprintf("source %s readable=%t", source.Digest, readable))
-	if !readable {
-		return d.addUnreadable(ctx, source)
-	}
-	d.used++
 	for _, part := range cut {
 		staged, err := d.DB.StageFile(ctx, db.NewFile{
 			Practice: d.in.Practice, Lane: registry.LaneHistorical, Digest: part.object.SHA256, Size: part.object.Size,
@@ -155,63 +205,60 @@ func (d *draft) add(ctx context.Context, source db.HistorySource) error {
 			continue
 		}
 		d.seen[staged.File.ID] = true
-		if err := d.check(ctx, staged.File); err != nil {
-			return err
-		}
 		d.parts = append(d.parts, db.HistoryPart{FileID: staged.File.ID, Messages: part.messages})
 		d.lines = append(d.lines, fmt.Sprintf("part %s messages=%d", part.object.SHA256, part.messages))
 	}
 	return nil
 }
 
-// check judges a part, unless these rules have judged it before: planning again
-// each day must not read years of records each day.
-func (d *draft) check(ctx context.Context, file registry.FileRef) error {
-	known, err := d.DB.File(ctx, file.ID)
+// check judges a source, unless these rules have judged it before: planning
+// again each day must not judge years of records each day.
+func (d *draft) check(ctx context.Context, source db.HistorySource) (registry.CheckSummary, error) {
+	known, err := d.DB.File(ctx, source.ID)
 	if err != nil {
-		return err
+		return registry.CheckSummary{}, err
 	}
 	changed, err := d.Files.changedRules(ctx, d.in.Practice)
-	if err != nil || known.Check != nil && known.Check.RuleSet == conformance.Version(d.Files.Codes) && slices.Equal(known.Changed, changed) {
-		return err
-	}
-	_, err = d.Files.check(ctx, CheckFileInput{Scope: d.in.Scope, File: file, Lane: registry.LaneHistorical})
-	return err
-}
-
-func (d *draft) addUnreadable(ctx context.Context, source db.HistorySource) error {
-	file, err := d.DB.File(ctx, source.ID)
 	if err != nil {
-		return err
+		return registry.CheckSummary{}, err
 	}
-	summary, err := d.Files.check(ctx, CheckFileInput{
+	if known.Check != nil && known.Check.RuleSet == conformance.Version(d.Files.Codes) && slices.Equal(known.Changed, changed) {
+		return *known.Check, nil
+	}
+	return d.Files.check(ctx, CheckFileInput{
 		Scope: d.in.Scope, Lane: registry.LaneHistorical,
-		File: registry.FileRef{ID: file.ID, Digest: file.Digest, Size: file.Size},
+		File: registry.FileRef{ID: source.ID, Digest: known.Digest, Size: known.Size},
 	})
-	d.unread.Errors += max(1, summary.Errors)
-	d.unread.Top = append(d.unread.Top, summary.Top...)
-	return err
 }
 
 // save keeps the plan, where there is anything to plan.
 func (d *draft) save(ctx context.Context) (HistoryPlan, error) {
+	out := HistoryPlan{Files: len(d.sources), Errors: d.unread.Errors}
+	ids := make([]string, len(d.sources))
+	for i, c := range d.counts {
+		ids[i] = c.FileID
+		out.Came, out.Repeated, out.SentBefore = out.Came+c.Messages, out.Repeated+c.Repeated, out.SentBefore+c.SentBefore
+		if c.SentBefore == c.Messages {
+			out.SentFiles++
+		}
+	}
 	if len(d.parts) == 0 {
-		return HistoryPlan{Errors: d.unread.Errors, Top: topRules(d.unread.Top)}, nil
+		out.Top = topRules(d.unread.Top)
+		return out, nil
 	}
 	sum := sha256.New()
 	for _, line := range d.lines {
 		_, _ = fmt.Fprintln(sum, line) // a hash takes everything
 	}
 	load, err := d.DB.SaveHistoryPlan(ctx, db.HistoryPlan{
-		Practice: d.in.Practice, Digest: hex.EncodeToString(sum.Sum(nil)), Sources: d.used, Parts: d.parts,
+		Practice: d.in.Practice, Digest: hex.EncodeToString(sum.Sum(nil)), Sources: ids, Parts: d.parts,
 		At: d.in.date(d.Clock),
 	})
-	return HistoryPlan{
-		Digest: load.Digest, Files: load.Files, Messages: load.Messages, Doses: load.Doses, Parts: load.Parts,
-		Bytes: load.Bytes, FirstYear: load.FirstYear, LastYear: load.LastYear, Held: load.Held,
-		Errors: load.Errors + d.unread.Errors, Warnings: load.Warnings,
-		Top: topRules(append(load.Top, d.unread.Top...)),
-	}, err
+	out.Digest, out.Number, out.Messages, out.Doses, out.Parts = load.Digest, load.Number, load.Messages, load.Doses, load.Parts
+	out.Bytes, out.FirstYear, out.LastYear, out.Held = load.Bytes, load.FirstYear, load.LastYear, load.Held
+	out.Errors, out.Warnings = out.Errors+load.Errors, load.Warnings
+	out.Top = topRules(append(load.Top, d.unread.Top...))
+	return out, err
 }
 
 // topRules merges counts of the same rule and keeps the ten largest.
@@ -283,14 +330,26 @@ type ReconcileHistoryInput struct {
 	Scope
 }
 
-// HistoryCounts is the load in numbers: messages = sent + held + duplicate +
-// dropped + not sent yet; sent = answered + unanswered.
+// HistoryCounts is the load with its supplements in numbers. What came =
+// messages in parts + repeated + sent before; messages = sent + held +
+// sent since + duplicate + dropped + not sent yet; sent = answered + unanswered.
 type HistoryCounts struct {
+	// Loads counts the load and the supplements that were approved.
+	Loads     int `json:"loads,omitempty"`
 	Parts     int `json:"parts"`
 	Delivered int `json:"delivered"` // parts
-	Messages  int `json:"messages"`
-	Sent      int `json:"sent"`
+	// Came are the messages of the files of the load.
+	Came       int `json:"came,omitempty"`
+	Repeated   int `json:"repeated,omitempty"`
+	SentBefore int `json:"sent_before,omitempty"`
+	Messages   int `json:"messages"`
+	Sent       int `json:"sent"`
+	// Held were held back by our checker; Corrected are those of them that were
+	// sent corrected since.
 	Held      int `json:"held"`
+	Corrected int `json:"corrected,omitempty"`
+	// SentSince stayed behind because what they say was sent after the plan.
+	SentSince int `json:"sent_since,omitempty"`
 	// Duplicate are in parts whose content had been delivered before.
 	Duplicate int `json:"duplicate,omitempty"`
 	Dropped   int `json:"dropped"`
@@ -308,6 +367,12 @@ type HistoryCounts struct {
 // Answered is how many sent messages the registry has answered.
 func (c HistoryCounts) Answered() int { return c.Accepted + c.Warned + c.Rejected + c.NotObjected }
 
+// Open is how many messages have not reached the registry and were not taken by
+// it: what a person should know of before the load is closed for ever.
+func (c HistoryCounts) Open() int {
+	return c.Held - c.Corrected + c.Dropped + c.NotSent + c.Rejected + c.Unanswered + c.Difference
+}
+
 // ReconcileHistory counts the load from what is stored.
 func (a *Histories) ReconcileHistory(ctx context.Context, in ReconcileHistoryInput) (HistoryCounts, error) {
 	c, err := a.DB.CountHistory(ctx, in.Practice)
@@ -315,11 +380,13 @@ func (a *Histories) ReconcileHistory(ctx context.Context, in ReconcileHistoryInp
 		return HistoryCounts{}, fail(ctx, err)
 	}
 	out := HistoryCounts{
-		Parts: c.Parts, Delivered: c.Delivered, Messages: c.Messages, Sent: c.Sent, Held: c.Held,
+		Loads: c.Loads, Parts: c.Parts, Delivered: c.Delivered, Came: c.Came, Repeated: c.Repeated, SentBefore: c.SentBefore,
+		Messages: c.Messages, Sent: c.Sent, Held: c.Held, Corrected: c.Corrected, SentSince: c.SentSince,
 		Duplicate: c.Duplicate, Dropped: c.Dropped, NotSent: c.NotSent,
 		Accepted: c.Accepted, Warned: c.Warned, Rejected: c.Rejected, NotObjected: c.NotObjected, Unanswered: c.Unanswered,
 	}
-	out.Difference = away(out.Messages, out.Sent+out.Held+out.Duplicate+out.Dropped+out.NotSent) +
+	out.Difference = away(out.Came, out.Messages+out.Repeated+out.SentBefore) +
+		away(out.Messages, out.Sent+out.Held+out.SentSince+out.Duplicate+out.Dropped+out.NotSent) +
 		away(out.Sent, out.Answered()+out.Unanswered)
 	return out, nil
 }

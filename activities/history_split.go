@@ -17,19 +17,39 @@ type cutPart struct {
 	messages int
 }
 
-// split cuts a source on message boundaries into parts of in.PartMessages
-// messages, each with an envelope of its own and the messages byte for byte.
-// The same source gives the same parts. readable is false where the source is
-// not HL7 to its end, or holds no message.
-//
-// Memory holds one message at a time: a part goes into the vault as it is cut.
-func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cutPart, readable bool, err error) {
+// readable tells whether a source is HL7 to its end. Half of one would look like
+// all of it.
+func (d *draft) readable(ctx context.Context, source db.HistorySource) (bool, error) {
 	src, err := d.Files.Vault.Open(ctx, source.VaultKey)
 	if err != nil {
-		return nil, false, err
+		return false, err
+	}
+	defer func() { _ = src.Close() }() // only read from
+	for r := hl7.NewReader(src, hl7.Limits{}); ; {
+		switch _, err := r.Next(); {
+		case errors.Is(err, io.EOF):
+			return true, nil
+		case unreadable(err):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+	}
+}
+
+// split cuts a source on message boundaries into parts of in.PartMessages
+// messages, each with an envelope of its own and the messages byte for byte,
+// without what is left out. The same source gives the same parts.
+//
+// Memory holds one message at a time: a part goes into the vault as it is cut.
+func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cutPart, err error) {
+	src, err := d.Files.Vault.Open(ctx, source.VaultKey)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = src.Close() }() // only read from
 	r := hl7.NewReader(src, hl7.Limits{})
+	fates := fates{db: d.DB, file: source.ID}
 	var out *partWriter
 	defer func() { out.abandon() }()
 	for {
@@ -37,35 +57,66 @@ func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cut
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if unreadable(err) {
-			return nil, false, nil
-		}
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		if u.Kind != hl7.KindMessage {
+			continue
+		}
+		fate, err := fates.of(ctx, u.Ordinal)
+		if err != nil {
+			return nil, err
+		}
+		if fate.LeftOut {
 			continue
 		}
 		if out == nil {
 			out = newPartWriter(ctx, d.Files.Vault)
 		}
 		if err := out.write(u.Raw()); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		if out.batch.Messages() == d.in.PartMessages {
 			if parts, err = out.end(parts); err != nil {
-				return nil, false, err
+				return nil, err
 			}
 			out = nil
 		}
 	}
 	if out != nil {
 		if parts, err = out.end(parts); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		out = nil
 	}
-	return parts, len(parts) > 0, nil
+	return parts, nil
+}
+
+// fates walks through what becomes of a source's messages, beside the messages.
+type fates struct {
+	db   *db.Store
+	file string
+	page []db.HistoryFate
+	last int
+}
+
+const fatesPage = 1000
+
+// of tells what becomes of a message; ordinals are asked for in order.
+func (f *fates) of(ctx context.Context, ordinal int) (db.HistoryFate, error) {
+	if len(f.page) == 0 {
+		page, err := f.db.HistoryFates(ctx, f.file, f.last, fatesPage)
+		if err != nil {
+			return db.HistoryFate{}, err
+		}
+		f.page = page
+	}
+	if len(f.page) == 0 || f.page[0].Ordinal != ordinal {
+		return db.HistoryFate{}, registry.Errorf(registry.Transient, "history split", "message %d of %s was not checked", ordinal, f.file)
+	}
+	fate := f.page[0]
+	f.page, f.last = f.page[1:], ordinal
+	return fate, nil
 }
 
 // unreadable tells a source that is no HL7 from one that could not be read.

@@ -255,7 +255,7 @@ func TestReconcileHistory(t *testing.T) {
 	}
 
 	t.Run("before anything was sent", func(t *testing.T) {
-		require.Equal(t, activities.HistoryCounts{Parts: 2, Messages: 6, Held: 1, NotSent: 5}, count(t))
+		require.Equal(t, activities.HistoryCounts{Loads: 1, Came: 6, Parts: 2, Messages: 6, NotSent: 6}, count(t))
 	})
 
 	t.Run("after the parts went out", func(t *testing.T) {
@@ -267,7 +267,7 @@ func TestReconcileHistory(t *testing.T) {
 			must(t, b.deliveries.UploadFile, b.uploadInput(p))
 			must(t, b.deliveries.ConfirmDelivery, b.confirmInput(p))
 		}
-		require.Equal(t, activities.HistoryCounts{Parts: 2, Delivered: 2, Messages: 6, Held: 1, Sent: 5, Unanswered: 5}, count(t))
+		require.Equal(t, activities.HistoryCounts{Loads: 1, Came: 6, Parts: 2, Delivered: 2, Messages: 6, Held: 1, Sent: 5, Unanswered: 5}, count(t))
 	})
 
 	t.Run("after the registry has answered", func(t *testing.T) {

@@ -119,6 +119,8 @@ type SetHistoryInput struct {
 	State registry.HistoryState `json:"state"`
 	By    registry.Actor        `json:"by"`
 	Key   string                `json:"key"`
+	// Reason goes into the audit.
+	Reason string `json:"reason,omitempty"`
 	// Answer is the vendor's answer, where that is what moved it.
 	Answer *HistoryAnswer `json:"answer,omitempty"`
 }
@@ -141,7 +143,7 @@ func (a *Practices) SetHistory(ctx context.Context, in SetHistoryInput) (Done, e
 			return Done{}, fail(ctx, err)
 		}
 	}
-	return Done{}, fail(ctx, a.DB.SetHistory(ctx, in.Practice, in.State, answer, a.act(in.Scope, in.Key, in.By, "")))
+	return Done{}, fail(ctx, a.DB.SetHistory(ctx, in.Practice, in.State, answer, a.act(in.Scope, in.Key, in.By, in.Reason)))
 }
 
 // SetSubmissionInput switches ongoing submission.

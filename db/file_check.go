@@ -27,6 +27,8 @@ type CheckedMessage struct {
 	// Content is the digest of what the message says; only its keyed digest is
 	// kept.
 	Content [32]byte
+	// Sent is the day of MSH-7, YYYYMMDD; empty where it has none.
+	Sent string
 	// Offset and Length in bytes.
 	Offset, Length int64
 	Doses          []CheckedDose
@@ -40,6 +42,8 @@ type CheckedDose struct {
 	RecordKey string
 	// Year in which it was given; 0 where it is not known.
 	Year int
+	// Corrects marks a dose that takes back or changes one (RXA-21 D or U).
+	Corrects bool
 	// Details are what staff need to find the dose, in clear; sealed here.
 	Details []byte
 }
@@ -182,6 +186,7 @@ func (w *CheckWriter) flushMessages() {
 	apps, facilities, sites := make([]string, n), make([]string, n), make([]string, n)
 	outcomes, held, patients := make([]string, n), make([]bool, n), make([][]byte, n)
 	offsets, lengths := make([]int64, n), make([]int64, n)
+	days := make([]*time.Time, n)
 	systems, contents, charts, whos := make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	for i, m := range batch {
 		ordinals[i], controls[i] = int32(m.Ordinal), m.ControlID
@@ -189,6 +194,9 @@ func (w *CheckWriter) flushMessages() {
 		outcomes[i], held[i], patients[i] = string(m.Outcome), m.Held, w.sealer.Seal(m.Patient)
 		offsets[i], lengths[i] = m.Offset, m.Length
 		systems[i], contents[i] = w.sentKeys(m)
+		if day, err := time.Parse("20060102", m.Sent); err == nil {
+			days[i] = &day
+		}
 		if m.Chart != "" {
 			charts[i] = chartDigest(w.sealer, w.practice, m.Chart)
 		}
@@ -198,21 +206,21 @@ func (w *CheckWriter) flushMessages() {
 	}
 	_, w.err = w.tx.Exec(w.ctx, `
 		insert into messages (file_id, ordinal, control_id, sending_app, sending_facility, site, outcome, held,
-			patient, byte_offset, byte_length, control_key, content_key, chart_digest, patient_digest)
+			patient, byte_offset, byte_length, control_key, content_key, chart_digest, patient_digest, sent_on)
 		select @id, u.* from unnest(@ordinals::integer[], @controls::text[], @apps::text[], @facilities::text[],
 			@sites::text[], @outcomes::text[], @held::boolean[], @patients::bytea[], @offsets::bigint[],
-			@lengths::bigint[], @systems::bytea[], @contents::bytea[], @charts::bytea[], @whos::bytea[]) u
+			@lengths::bigint[], @systems::bytea[], @contents::bytea[], @charts::bytea[], @whos::bytea[], @days::date[]) u
 		on conflict (file_id, ordinal) do update set control_id = excluded.control_id,
 			sending_app = excluded.sending_app, sending_facility = excluded.sending_facility,
 			site = excluded.site, outcome = excluded.outcome, held = excluded.held, patient = excluded.patient,
 			byte_offset = excluded.byte_offset, byte_length = excluded.byte_length,
 			control_key = excluded.control_key, content_key = excluded.content_key,
-			chart_digest = excluded.chart_digest, patient_digest = excluded.patient_digest`,
+			chart_digest = excluded.chart_digest, patient_digest = excluded.patient_digest, sent_on = excluded.sent_on`,
 		pgx.NamedArgs{
 			"id": w.file, "ordinals": ordinals, "controls": controls, "apps": apps, "facilities": facilities,
 			"sites": sites, "outcomes": outcomes, "held": held, "patients": patients, "offsets": offsets,
 			"lengths": lengths, "systems": systems, "contents": contents, "charts": charts,
-			"whos": whos,
+			"whos": whos, "days": days,
 		})
 	if w.err == nil {
 		w.copyDoses(batch)
@@ -232,11 +240,11 @@ func (w *CheckWriter) copyDoses(batch []CheckedMessage) {
 				y := int16(d.Year)
 				year = &y
 			}
-			rows = append(rows, []any{w.file, int32(m.Ordinal), int32(d.Ordinal), digest, year, w.sealer.Seal(d.Details)})
+			rows = append(rows, []any{w.file, int32(m.Ordinal), int32(d.Ordinal), digest, year, w.sealer.Seal(d.Details), d.Corrects})
 		}
 	}
 	_, w.err = w.tx.CopyFrom(w.ctx, pgx.Identifier{"doses"},
-		[]string{"file_id", "message", "ordinal", "record_digest", "given_year", "details"}, pgx.CopyFromRows(rows))
+		[]string{"file_id", "message", "ordinal", "record_digest", "given_year", "details", "corrects"}, pgx.CopyFromRows(rows))
 }
 
 // RecordDigest is the digest by which the same record of a practice is found

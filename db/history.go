@@ -18,8 +18,8 @@ type HistorySource struct {
 }
 
 // HistorySources lists the files that came out of a practice's historical
-// outbox and were not given up, in the order of their names. What we split them
-// into did not come out of an outbox and is not among them.
+// outbox, were not given up, and are in no load that was approved. What we split
+// them into did not come out of an outbox and is not among them.
 func (s *Store) HistorySources(ctx context.Context, practice string) ([]HistorySource, error) {
 	const op = "history sources"
 	rows, err := s.pool.Query(ctx, `
@@ -27,7 +27,9 @@ func (s *Store) HistorySources(ctx context.Context, practice string) ([]HistoryS
 			(select source_name from arrivals where file_id = f.id order by at, token limit 1)
 		from files f
 		where f.practice = $1 and f.lane = 'historical' and f.state <> 'dropped'
-		  and exists (select 1 from arrivals where file_id = f.id)`, practice)
+		  and exists (select 1 from arrivals where file_id = f.id)
+		  and not exists (select 1 from history_sources s join history_loads l using (practice, number)
+			where s.file_id = f.id and l.state = 'loading')`, practice)
 	if err != nil {
 		return nil, fault(op, err)
 	}
@@ -55,16 +57,23 @@ type HistoryPart struct {
 type HistoryPlan struct {
 	Practice string
 	Digest   string
-	Sources  int
-	Parts    []HistoryPart
-	At       time.Time
+	// Sources are the files that gave the parts, in order.
+	Sources []string
+	Parts   []HistoryPart
+	At      time.Time
 }
 
 // HistoryLoad is the stored plan in numbers.
 type HistoryLoad struct {
-	State          string               `db:"state"` // planned, loading
-	Digest         string               `db:"digest"`
-	Files          int                  `db:"files"`
+	// Number is 0 for the load itself, 1 and so on for its supplements.
+	Number int    `db:"number"`
+	State  string `db:"state"` // planned, loading
+	Digest string `db:"digest"`
+	Files  int    `db:"files"`
+	// Came are the messages of the sources; Messages are those of them in parts.
+	Came           int                  `db:"came"`
+	Repeated       int                  `db:"repeated"`    // a newer one in the same plan says it
+	SentBefore     int                  `db:"sent_before"` // what it says was sent and stands
 	Messages       int                  `db:"messages"`
 	Doses          int                  `db:"doses"`
 	Parts          int                  `db:"parts"`
@@ -81,13 +90,14 @@ type HistoryLoad struct {
 	ApprovedAt     *time.Time           `db:"approved_at"`
 }
 
-const historyColumns = `state, digest, files, messages, doses, parts, bytes, first_year, last_year, held, errors,
-	warnings, top, planned_at, coalesce(approved_digest, '') as approved_digest,
+const historyColumns = `number, state, digest, files, came, repeated, sent_before, messages, doses, parts, bytes, first_year, last_year,
+	held, errors, warnings, top, planned_at, coalesce(approved_digest, '') as approved_digest,
 	coalesce(approved_by, '') as approved_by, approved_at`
 
-// SaveHistoryPlan keeps a plan in place of the one before and counts it from
-// the checks of its parts. The same plan again changes nothing. Kind NotAllowed
-// once the load was approved, and where the practice's load is closed.
+// SaveHistoryPlan keeps a plan in place of the one that nobody has approved,
+// and counts it from the checks. The same plan again changes nothing. After the
+// load was sent it is a plan of the next supplement. Kind NotAllowed while parts
+// are on their way, and where the practice's load is closed.
 func (s *Store) SaveHistoryPlan(ctx context.Context, p HistoryPlan) (HistoryLoad, error) {
 	const op = "history plan"
 	var out HistoryLoad
@@ -95,9 +105,15 @@ func (s *Store) SaveHistoryPlan(ctx context.Context, p HistoryPlan) (HistoryLoad
 		if err := historyIsOpen(ctx, tx, op, p.Practice); err != nil {
 			return err
 		}
-		args := pgx.NamedArgs{"practice": p.Practice, "digest": p.Digest, "sources": p.Sources, "at": p.At}
+		number, err := value[int](ctx, tx, `
+			select coalesce(max(number) + 1, 0) from history_loads where practice = @practice and state = 'loading'`,
+			pgx.NamedArgs{"practice": p.Practice})
+		if err != nil {
+			return err
+		}
+		args := pgx.NamedArgs{"practice": p.Practice, "number": number, "digest": p.Digest, "at": p.At}
 		same, err := value[bool](ctx, tx, `
-			select exists (select 1 from history_loads where practice = @practice and digest = @digest)`, args)
+			select exists (select 1 from history_loads where practice = @practice and number = @number and digest = @digest)`, args)
 		if err != nil {
 			return err
 		}
@@ -106,23 +122,35 @@ func (s *Store) SaveHistoryPlan(ctx context.Context, p HistoryPlan) (HistoryLoad
 				return err
 			}
 		}
-		out, err = one[HistoryLoad](ctx, tx, `select `+historyColumns+` from history_loads where practice = @practice`, args)
+		out, err = one[HistoryLoad](ctx, tx, `
+			select `+historyColumns+` from history_loads where practice = @practice and number = @number`, args)
 		return err
 	})
 	return out, err
 }
 
 // historyIsOpen keeps a practice's load where it is until the transaction
-// ends. Kind NotAllowed when it is loading or closed.
+// ends. Kind NotAllowed while it is loading and when it is closed.
 func historyIsOpen(ctx context.Context, tx pgx.Tx, op, practice string) error {
 	at, err := practiceForUpdate(ctx, tx, practice)
 	if err != nil {
 		return err
 	}
-	if at.HistoryState == registry.HistoryLoading || at.HistoryState == registry.HistoryClosed {
-		return registry.Errorf(registry.NotAllowed, op, "the historical load of %s is %s; it is sent once", practice, at.HistoryState)
+	switch at.HistoryState {
+	case registry.HistoryLoading:
+		return registry.Errorf(registry.NotAllowed, op, "the historical load of %s is on its way; what came since becomes a supplement afterwards", practice)
+	case registry.HistoryClosed:
+		return registry.Errorf(registry.NotAllowed, op, "the historical load of %s is closed", practice)
+	default:
+		return nil
 	}
-	return nil
+}
+
+// dropDraft takes away the plan that nobody has approved.
+var dropDraft = []string{
+	`delete from history_parts where practice = @practice and number = @number`,
+	`delete from history_sources where practice = @practice and number = @number`,
+	`delete from history_loads where practice = @practice and number = @number`,
 }
 
 func replacePlan(ctx context.Context, tx pgx.Tx, p HistoryPlan, args pgx.NamedArgs) error {
@@ -130,24 +158,30 @@ func replacePlan(ctx context.Context, tx pgx.Tx, p HistoryPlan, args pgx.NamedAr
 	for i, part := range p.Parts {
 		ids[i], counts[i] = part.FileID, part.Messages
 	}
-	args["files"], args["counts"] = ids, counts
-	for _, sql := range []string{
-		`delete from history_parts where practice = @practice`,
-		`delete from history_loads where practice = @practice`,
-		`insert into history_loads (practice, digest, files, messages, doses, parts, bytes, first_year, last_year,
-			held, errors, warnings, top, planned_at)
-		select @practice, @digest, @sources, (select sum(n) from unnest(@counts::int[]) n), sum(f.doses), count(*), sum(f.size),
-			coalesce((select min(given_year) from doses where file_id = any(@files)), 0),
-			coalesce((select max(given_year) from doses where file_id = any(@files)), 0),
-			sum(f.held), sum(f.errors), sum(f.warnings),
+	args["files"], args["counts"], args["sources"] = ids, counts, p.Sources
+	for _, sql := range append(dropDraft[:len(dropDraft):len(dropDraft)],
+		`insert into history_loads (practice, number, digest, files, came, repeated, sent_before, messages, doses, parts,
+			bytes, first_year, last_year, held, errors, warnings, top, planned_at)
+		select @practice, @number, @digest, count(*), sum(f.messages), l.repeated, l.sent_before, p.messages, sum(f.doses),
+			p.parts, p.bytes, y.first, y.last, sum(f.held), sum(f.errors), sum(f.warnings),
 			coalesce((select jsonb_agg(t) from (
-				select rule, severity, sum(count)::int as count from rule_counts where file_id = any(@files)
+				select rule, severity, sum(count)::int as count from rule_counts where file_id = any(@sources)
 				group by rule, severity order by sum(count) desc, rule limit 10) t), '[]'), @at
-		from files f where f.id = any(@files)`,
-		`insert into history_parts (practice, ordinal, file_id, messages)
-		select @practice, n, file, messages
+		from files f,
+			(select count(*) filter (where why = 'repeated') as repeated, count(*) filter (where why = 'sent-before') as sent_before
+				from history_left_out where file_id = any(@sources)) l,
+			(select count(*) as parts, sum(n) as messages, sum(size) as bytes
+				from unnest(@files::text[], @counts::int[]) part (id, n) join files using (id)) p,
+			(select coalesce(min(given_year), 0) as first, coalesce(max(given_year), 0) as last
+				from doses where file_id = any(@sources)) y
+		where f.id = any(@sources)
+		group by l.repeated, l.sent_before, p.messages, p.parts, p.bytes, y.first, y.last`,
+		`insert into history_sources (practice, number, file_id, ordinal)
+		select @practice, @number, file, n from unnest(@sources::text[]) with ordinality as source (file, n)`,
+		`insert into history_parts (practice, number, ordinal, file_id, messages)
+		select @practice, @number, n + (select coalesce(max(ordinal), 0) from history_parts where practice = @practice), file, messages
 		from unnest(@files::text[], @counts::int[]) with ordinality as part (file, messages, n)`,
-	} {
+	) {
 		if _, err := tx.Exec(ctx, sql, args); err != nil {
 			return err
 		}
@@ -155,14 +189,13 @@ func replacePlan(ctx context.Context, tx pgx.Tx, p HistoryPlan, args pgx.NamedAr
 	return nil
 }
 
-// HistoryLoad reads the stored plan; ok is false where there is none.
-func (s *Store) HistoryLoad(ctx context.Context, practice string) (h HistoryLoad, ok bool, err error) {
-	h, err = one[HistoryLoad](ctx, s.pool, `select `+historyColumns+` from history_loads where practice = @practice`,
+// HistoryLoads lists the load and its supplements in order; the last may be a
+// plan that nobody has approved.
+func (s *Store) HistoryLoads(ctx context.Context, practice string) ([]HistoryLoad, error) {
+	loads, err := many[HistoryLoad](ctx, s.pool, `
+		select `+historyColumns+` from history_loads where practice = @practice order by number`,
 		pgx.NamedArgs{"practice": practice})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return h, false, nil
-	}
-	return h, err == nil, fault("history load", err)
+	return loads, fault("history loads", err)
 }
 
 // ApproveHistory records a named person's approval of exactly one plan and
@@ -179,7 +212,8 @@ func (s *Store) ApproveHistory(ctx context.Context, practice, digest string, act
 			return err
 		}
 		args := pgx.NamedArgs{"practice": practice, "digest": digest, "by": act.By.Name, "at": act.At}
-		load, err := one[HistoryLoad](ctx, tx, `select `+historyColumns+` from history_loads where practice = @practice`, args)
+		load, err := one[HistoryLoad](ctx, tx, `
+			select `+historyColumns+` from history_loads where practice = @practice order by number desc limit 1`, args)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return registry.Errorf(registry.NotAllowed, op, "%s has no plan for a historical load", practice)
@@ -188,103 +222,17 @@ func (s *Store) ApproveHistory(ctx context.Context, practice, digest string, act
 		case load.State == "loading" && load.ApprovedDigest == digest:
 			return nil // done before
 		case load.State == "loading":
-			return registry.Errorf(registry.NotAllowed, op, "another plan was approved before; the load is sent once")
+			return registry.Errorf(registry.NotAllowed, op, "another plan was approved before; nothing waits for an approval")
 		case load.Digest != digest:
 			return registry.Errorf(registry.NotAllowed, op, "the plan has changed since; it needs an approval of its own")
 		}
 		if err := setHistory(ctx, tx, practice, registry.HistoryLoading, nil, act); err != nil {
 			return err
 		}
+		args["number"] = load.Number
 		_, err = tx.Exec(ctx, `
 			update history_loads set state = 'loading', approved_digest = @digest, approved_by = @by, approved_at = @at
-			where practice = @practice`, args)
+			where practice = @practice and number = @number`, args)
 		return err
 	})
 }
-
-// HistoryParts lists parts of the approved plan in order, after an ordinal.
-// Kind NotAllowed while nobody has approved the plan.
-func (s *Store) HistoryParts(ctx context.Context, practice string, after, limit int) ([]StoredPart, error) {
-	const op = "history parts"
-	load, ok, err := s.HistoryLoad(ctx, practice)
-	if err != nil {
-		return nil, err
-	}
-	if !ok || load.State != "loading" {
-		return nil, registry.Errorf(registry.NotAllowed, op, "the plan of %s is not approved", practice)
-	}
-	rows, err := many[StoredPart](ctx, s.pool, `
-		select p.ordinal, f.id, f.digest, f.size from history_parts p join files f on f.id = p.file_id
-		where p.practice = @practice and p.ordinal > @after order by p.ordinal limit @limit`,
-		pgx.NamedArgs{"practice": practice, "after": after, "limit": atMost(limit)})
-	return rows, fault(op, err)
-}
-
-// StoredPart is a part of the approved plan.
-type StoredPart struct {
-	Ordinal int    `db:"ordinal"`
-	ID      string `db:"id"`
-	Digest  string `db:"digest"`
-	Size    int64  `db:"size"`
-}
-
-// HistoryCounts is a load in numbers. Every message of the plan is sent, held,
-// duplicate, dropped or not sent yet.
-type HistoryCounts struct {
-	Parts     int `db:"parts"`
-	Delivered int `db:"delivered"` // parts
-	Messages  int `db:"messages"`
-	// Sent is what confirmed deliveries consisted of.
-	Sent int `db:"sent"`
-	// Held were left out by our checker, whether the part was sent or not.
-	Held int `db:"held"`
-	// Duplicate are in parts whose content had been delivered before.
-	Duplicate int `db:"duplicate"`
-	// Dropped are in parts that our checker refused or a person gave up.
-	Dropped int `db:"dropped"`
-	NotSent int `db:"not_sent"`
-	// The answers to what was sent.
-	Accepted    int `db:"accepted"`
-	Warned      int `db:"warned"`
-	Rejected    int `db:"rejected"`
-	NotObjected int `db:"not_objected"`
-	Unanswered  int `db:"unanswered"`
-}
-
-// CountHistory counts a load from what is stored. The three sources are apart,
-// so that they can disagree: messages as they were split, messages as they were
-// put into deliveries, and answers as reports gave them. Kind Missing without a
-// plan.
-func (s *Store) CountHistory(ctx context.Context, practice string) (HistoryCounts, error) {
-	const op = "history count"
-	if _, ok, err := s.HistoryLoad(ctx, practice); err != nil || !ok {
-		if err == nil {
-			err = registry.Errorf(registry.Missing, op, "%s has no plan for a historical load", practice)
-		}
-		return HistoryCounts{}, err
-	}
-	c, err := one[HistoryCounts](ctx, s.pool, countHistorySQL, pgx.NamedArgs{"practice": practice})
-	return c, fault(op, err)
-}
-
-const countHistorySQL = `
-with parts as (
-	select p.file_id, p.messages, f.state, d.messages as sent, coalesce(d.held, f.held, 0) as held
-	from history_parts p
-	join files f on f.id = p.file_id
-	left join deliveries d on d.file_id = p.file_id and d.state = 'confirmed'
-	where p.practice = @practice
-), split as (
-	select count(*) as parts, count(sent) as delivered, sum(messages) as messages,
-		coalesce(sum(sent), 0) as sent, sum(held) as held,
-		coalesce(sum(messages - held) filter (where sent is null and state in ('delivered', 'answered')), 0) as duplicate,
-		coalesce(sum(messages - held) filter (where sent is null and state in ('refused', 'dropped')), 0) as dropped,
-		coalesce(sum(messages - held) filter (where sent is null and state = 'staged'), 0) as not_sent
-	from parts
-), answers as (
-	select ` + answerCounts + `
-	from answered m join parts p on p.file_id = m.file_id and p.sent is not null where not m.held
-)
-select s.parts, s.delivered, s.messages, s.sent, s.held, s.duplicate, s.dropped, s.not_sent,
-	a.accepted, a.warned, a.rejected, a.not_objected, a.unanswered
-from split s, answers a`

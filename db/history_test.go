@@ -28,8 +28,9 @@ func (b *bundle) planned(t *testing.T, n int) (practice string, parts []registry
 }
 
 func plan(practice, c string, parts []registry.FileRef) db.HistoryPlan {
-	p := db.HistoryPlan{Practice: practice, Digest: digest(c), Sources: 1, At: day0}
+	p := db.HistoryPlan{Practice: practice, Digest: digest(c), At: day0}
 	for _, f := range parts {
+		p.Sources = append(p.Sources, f.ID) // each part is a source that was not cut
 		p.Parts = append(p.Parts, db.HistoryPart{FileID: f.ID, Messages: 2})
 	}
 	return p
@@ -42,9 +43,11 @@ func TestHistoryPlan(t *testing.T) {
 	p, parts := b.planned(t, 3)
 
 	t.Run("is counted from the checks of its parts", func(t *testing.T) {
-		load, ok, err := b.HistoryLoad(ctx, p)
+		loads, err := b.HistoryLoads(ctx, p)
 		require.NoError(t, err)
-		require.True(t, ok)
+		require.Len(t, loads, 1)
+		load := loads[0]
+		require.Equal(t, 6, load.Came)
 		require.Equal(t, 3, load.Parts)
 		require.Equal(t, 6, load.Messages)
 		require.Equal(t, 6, load.Doses)
@@ -86,6 +89,11 @@ func TestHistoryPlan(t *testing.T) {
 			_, err := b.sql.Exec(ctx, sql)
 			require.ErrorContains(t, err, "does not change", sql)
 		}
+		requireKind(t, registry.NotAllowed, b.SetHistory(ctx, p, registry.HistoryClosed, nil, act("too-early")))
+		require.NoError(t, b.SetHistory(ctx, p, registry.HistorySent, nil, act("sent")))
+		system := act("by-itself")
+		system.By = registry.System
+		requireKind(t, registry.Invalid, b.SetHistory(ctx, p, registry.HistoryClosed, nil, system))
 		require.NoError(t, b.SetHistory(ctx, p, registry.HistoryClosed, nil, act("closed")))
 		_, err = b.SaveHistoryPlan(ctx, plan(p, "4", parts))
 		requireKind(t, registry.NotAllowed, err)
@@ -123,19 +131,19 @@ func TestCountHistory(t *testing.T) {
 		return c
 	}
 	t.Run("begins with nothing sent", func(t *testing.T) {
-		require.Equal(t, db.HistoryCounts{Parts: 4, Messages: 8, Held: 4, NotSent: 4}, counts(t))
+		require.Equal(t, db.HistoryCounts{Loads: 1, Came: 8, Parts: 4, Messages: 8, Held: 4, NotSent: 4}, counts(t))
 	})
 	t.Run("adds up in mid-load", func(t *testing.T) {
 		b.deliver(t, p, registry.LaneHistorical, "a", parts[0], day0, whole...)
 		b.deliver(t, p, registry.LaneHistorical, "b", parts[1], day0, whole...)
 		require.NoError(t, b.SettleFile(ctx, p, parts[2].ID, registry.FileDropped, day0))
-		require.Equal(t, db.HistoryCounts{Parts: 4, Delivered: 2, Messages: 8, Held: 4, Sent: 2, Dropped: 1, NotSent: 1, Unanswered: 2}, counts(t))
+		require.Equal(t, db.HistoryCounts{Loads: 1, Came: 8, Parts: 4, Delivered: 2, Messages: 8, Held: 4, Sent: 2, Dropped: 1, NotSent: 1, Unanswered: 2}, counts(t))
 	})
 	t.Run("a part whose content came before is a duplicate", func(t *testing.T) {
 		require.NoError(t, b.SettleFile(ctx, p, parts[3].ID, registry.FileDelivered, day0))
 		b.imported(t, "1", day0, says([2]string{"1a", ""}, [2]string{"1b", "IMR-111"}))
 		require.Equal(t, db.HistoryCounts{
-			Parts: 4, Delivered: 2, Messages: 8, Held: 4, Sent: 2, Dropped: 1, Duplicate: 1, Accepted: 1, Rejected: 1,
+			Loads: 1, Came: 8, Parts: 4, Delivered: 2, Messages: 8, Held: 4, Sent: 2, Dropped: 1, Duplicate: 1, Accepted: 1, Rejected: 1,
 		}, counts(t))
 	})
 	t.Run("a delivery that does not hold what was split shows", func(t *testing.T) {

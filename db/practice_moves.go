@@ -187,6 +187,9 @@ func setHistory(
 		return registry.Errorf(registry.NotAllowed, "set history", "the historical load cannot go from %s to %s",
 			at.HistoryState, next)
 	}
+	if next == registry.HistoryClosed && at.HistoryState != next && act.By == registry.System {
+		return registry.Errorf(registry.Invalid, "set history", "a historical load is closed by a named person")
+	}
 	detail := map[string]any{}
 	args := pgx.NamedArgs{"id": practice, "next": next, "answered": answer != nil, "can": false, "since": ""}
 	if answer != nil {

@@ -249,17 +249,17 @@ func TestHistoryAndSubmission(t *testing.T) {
 		b := open(t)
 		b.practice(t, "a", registry.PhaseProduction)
 		for i, next := range []registry.HistoryState{
-			registry.HistoryAsked, registry.HistoryPlanned, registry.HistoryLoading, registry.HistoryClosed,
+			registry.HistoryAsked, registry.HistoryPlanned, registry.HistoryLoading, registry.HistorySent, registry.HistoryClosed,
 		} {
 			require.NoError(t, b.SetHistory(ctx, "a", next, nil, act(fmt.Sprint("k", i))))
 			require.NoError(t, b.SetHistory(ctx, "a", next, nil, act(fmt.Sprint("k", i))))
 		}
-		for _, next := range registry.HistoryStates()[:5] {
+		for _, next := range registry.HistoryStates()[:6] {
 			requireKind(t, registry.NotAllowed, b.SetHistory(ctx, "a", next, nil, act("again")))
 		}
 		events, err := b.Events(ctx, db.EventQuery{Practice: "a", Kind: "history"})
 		require.NoError(t, err)
-		require.Len(t, events, 4)
+		require.Len(t, events, 5)
 	})
 
 	t.Run("the vendor's answer is kept", func(t *testing.T) {

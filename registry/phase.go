@@ -118,12 +118,13 @@ const (
 	HistoryNone     HistoryState = "none"      // the vendor said no; "no" is an answer
 	HistoryPlanned  HistoryState = "planned"   // a plan waits for its approval
 	HistoryLoading  HistoryState = "loading"   // parts are on their way
+	HistorySent     HistoryState = "sent"      // every approved part is sent; supplements may follow
 	HistoryClosed   HistoryState = "closed"    // done, and locked for ever
 )
 
 // HistoryStates lists every state of the historical load, in order.
 func HistoryStates() []HistoryState {
-	return []HistoryState{HistoryNotAsked, HistoryAsked, HistoryNone, HistoryPlanned, HistoryLoading, HistoryClosed}
+	return []HistoryState{HistoryNotAsked, HistoryAsked, HistoryNone, HistoryPlanned, HistoryLoading, HistorySent, HistoryClosed}
 }
 
 // historyMoves names, for each state, the states that may follow it.
@@ -132,7 +133,8 @@ var historyMoves = map[HistoryState][]HistoryState{
 	HistoryAsked:    {HistoryNone, HistoryPlanned},
 	HistoryNone:     {HistoryAsked},
 	HistoryPlanned:  {HistoryPlanned, HistoryLoading, HistoryNone},
-	HistoryLoading:  {HistoryClosed},
+	HistoryLoading:  {HistorySent},
+	HistorySent:     {HistoryLoading, HistoryClosed},
 	HistoryClosed:   nil,
 }
 

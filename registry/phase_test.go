@@ -77,6 +77,8 @@ func TestAClosedHistoryStaysClosed(t *testing.T) {
 		require.True(t, next.CanFollow(next), "a repeated write is harmless")
 	}
 	require.False(t, registry.HistoryLoading.CanFollow(registry.HistoryPlanned), "what is on its way is not planned anew")
+	require.False(t, registry.HistoryLoading.CanFollow(registry.HistoryClosed), "what is on its way is not closed")
+	require.True(t, registry.HistorySent.CanFollow(registry.HistoryLoading), "a supplement follows")
 	require.False(t, registry.HistoryAsked.CanFollow(registry.HistoryLoading), "nothing is loaded without a plan")
 }
 

@@ -22,6 +22,9 @@ func loadHistory(t *testing.T, w *world, script func(env *testsuite.TestWorkflow
 	// A part's submission tells the load how far it is, as the real one does.
 	env.OnWorkflow("FileSubmission", mock.Anything, mock.Anything).Return(
 		func(_ workflow.Context, in workflows.FileSubmissionInput) (workflows.FileSubmissionResult, error) {
+			w.mu.Lock()
+			w.submitted = append(w.submitted, in.File.ID)
+			w.mu.Unlock()
 			env.SignalWorkflow(workflows.SignalFileSettled.Name, workflows.FileSettled{
 				FileID: in.File.ID, Lane: in.Lane, State: activities.FileDelivered,
 			})
@@ -86,6 +89,10 @@ func TestHistoricalLoad(t *testing.T) {
 			})
 			at(env, days(4), func() { approved = approvePlan(env, "plan-one") })
 			at(env, days(4)+1, func() { again = approvePlan(env, "plan-one") })
+			at(env, days(9), func() {
+				require.Equal(t, registry.HistorySent, w.facts.History, "a load does not close itself")
+				closeLoad(env, "")
+			})
 		})
 		require.NoError(t, env.GetWorkflowError())
 		require.ErrorContains(t, wrong.refused, "the plan has changed")
@@ -125,6 +132,7 @@ func TestHistoricalLoad(t *testing.T) {
 				require.Equal(t, registry.HoldErrorRate, s.Holds[0].Reason)
 				decide(t, env, registry.ActionContinue)
 			})
+			at(env, days(9), func() { closeLoad(env, "the rest is on the work list") })
 		})
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, registry.HistoryClosed, result.State)
@@ -143,6 +151,7 @@ func TestHistoricalLoad(t *testing.T) {
 				w.counts.Difference = 0
 				decide(t, env, registry.ActionRetry)
 			})
+			at(env, days(9), func() { closeLoad(env, "") })
 		})
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, registry.HistoryClosed, result.State)
@@ -159,17 +168,83 @@ func TestHistoricalLoad(t *testing.T) {
 		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 0)
 	})
 
-	t.Run("continues as new between two windows and picks up at the next part", func(t *testing.T) {
+	t.Run("continues as new between two pages and picks up at the next part", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		withParts(w, 5)
+		withParts(w, 15)
 		w.facts.History = registry.HistoryLoading
 		env, _ := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) { env.SetContinueAsNewSuggested(true) })
 		var next *workflow.ContinueAsNewError
 		require.ErrorAs(t, env.GetWorkflowError(), &next)
 		var in workflows.HistoricalLoadInput
 		require.NoError(t, converterOf(next, &in))
-		require.Equal(t, 2, in.State.Next)
-		require.Equal(t, 2, in.State.Sent)
+		require.Equal(t, 10, in.State.Next)
+		require.Equal(t, 10, in.State.Sent+len(in.State.Flying), "parts on their way are carried over")
 	})
+}
+
+func TestClosingAHistoricalLoad(t *testing.T) {
+	t.Parallel()
+	// sent is a load of two parts, sent and answered on day 3.
+	sent := func(t *testing.T, script func(w *world, env *testsuite.TestWorkflowEnvironment)) (*world, workflows.HistoricalLoadResult, error) {
+		t.Helper()
+		w := newWorld(t)
+		withParts(w, 2)
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { yes(env) })
+			at(env, days(2), func() { approvePlan(env, "plan-one") })
+			script(w, env)
+		})
+		return w, result, env.GetWorkflowError()
+	}
+
+	t.Run("takes a person, and a reason where messages did not get through", func(t *testing.T) {
+		t.Parallel()
+		var nobody, bare, reasoned *reply
+		w, result, err := sent(t, func(w *world, env *testsuite.TestWorkflowEnvironment) {
+			w.counts.Held, w.counts.Messages, w.counts.Came = 3, 23, 23
+			at(env, days(5), func() {
+				nobody = send(env, workflows.UpdateCloseHistorical, workflows.CloseHistorical{Reason: "x"})
+				bare = closeLoad(env, "")
+			})
+			at(env, days(6), func() { reasoned = closeLoad(env, "three test patients") })
+		})
+		require.NoError(t, err)
+		require.ErrorContains(t, nobody.refused, "who?")
+		require.ErrorContains(t, bare.refused, "3 messages")
+		require.NoError(t, reasoned.refused)
+		require.Equal(t, registry.HistoryClosed, result.State)
+		require.Equal(t, "three test patients", w.closedBecause)
+	})
+
+	t.Run("a late source is a supplement with a plan and an approval of its own", func(t *testing.T) {
+		t.Parallel()
+		var stale, closing *reply
+		w, result, err := sent(t, func(w *world, env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(6), func() {
+				w.plan = activities.HistoryPlan{Digest: "plan-late", Number: 1, Messages: 10, Parts: 1}
+			})
+			at(env, days(8), func() {
+				require.Len(t, w.parts, 2, "nothing of it is sent before its approval")
+				w.parts = append(w.parts, activities.Part{Ordinal: 3, File: registry.FileRef{ID: "f-103"}})
+				stale = approvePlan(env, "plan-two")
+				closing = closeLoad(env, "")
+				approvePlan(env, "plan-late")
+			})
+			at(env, days(12), func() {
+				require.Equal(t, registry.HistorySent, w.facts.History)
+				closeLoad(env, "")
+			})
+		})
+		require.NoError(t, err)
+		require.ErrorContains(t, stale.refused, "the plan has changed")
+		require.ErrorContains(t, closing.refused, "supplement 1 waits")
+		require.Equal(t, registry.HistoryClosed, result.State)
+		require.Equal(t, []string{"f-101", "f-102", "f-103"}, w.submitted)
+		require.Equal(t, 2, w.calls["ApproveHistory"])
+	})
+}
+
+func closeLoad(env *testsuite.TestWorkflowEnvironment, reason string) *reply {
+	return send(env, workflows.UpdateCloseHistorical, workflows.CloseHistorical{By: ana, Reason: reason})
 }

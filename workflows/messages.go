@@ -53,6 +53,7 @@ var (
 	// To history/<practice>.
 	UpdateAnswerHistorical  = Message[AnswerHistorical]{"answer-historical"}
 	UpdateApproveHistorical = Message[ApproveHistorical]{"approve-historical"}
+	UpdateCloseHistorical   = Message[CloseHistorical]{"close-historical"}
 	// To watch/<practice>, which lives as long as the practice.
 	UpdateAttestNothing = Message[Attest]{"attest-nothing-to-send"}
 	UpdatePause         = Message[Act]{"pause"}
@@ -104,6 +105,13 @@ type AnswerHistorical struct {
 type ApproveHistorical struct {
 	Digest string         `json:"digest"`
 	By     registry.Actor `json:"by"`
+}
+
+// CloseHistorical closes the historical load for ever. Where messages of it did
+// not get through, the reason says why it is closed all the same.
+type CloseHistorical struct {
+	By     registry.Actor `json:"by"`
+	Reason string         `json:"reason,omitempty"`
 }
 
 // Attest says that there was nothing to send; the 30-day count starts anew.
@@ -234,6 +242,10 @@ type HistoryProgress struct {
 	// Sent and InFlight count parts.
 	Sent     int `json:"sent"`
 	InFlight int `json:"in_flight"`
+	// Parts counts the parts of everything that was approved.
+	Parts int `json:"parts,omitempty"`
+	// Waiting is set while the plan waits for its approval.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 // OnboardingInput starts a practice's onboarding.

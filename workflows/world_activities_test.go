@@ -52,6 +52,10 @@ func (w *world) RecordEvidence(_ context.Context, in activities.RecordEvidenceIn
 func (w *world) SetHistory(_ context.Context, in activities.SetHistoryInput) (activities.Done, error) {
 	require.True(w.t, w.facts.History.CanFollow(in.State), "%s cannot follow %s", in.State, w.facts.History)
 	w.facts.History = in.State
+	if in.State == registry.HistoryClosed {
+		require.NotEqual(w.t, registry.System, in.By, "a load is closed by a person")
+		w.closedBecause = in.Reason
+	}
 	// The database takes a key that it knows for a repeat and writes nothing.
 	what := fmt.Sprint(in.State, in.Answer != nil)
 	before, again := w.historyKeys[in.Key]

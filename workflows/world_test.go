@@ -50,8 +50,12 @@ type world struct {
 	holds         map[string]string
 	// historyKeys are the keys of SetHistory and what was written under them.
 	historyKeys map[string]string
-	lines       []activities.Progress
-	settled     []activities.FileState
+	// closedBecause is the reason with which the load was closed; submitted are
+	// its parts in the order in which they were started.
+	closedBecause string
+	submitted     []string
+	lines         []activities.Progress
+	settled       []activities.FileState
 
 	check    registry.CheckSummary
 	anyway   string // who sends the file in spite of the check

@@ -155,6 +155,8 @@ func (p *player) loadHistory(ctx context.Context) error {
 		return p.answerHistory(ctx)
 	case registry.HistoryPlanned:
 		return p.approveHistory(ctx, progress)
+	case registry.HistorySent:
+		return p.closeHistory(ctx, progress)
 	case registry.HistoryNone, registry.HistoryClosed:
 		return p.journal.reach("history", p.today())
 	case registry.HistoryNotAsked, registry.HistoryLoading:
@@ -212,6 +214,15 @@ func (p *player) approveHistory(ctx context.Context, progress workflows.HistoryP
 		return nil
 	}
 	_, err := p.stage.Starter(ctx, "history", "approve", p.practice.ID, "--plan", progress.Plan.Digest)
+	return tolerate(err)
+}
+
+// closeHistory closes the load once the registry has answered all of it.
+func (p *player) closeHistory(ctx context.Context, progress workflows.HistoryProgress) error {
+	if n := progress.Counts; p.opts.Manual || progress.Waiting || n.Sent == 0 || n.Unanswered > 0 {
+		return nil
+	}
+	_, err := p.stage.Starter(ctx, "history", "close", p.practice.ID, "--reason", "what was refused is on the work list")
 	return tolerate(err)
 }
 

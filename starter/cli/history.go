@@ -8,13 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"immtrail/activities"
+	"immtrail/registry"
 	"immtrail/workflows"
 )
 
 func (a *app) historyCommand() *cobra.Command {
-	return folder("history", "Answer, approve and follow the one-time historical load",
+	return folder("history", "Answer, approve, follow and close the one-time historical load",
 		"  starter history status sunrise-plano\n  starter history answer sunrise-plano --yes --since 2019-01-01",
-		a.historyAnswer(), a.historyApprove(), a.historyStatus())
+		a.historyAnswer(), a.historyApprove(), a.historyStatus(), a.historyClose())
 }
 
 func (a *app) historyAnswer() *cobra.Command {
@@ -87,6 +88,28 @@ func (a *app) approveHistory(ctx context.Context, id, plan string) error {
 		workflows.ApproveHistorical{Digest: digest, By: by})
 }
 
+func (a *app) historyClose() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: "close PRACTICE", Short: "Close the load for ever, once all of it is sent", Args: cobra.ExactArgs(1),
+		Long: `Closes the historical load: nothing more can be sent as history afterwards, by
+anybody. Until then, files that come late are planned as a supplement. Where
+messages were held back, refused or not answered, say why you close all the same.`,
+		Example: `  starter history close sunrise-plano
+  starter history close sunrise-plano --reason "3 test patients, not to be sent"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := a.actor()
+			if err != nil {
+				return err
+			}
+			return ask(cmd.Context(), a, args[0], workflows.HistoryID(args[0]), workflows.UpdateCloseHistorical,
+				workflows.CloseHistorical{By: by, Reason: reason})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why it is closed although messages are held back, refused or unanswered")
+	return cmd
+}
+
 func (a *app) historyStatus() *cobra.Command {
 	return &cobra.Command{
 		Use: "status PRACTICE", Short: "Show the plan, its dry run and how far the load is", Args: cobra.ExactArgs(1),
@@ -114,31 +137,69 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 		return
 	}
 	s.raw("")
-	s.title("The plan")
+	if plan.Number == 0 {
+		s.title("The plan")
+	} else {
+		s.title("The plan of supplement " + strconv.Itoa(plan.Number))
+	}
 	s.pairs(
 		[2]string{"Digest", plan.Digest},
 		[2]string{"Files", strconv.Itoa(plan.Files)},
 		[2]string{"Messages", strconv.Itoa(plan.Messages) + " with " + plural(plan.Doses, "dose", "doses")},
+		[2]string{"Left out", leftOutWords(plan)},
 		[2]string{"Years", strconv.Itoa(plan.FirstYear) + " to " + strconv.Itoa(plan.LastYear)},
 		[2]string{"Parts", strconv.Itoa(plan.Parts)},
 		[2]string{"Dry run", plural(plan.Errors, "error", "errors") + ", " + plural(plan.Warnings, "warning", "warnings") +
 			", " + plural(plan.Held, "message", "messages") + " left out"},
 	)
-	if h.State == "planned" {
+	if h.Waiting {
 		s.raw("")
 		s.raw("Next: starter history approve %s --plan %.12s", id, plan.Digest)
+	}
+	if h.State == registry.HistoryPlanned {
 		return
 	}
 	s.raw("")
 	s.title("The load")
 	s.pairs(
-		[2]string{"Sent", "part " + strconv.Itoa(h.Sent) + " of " + strconv.Itoa(plan.Parts) + ", " + strconv.Itoa(h.InFlight) + " on their way"},
-		[2]string{"Delivered", plural(n.Delivered, "part", "parts") + ", " + plural(n.Sent, "message", "messages")},
-		[2]string{"Answered", strconv.Itoa(n.Answered()) + " of " + plural(n.Sent, "message", "messages") + ": " + strconv.Itoa(n.Accepted) + " accepted, " +
-			strconv.Itoa(n.Warned) + " with warnings, " + strconv.Itoa(n.Rejected) + " refused"},
-		[2]string{"Left out", strconv.Itoa(n.Held + n.Dropped)},
+		[2]string{"Parts", strconv.Itoa(h.Sent) + " of " + strconv.Itoa(h.Parts) + " sent, " + strconv.Itoa(h.InFlight) + " on their way"},
+		[2]string{"Came", plural(n.Came, "message", "messages")},
+		[2]string{"Sent", plural(n.Sent, "message", "messages") + " in " + plural(n.Delivered, "part", "parts")},
+		[2]string{"Held back", heldBackWords(n)},
+		[2]string{"Sent before", nonZero(n.SentBefore + n.SentSince + n.Duplicate)},
+		[2]string{"Said twice", nonZero(n.Repeated)},
+		[2]string{"Given up", nonZero(n.Dropped)},
+		[2]string{"Not sent yet", nonZero(n.NotSent)},
+		[2]string{"Answered", strconv.Itoa(n.Answered()) + " of " + plural(n.Sent, "message", "messages")},
+		[2]string{"Accepted", strconv.Itoa(n.Accepted) + ", and " + strconv.Itoa(n.Warned) + " with warnings"},
+		[2]string{"Refused", nonZero(n.Rejected)},
+		[2]string{"No objection", nonZero(n.NotObjected)},
+		[2]string{"Unanswered", nonZero(n.Unanswered)},
 		[2]string{"Unexplained", nonZero(n.Difference)},
 	)
+	if h.State == registry.HistorySent && !h.Waiting {
+		s.raw("")
+		s.raw("Next: starter history close %s, or hand in what is missing as a supplement.", id)
+	}
+}
+
+// leftOutWords say which messages go into no part, and why.
+func leftOutWords(p activities.HistoryPlan) string {
+	if p.Repeated+p.SentBefore == 0 {
+		return ""
+	}
+	words := strconv.Itoa(p.SentBefore) + " sent before, " + strconv.Itoa(p.Repeated) + " that newer messages say again"
+	if p.SentFiles > 0 {
+		words += "; " + plural(p.SentFiles, "file was", "files were") + " sent before as a whole (daily files?)"
+	}
+	return words
+}
+
+func heldBackWords(n activities.HistoryCounts) string {
+	if n.Held == 0 {
+		return ""
+	}
+	return strconv.Itoa(n.Held) + ", of which " + strconv.Itoa(n.Corrected) + " were sent corrected since"
 }
 
 func nonZero(n int) string {

@@ -263,7 +263,7 @@ func TestHistory(t *testing.T) {
 	t.Run("without a load under way it says where the practice stands", func(t *testing.T) {
 		b.run(t, "history", "status", "sunrise-plano").exits(1).complains("starter status sunrise-plano")
 	})
-	progress := workflows.HistoryProgress{State: registry.HistoryPlanned}
+	progress := workflows.HistoryProgress{State: registry.HistoryPlanned, Waiting: true}
 	progress.Plan.Digest, progress.Plan.Parts, progress.Plan.Messages = digest, 12, 5000
 	b.eng.queries["history/sunrise-plano history-progress"] = progress
 	t.Run("status shows the plan and the command that approves it", func(t *testing.T) {
@@ -282,8 +282,15 @@ func TestHistory(t *testing.T) {
 	})
 	t.Run("while it loads it tells parts and answers", func(t *testing.T) {
 		progress.State, progress.Sent, progress.InFlight = registry.HistoryLoading, 3, 2
+		progress.Waiting, progress.Parts = false, 12
 		progress.Counts.Sent, progress.Counts.Accepted = 1200, 1000
 		b.eng.queries["history/sunrise-plano history-progress"] = progress
-		b.run(t, "history", "status", "sunrise-plano").exits(0).fits().shows("part 3 of 12", "1000 of 1200 messages")
+		b.run(t, "history", "status", "sunrise-plano").exits(0).fits().line("Parts", "3 of 12 sent").shows("1000 of 1200 messages")
+	})
+	t.Run("closing takes a person, and a reason goes along", func(t *testing.T) {
+		b.run(t, "history", "close", "sunrise-plano", "--reason", "three test patients").exits(0)
+		got := b.last(t).arg.(workflows.CloseHistorical)
+		require.Equal(t, "three test patients", got.Reason)
+		require.NotEmpty(t, got.By.Name)
 	})
 }

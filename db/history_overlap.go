@@ -1,0 +1,150 @@
+package db
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The rule of overlaps, by record key (patient, vaccine and date). The unit is
+// the message, which travels byte for byte.
+//
+//   - What was sent and not refused stands, whichever way it went: a message of a
+//     load all of whose records stand is left out (sent-before).
+//   - Inside a plan the newer message wins: by MSH-7, then by the order of the
+//     sources, then by its place. A message that has nothing but records of newer
+//     ones is left out (repeated), and so is one that a newer one says again word
+//     for word.
+//   - A message with a dose that takes back or changes one (RXA-21 D or U), with a
+//     dose that has no record key, or without any dose is never taken for known by
+//     its records.
+//   - What our checker holds back is neither sent nor a duplicate.
+
+// standsSQL are the records of the files @files that a confirmed delivery of
+// another file carried and the registry did not refuse.
+const standsSQL = `
+	select distinct mine.record_digest
+	from (select distinct record_digest from doses where file_id = any(@files) and record_digest is not null) mine
+	join doses d using (record_digest)
+	join deliveries v on v.file_id = d.file_id and v.state = 'confirmed' and v.lane <> 'test'
+	join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held
+	left join answers a on a.file_id = d.file_id and a.message = d.message
+	where d.file_id <> all(@files)
+	  and coalesce(a.answer, '') not in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')
+	  and not exists (select 1 from history_left_out o where o.file_id = d.file_id and o.message = d.message)`
+
+// leaveOutStanding notes the messages of @files all of whose records stand.
+const leaveOutStanding = `
+	with stands as materialized (` + standsSQL + `)
+	insert into history_left_out (file_id, message, why)
+	select d.file_id, d.message, @why
+	from doses d join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held
+	left join stands s on s.record_digest = d.record_digest
+	where d.file_id = any(@files)
+	group by 1, 2 having bool_and(s.record_digest is not null and not d.corrects)`
+
+// leaveOutRepeated notes the messages of @files that newer ones of them make
+// needless.
+const leaveOutRepeated = `
+	with candidates as materialized (
+		select m.file_id, m.ordinal, m.content_key,
+			row_number() over (order by m.sent_on nulls first, s.n, m.ordinal) as age
+		from unnest(@files::text[]) with ordinality s (file_id, n) join messages m using (file_id)
+		where not m.held and not exists (
+			select 1 from history_left_out o where o.file_id = m.file_id and o.message = m.ordinal)
+	), newest as materialized (
+		select d.record_digest, max(c.age) as age
+		from candidates c join doses d on d.file_id = c.file_id and d.message = c.ordinal
+		where d.record_digest is not null group by 1
+	), again as materialized (
+		select content_key, max(age) as age from candidates where content_key is not null group by 1 having count(*) > 1
+	)
+	insert into history_left_out (file_id, message, why)
+	select c.file_id, c.ordinal, 'repeated'
+	from candidates c join doses d on d.file_id = c.file_id and d.message = c.ordinal
+	left join newest n on n.record_digest = d.record_digest
+	group by 1, 2 having bool_and(n.age > c.age and not d.corrects)
+	union
+	select c.file_id, c.ordinal, 'repeated' from candidates c join again a using (content_key) where a.age > c.age`
+
+// LeaveOutHistory decides which messages of a plan's sources go into no part,
+// anew each time. files are the sources in order, all of them checked.
+func (s *Store) LeaveOutHistory(ctx context.Context, files []string) error {
+	return s.tx(ctx, "history overlaps", func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			`delete from history_left_out where file_id = any(@files)`, leaveOutStanding, leaveOutRepeated,
+		} {
+			if _, err := tx.Exec(ctx, sql, pgx.NamedArgs{"files": files, "why": "sent-before"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// LeaveOutSince decides which messages of a part stay behind since what they
+// say was sent after the plan, and holds them. It is asked before the part is
+// prepared, and says how many of its messages may go.
+func (s *Store) LeaveOutSince(ctx context.Context, part string) (goes int, err error) {
+	err = s.tx(ctx, "history overlaps", func(tx pgx.Tx) error {
+		args := pgx.NamedArgs{"files": []string{part}, "id": part, "why": "sent-since"}
+		for _, sql := range []string{
+			`update messages m set held = false from history_left_out o
+			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
+			`delete from history_left_out where file_id = @id`,
+			leaveOutStanding,
+			`update messages m set held = true from history_left_out o
+			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
+		} {
+			if _, err := tx.Exec(ctx, sql, args); err != nil {
+				return err
+			}
+		}
+		if err := countAnswers(ctx, tx, `= @id`, args); err != nil {
+			return err
+		}
+		var err error
+		goes, err = value[int](ctx, tx, `select count(*) from messages where file_id = @id and not held`, args)
+		return err
+	})
+	return goes, err
+}
+
+// HistorySourceCounts is a source in numbers.
+type HistorySourceCounts struct {
+	FileID     string `db:"file_id"`
+	Messages   int    `db:"messages"`
+	Repeated   int    `db:"repeated"`
+	SentBefore int    `db:"sent_before"`
+}
+
+// CountHistorySources counts sources, in the order of files.
+func (s *Store) CountHistorySources(ctx context.Context, files []string) ([]HistorySourceCounts, error) {
+	counts, err := many[HistorySourceCounts](ctx, s.pool, `
+		select f.id as file_id, f.messages,
+			(select count(*) from history_left_out o where o.file_id = f.id and why = 'repeated')::int as repeated,
+			(select count(*) from history_left_out o where o.file_id = f.id and why = 'sent-before')::int as sent_before
+		from unnest(@files::text[]) with ordinality s (id, n) join files f using (id) order by s.n`,
+		pgx.NamedArgs{"files": files})
+	return counts, fault("history sources", err)
+}
+
+// HistoryFate is what becomes of a message of a source.
+type HistoryFate struct {
+	Ordinal int    `db:"ordinal"`
+	Site    string `db:"site"`
+	// Year is of its first dose; 0 where no dose has one.
+	Year    int  `db:"year"`
+	LeftOut bool `db:"left_out"`
+}
+
+// HistoryFates lists messages of a source in order after an ordinal: a page.
+func (s *Store) HistoryFates(ctx context.Context, file string, after, limit int) ([]HistoryFate, error) {
+	page, err := many[HistoryFate](ctx, s.pool, `
+		select m.ordinal, m.site, o.why is not null as left_out,
+			coalesce((select min(given_year) from doses d where d.file_id = m.file_id and d.message = m.ordinal), 0)::int as year
+		from messages m left join history_left_out o on o.file_id = m.file_id and o.message = m.ordinal
+		where m.file_id = @file and m.ordinal > @after order by m.ordinal limit @limit`,
+		pgx.NamedArgs{"file": file, "after": after, "limit": limit})
+	return page, fault("history fates", err)
+}

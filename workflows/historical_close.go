@@ -1,0 +1,174 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// settle accounts for every message, day by day, plans what comes later as a
+// supplement, and waits until a named person approves that or closes the load.
+func (h *historical) settle(ctx workflow.Context) error {
+	h.rolling = true
+	for {
+		if err := h.explain(ctx); err != nil {
+			return err
+		}
+		if _, err := h.look(ctx); err != nil {
+			return err
+		}
+		if err := h.saySent(ctx); err != nil {
+			return err
+		}
+		whole := h.Answered >= h.Sent
+		moved := func() bool {
+			return h.approval != nil || h.closing != nil || !whole && h.Answered >= h.Sent
+		}
+		if _, err := h.waitUntil(ctx, h.now(ctx).AddDate(0, 0, 1), "count the answers and look for files again", moved); err != nil {
+			return err
+		}
+		done, err := h.decided(ctx)
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// decided applies what a person said; done when the load is on its way again, or
+// closed.
+func (h *historical) decided(ctx workflow.Context) (done bool, err error) {
+	if h.approval != nil {
+		return h.applyPlanApproval(ctx)
+	}
+	if h.closing == nil {
+		return false, nil
+	}
+	closing := *h.closing
+	h.closing = nil
+	if err := h.count(ctx); err != nil {
+		return false, err
+	}
+	if err := h.mayClose(closing); err != nil {
+		h.refused = err.Error()
+		return false, nil
+	}
+	return true, h.move(ctx, activities.SetHistoryInput{
+		State: registry.HistoryClosed, By: actor(closing.By), Reason: closing.Reason,
+	})
+}
+
+func (h *historical) count(ctx workflow.Context) error {
+	counts, err := must(ctx, h.process, ledgerWork, "count the load", histories.ReconcileHistory,
+		activities.ReconcileHistoryInput{Scope: h.scope()})
+	if err == nil {
+		h.counts = counts
+	}
+	return err
+}
+
+// explain counts the load until it adds up, or a person has explained the
+// difference.
+func (h *historical) explain(ctx workflow.Context) error {
+	for {
+		if err := h.count(ctx); err != nil {
+			return err
+		}
+		if h.counts.Difference == h.Explained {
+			return nil
+		}
+		action, err := h.hold(ctx, registry.HoldReconcile, "historical load",
+			fmt.Sprintf("%d records are not accounted for", h.counts.Difference))
+		if err != nil {
+			return err
+		}
+		if action == registry.ActionContinue {
+			h.Explained = h.counts.Difference
+			return nil
+		}
+	}
+}
+
+func (h *historical) saySent(ctx workflow.Context) error {
+	c := h.counts
+	h.notes = []string{fmt.Sprintf("%d messages came: %d sent, %d held back (%d of them corrected since), %d sent before or twice, %d refused by us or given up",
+		c.Came, c.Sent, c.Held, c.Corrected, c.Repeated+c.SentBefore+c.SentSince+c.Duplicate, c.Dropped),
+		fmt.Sprintf("answered: %d accepted, %d with warnings, %d refused, %d not objected to; %d without an answer",
+			c.Accepted, c.Warned, c.Rejected, c.NotObjected, c.Unanswered)}
+	line := activities.Progress{
+		Stage: fmt.Sprintf("historical load: sent, %d of %d records answered", c.Answered(), c.Sent),
+		Next:  "the registry's reports on the load", Whose: "registry", Move: "starter history status " + h.practice,
+	}
+	switch {
+	case h.Waiting:
+		h.notes = append(h.planNotes(), h.notes...)
+		line = activities.Progress{
+			Stage: fmt.Sprintf("%s: a plan of %d parts waits for approval", h.what(), h.Plan.Parts),
+			Next:  "look at the plan and approve it", Whose: "you", Attention: true,
+			Move: fmt.Sprintf("starter history approve %s --plan %.12s", h.practice, h.Plan.Digest),
+		}
+	case c.Unanswered == 0:
+		line = activities.Progress{
+			Stage: "historical load: every record is answered",
+			Next:  "close it for ever, or hand in what is missing as a supplement", Whose: "you", Attention: true,
+			Move: h.closingMove(),
+		}
+	}
+	return h.say(ctx, line)
+}
+
+func (h *historical) closingMove() string {
+	move := "starter history close " + h.practice
+	if h.counts.Open() > 0 {
+		move += ` --reason "…"`
+	}
+	return move
+}
+
+// mayClose refuses to close what is not accounted for without a reason.
+func (h *historical) mayClose(c CloseHistorical) error {
+	if open := h.counts.Open(); open > 0 && c.Reason == "" {
+		return fmt.Errorf("%d messages of the load are held back, refused, unanswered or not sent; say why it is closed all the same", open)
+	}
+	if h.Waiting && c.Reason == "" {
+		return fmt.Errorf("supplement %d waits for its approval; say why the load is closed without it", h.Plan.Number)
+	}
+	return nil
+}
+
+func (h *historical) checkClosing(c CloseHistorical) error {
+	if err := named(c.By); err != nil {
+		return err
+	}
+	switch h.State {
+	case registry.HistoryClosed:
+		return nil // done before
+	case registry.HistorySent:
+		return h.mayClose(c)
+	case registry.HistoryLoading:
+		return errors.New("parts are on their way; the load can be closed when they have left")
+	default:
+		return fmt.Errorf("the load is %s; there is nothing to close", h.State)
+	}
+}
+
+func (h *historical) takeClosing(ctx workflow.Context, c CloseHistorical) (Answer, error) {
+	if h.State == registry.HistoryClosed {
+		return Answer{Words: "the load was closed before", Again: true}, nil
+	}
+	h.closing = &c
+	h.refused = ""
+	settled, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return h.State == registry.HistoryClosed || h.refused != "" })
+	switch {
+	case err != nil:
+		return Answer{}, err
+	case h.refused != "":
+		return Answer{Words: "not closed: " + h.refused}, nil
+	case !settled:
+		return Answer{Words: "noted; it is being recorded"}, nil
+	}
+	return Answer{Words: "the historical load is closed for ever"}, nil
+}

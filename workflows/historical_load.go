@@ -1,0 +1,104 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// partsPerRun bounds a run's history: a part costs some ten events, so that a
+// run stays far below the 10,000 at which the Web UI becomes slow, whatever the
+// server's own limit is.
+const partsPerRun = 250
+
+// load sends the parts in order, a window of them at a time: whenever one has
+// left our hands the next one starts.
+func (h *historical) load(ctx workflow.Context) error {
+	window := max(1, h.policy.HistoryWindow)
+	for {
+		page, err := must(ctx, h.process, ledgerWork, "list the next parts", histories.ListParts,
+			activities.ListPartsInput{Scope: h.scope(), After: h.Next, Max: max(window, 10)})
+		if err != nil {
+			return err
+		}
+		for _, part := range page.Parts {
+			// Parts on their way are carried over, so a run may end between any two.
+			h.rolling = true
+			if err := h.wait(ctx, func() bool { return len(h.Flying) < window }); err != nil {
+				return err
+			}
+			if err := h.start(ctx, part); err != nil {
+				return err
+			}
+		}
+		if len(page.Parts) == 0 {
+			break
+		}
+		if err := h.sayLoading(ctx); err != nil {
+			return err
+		}
+		if err := h.stopOnErrors(ctx); err != nil {
+			return err
+		}
+		if h.started >= partsPerRun || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+			return errContinue
+		}
+	}
+	h.rolling = true
+	if err := h.wait(ctx, func() bool { return len(h.Flying) == 0 }); err != nil {
+		return err
+	}
+	return h.set(ctx, registry.HistorySent, registry.System, nil)
+}
+
+func (h *historical) start(ctx workflow.Context, part activities.Part) error {
+	h.Flying = append(h.Flying, part.File.ID)
+	h.Next = part.Ordinal
+	h.started++
+	return startBeside(ctx, h.process, FileSubmission, FileID(part.File.ID),
+		fmt.Sprintf("part %d of %d of the historical load", part.Ordinal, h.Parts),
+		FileSubmissionInput{
+			Version: 1, Practice: h.practice, File: part.File, Lane: registry.LaneHistorical,
+			Calendar: h.calendar, Policy: h.policy, Business: h.in.Business, Tell: HistoryID(h.practice),
+		})
+}
+
+func (h *historical) sayLoading(ctx workflow.Context) error {
+	return h.say(ctx, activities.Progress{
+		Stage: fmt.Sprintf("%s: part %d of %d", h.what(), h.Next, h.Parts),
+		Next:  "the load goes on by itself", Whose: "nobody",
+		Move: "starter history status " + h.practice,
+	})
+}
+
+// leastAnswered is how many answers there must be before the rate of refused
+// records stops a load.
+const leastAnswered = 50
+
+// stopOnErrors stops the load by itself when the registry refuses too much of
+// it: 45,000 bad records are worse than a day lost.
+func (h *historical) stopOnErrors(ctx workflow.Context) error {
+	if err := h.count(ctx); err != nil {
+		return err
+	}
+	answered := h.counts.Answered()
+	if answered < leastAnswered {
+		return nil
+	}
+	percent := 100 * h.counts.Rejected / answered
+	if percent <= max(h.policy.HistoryStopPercent, h.Tolerated) {
+		return nil
+	}
+	action, err := h.hold(ctx, registry.HoldErrorRate, "historical load",
+		fmt.Sprintf("%d of %d answered records were refused", h.counts.Rejected, answered), registry.ActionContinue)
+	if err != nil {
+		return err
+	}
+	if action == registry.ActionContinue {
+		h.Tolerated = percent
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// ask puts the job aide's two questions to the EHR vendor.
+func (h *historical) ask(ctx workflow.Context) error {
+	if err := h.notice(ctx, activities.SendNoticeInput{
+		Kind: activities.NoticeHistoryQuestions, Event: "history-questions/" + h.practice,
+	}); err != nil {
+		return err
+	}
+	h.AskedAt = h.now(ctx)
+	return h.set(ctx, registry.HistoryAsked, registry.System, nil)
+}
+
+func (h *historical) awaitAnswer(ctx workflow.Context) error {
+	for h.answer == nil {
+		if err := h.say(ctx, activities.Progress{
+			Stage: "historical load: the EHR vendor was asked", Next: "can it send one, and how far back?",
+			Whose: "EHR vendor", Since: h.AskedAt,
+			Move: fmt.Sprintf("starter history answer %s --yes --since YYYY-MM-DD (or --no)", h.practice),
+		}); err != nil {
+			return err
+		}
+		due := h.now(ctx).AddDate(0, 0, gap(h.policy.HistoryReminders, h.Asked))
+		came, err := h.waitUntil(ctx, due, "remind of the historical load", func() bool { return h.answer != nil })
+		if err != nil {
+			return err
+		}
+		if came {
+			h.Asked++
+			if err := h.notice(ctx, activities.SendNoticeInput{
+				Kind: activities.NoticeReminder, Event: fmt.Sprintf("history-reminder/%s/%d", h.practice, h.Asked),
+				Words: "The EHR vendor has not said yet whether it can send a historical load, and how far back it goes.",
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	state := registry.HistoryAsked
+	if !h.answer.Can {
+		state = registry.HistoryNone
+	}
+	return h.set(ctx, state, actor(h.answer.By), &h.answer.HistoryAnswer)
+}
+
+// plan looks at what was delivered for the load, day by day, until a named
+// person has approved exactly what lies there.
+func (h *historical) plan(ctx workflow.Context) error {
+	for {
+		changed, err := h.look(ctx)
+		if err != nil {
+			return err
+		}
+		if changed {
+			if err := h.set(ctx, registry.HistoryPlanned, registry.System, nil); err != nil {
+				return err
+			}
+		}
+		if err := h.sayPlan(ctx); err != nil {
+			return err
+		}
+		approved := func() bool { return h.approval != nil }
+		if _, err := h.waitUntil(ctx, h.now(ctx).AddDate(0, 0, 1), "look at the files of the load again", approved); err != nil {
+			return err
+		}
+		if h.approval == nil {
+			continue
+		}
+		done, err := h.applyPlanApproval(ctx)
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// look plans what lies there; changed says that it is another plan than the one
+// that was shown.
+func (h *historical) look(ctx workflow.Context) (changed bool, err error) {
+	plan, action, err := attempt(ctx, h.process, fileWork, "plan the historical load", histories.PlanHistory,
+		activities.PlanHistoryInput{Scope: h.scope(), PartMessages: h.policy.HistoryPartMessages})
+	if err != nil || action != "" || plan.Digest == "" || plan.Digest == h.Plan.Digest {
+		return false, err
+	}
+	h.Plans++
+	h.Plan = plan
+	h.Waiting = true
+	return true, nil
+}
+
+func (h *historical) applyPlanApproval(ctx workflow.Context) (bool, error) {
+	approval := *h.approval
+	h.approval = nil
+	_, action, err := attempt(ctx, h.process, ledgerWork, "record the approval of the plan", histories.ApproveHistory,
+		activities.ApproveHistoryInput{
+			Scope: h.scope(), Digest: approval.Digest, By: actor(approval.By), Key: h.key(ctx, "approved/"+approval.Digest),
+		})
+	if err != nil || action != "" {
+		return false, err
+	}
+	h.State = registry.HistoryLoading
+	h.Waiting = false
+	h.Parts += h.Plan.Parts
+	return true, nil
+}
+
+func (h *historical) sayPlan(ctx workflow.Context) error {
+	if h.Plan.Digest == "" {
+		return h.say(ctx, activities.Progress{
+			Stage: "historical load: waiting for its files", Next: "the files of the load from the EHR", Whose: "EHR vendor",
+			Move: fmt.Sprintf("starter submit %s FILE --historical", h.practice),
+		})
+	}
+	h.notes = h.planNotes()
+	return h.say(ctx, activities.Progress{
+		Stage: fmt.Sprintf("%s: a plan of %d parts waits for approval", h.what(), h.Plan.Parts),
+		Next:  "look at the plan and approve it", Whose: "you", Attention: true,
+		Move: fmt.Sprintf("starter history approve %s --plan %.12s", h.practice, h.Plan.Digest),
+	})
+}
+
+// what is planned or loaded: the load itself or a supplement.
+func (h *historical) what() string {
+	if h.Plan.Number == 0 {
+		return "historical load"
+	}
+	return fmt.Sprintf("historical load, supplement %d", h.Plan.Number)
+}
+
+// planNotes say what the plan consists of, in the details.
+func (h *historical) planNotes() []string {
+	notes := []string{
+		fmt.Sprintf("plan %.12s: %d messages of %d files, doses of %d to %d, in %d parts",
+			h.Plan.Digest, h.Plan.Messages, h.Plan.Files, h.Plan.FirstYear, h.Plan.LastYear, h.Plan.Parts),
+		fmt.Sprintf("dry run: %d errors, %d warnings, %d messages would be held back",
+			h.Plan.Errors, h.Plan.Warnings, h.Plan.Held),
+	}
+	if h.Plan.Repeated+h.Plan.SentBefore > 0 {
+		notes = append(notes, fmt.Sprintf("left out: %d messages that newer ones say again, %d of which all was sent before",
+			h.Plan.Repeated, h.Plan.SentBefore))
+	}
+	if h.Plan.SentFiles > 0 {
+		notes = append(notes, fmt.Sprintf("%d files were sent before as a whole: are they daily files?", h.Plan.SentFiles))
+	}
+	return notes
+}
+
+func (h *historical) checkAnswer(a AnswerHistorical) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	if a.Can {
+		if _, err := time.Parse(time.DateOnly, a.Since); err != nil {
+			return errors.New("how far back? give the first day as YYYY-MM-DD")
+		}
+	}
+	if h.State != registry.HistoryAsked && h.State != registry.HistoryNotAsked {
+		return fmt.Errorf("the vendor's answer is on record; the load is %s", h.State)
+	}
+	return nil
+}
+
+func (h *historical) takeAnswer(_ workflow.Context, a AnswerHistorical) (Answer, error) {
+	again := h.answer != nil
+	if !again {
+		h.answer = &a
+	}
+	words := "noted: there is no historical load"
+	if a.Can {
+		words = "noted; put the files of the load into the practice's historical outbox"
+	}
+	return Answer{Words: words, Again: again}, nil
+}
+
+func (h *historical) checkPlanApproval(a ApproveHistorical) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	if !h.Waiting {
+		switch {
+		case h.Plan.Digest == "":
+			return errors.New("there is no plan to approve yet")
+		case a.Digest == h.Plan.Digest:
+			return nil // the same approval again
+		}
+		return fmt.Errorf("the load is %s; no plan waits for an approval", h.State)
+	}
+	if a.Digest != h.Plan.Digest {
+		return fmt.Errorf("the plan has changed; the one that waits begins with %.12s", h.Plan.Digest)
+	}
+	return nil
+}
+
+func (h *historical) takePlanApproval(ctx workflow.Context, a ApproveHistorical) (Answer, error) {
+	if !h.Waiting {
+		return Answer{Words: "this plan was approved before", Again: true}, nil
+	}
+	h.approval = &a
+	words := fmt.Sprintf("approved: %d messages in %d parts", h.Plan.Messages, h.Plan.Parts)
+	started, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return !h.Waiting })
+	if err != nil {
+		return Answer{}, err
+	}
+	if !started {
+		words += "; it is being recorded"
+	}
+	return Answer{Words: words}, nil
+}
