@@ -26,6 +26,10 @@ type PlanHistoryInput struct {
 	Scope
 	// PartMessages is the size of a part.
 	PartMessages int `json:"part_messages"`
+	// PartBytes of messages end a part even if it has fewer; 0: no matter.
+	PartBytes int64 `json:"part_bytes,omitempty"`
+	// PartBy is "year" or "site" where a part must not mix them.
+	PartBy string `json:"part_by,omitempty"`
 }
 
 // HistoryPlan is what would be sent, in numbers.
@@ -202,7 +206,7 @@ func (d *draft) add(ctx context.Context, i int) error {
 			return err
 		}
 		if d.seen[staged.File.ID] {
-			continue
+			continue // cannot be while messages are told apart; a part is sent once whatever happens
 		}
 		d.seen[staged.File.ID] = true
 		d.parts = append(d.parts, db.HistoryPart{FileID: staged.File.ID, Messages: part.messages})

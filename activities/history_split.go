@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strconv"
 
 	"immtrail/db"
 	"immtrail/hl7"
@@ -38,8 +40,9 @@ func (d *draft) readable(ctx context.Context, source db.HistorySource) (bool, er
 }
 
 // split cuts a source on message boundaries into parts of in.PartMessages
-// messages, each with an envelope of its own and the messages byte for byte,
-// without what is left out. The same source gives the same parts.
+// messages or in.PartBytes bytes, of one year or site where the profile says so,
+// each with an envelope of its own and the messages byte for byte, without what
+// is left out. The same source gives the same parts.
 //
 // Memory holds one message at a time: a part goes into the vault as it is cut.
 func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cutPart, err error) {
@@ -50,12 +53,12 @@ func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cut
 	defer func() { _ = src.Close() }() // only read from
 	r := hl7.NewReader(src, hl7.Limits{})
 	fates := fates{db: d.DB, file: source.ID}
-	var out *partWriter
-	defer func() { out.abandon() }()
+	c := cutter{in: d.in, store: d.Files.Vault, open: map[string]*partWriter{}}
+	defer c.abandon()
 	for {
 		u, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			return c.end()
 		}
 		if err != nil {
 			return nil, err
@@ -70,26 +73,84 @@ func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cut
 		if fate.LeftOut {
 			continue
 		}
-		if out == nil {
-			out = newPartWriter(ctx, d.Files.Vault)
-		}
-		if err := out.write(u.Raw()); err != nil {
+		if err := c.add(ctx, fate, u.Raw()); err != nil {
 			return nil, err
-		}
-		if out.batch.Messages() == d.in.PartMessages {
-			if parts, err = out.end(parts); err != nil {
-				return nil, err
-			}
-			out = nil
 		}
 	}
-	if out != nil {
-		if parts, err = out.end(parts); err != nil {
-			return nil, err
+}
+
+// partsOpen bounds how many parts are written at once, where a part is of one
+// year or one site.
+const partsOpen = 32
+
+// cutter writes parts, one at a time for each year or site.
+type cutter struct {
+	in    PlanHistoryInput
+	store *vault.Vault
+	open  map[string]*partWriter
+	keys  []string // of open, the oldest first
+	parts []cutPart
+}
+
+func (c *cutter) add(ctx context.Context, fate db.HistoryFate, raw []byte) error {
+	key := ""
+	switch c.in.PartBy {
+	case "year":
+		key = strconv.Itoa(fate.Year)
+	case "site":
+		key = fate.Site
+	}
+	out := c.open[key]
+	if out != nil && c.in.PartBytes > 0 && out.bytes+int64(len(raw)) > c.in.PartBytes {
+		if err := c.finish(key); err != nil {
+			return err
 		}
 		out = nil
 	}
-	return parts, nil
+	if out == nil {
+		if len(c.keys) >= partsOpen {
+			if err := c.finish(c.keys[0]); err != nil {
+				return err
+			}
+		}
+		out = newPartWriter(ctx, c.store)
+		c.open[key], c.keys = out, append(c.keys, key)
+	}
+	if err := out.write(raw); err != nil {
+		return err
+	}
+	out.bytes += int64(len(raw))
+	if out.batch.Messages() == c.in.PartMessages {
+		return c.finish(key)
+	}
+	return nil
+}
+
+// finish completes the part of a key.
+func (c *cutter) finish(key string) (err error) {
+	c.parts, err = c.open[key].end(c.parts)
+	if err == nil {
+		delete(c.open, key)
+		c.keys = slices.DeleteFunc(c.keys, func(k string) bool { return k == key })
+	}
+	return err
+}
+
+// end completes all that is open, in the order in which it was begun.
+func (c *cutter) end() ([]cutPart, error) {
+	for len(c.keys) > 0 {
+		if err := c.finish(c.keys[0]); err != nil {
+			return nil, err
+		}
+	}
+	return c.parts, nil
+}
+
+// abandon makes sure that nothing of unfinished parts is kept.
+func (c *cutter) abandon() {
+	for _, out := range c.open {
+		out.abandon()
+	}
 }
 
 // fates walks through what becomes of a source's messages, beside the messages.
@@ -130,6 +191,7 @@ func unreadable(err error) bool {
 type partWriter struct {
 	batch *hl7.BatchWriter
 	pipe  *io.PipeWriter
+	bytes int64 // of messages
 	done  chan putResult
 }
 
@@ -184,9 +246,6 @@ func (w *partWriter) because(err error) error {
 
 // abandon makes sure that nothing of an unfinished part is kept.
 func (w *partWriter) abandon() {
-	if w == nil {
-		return
-	}
 	_ = w.pipe.CloseWithError(io.ErrUnexpectedEOF) // after end it does nothing
 	<-w.done
 }

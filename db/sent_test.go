@@ -1,6 +1,7 @@
 package db_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"testing"
@@ -19,6 +20,8 @@ type sentMessage struct {
 	held          bool
 	who           string // what tells the patient apart; empty: nothing
 	app, facility string // the sending system
+	sent          string // MSH-7, YYYYMMDD
+	corrects      bool   // its doses take back or change one
 }
 
 // checked stages a file and keeps a check of it.
@@ -34,10 +37,10 @@ func (b *bundle) checked(t *testing.T, practice string, lane registry.Lane, c st
 		for i, m := range msgs {
 			out := db.CheckedMessage{
 				Ordinal: i + 1, ControlID: m.control, SendingApp: m.app, SendingFacility: m.facility, Site: m.site, Outcome: registry.OutcomeAccepted, Held: m.held,
-				Length: 100, Patient: []byte("Grace of " + m.control), Who: m.who,
+				Length: 100, Patient: []byte("Grace of " + m.control), Who: m.who, Sent: m.sent, Content: sha256.Sum256([]byte(m.control)),
 			}
 			for n, key := range m.doses {
-				out.Doses = append(out.Doses, db.CheckedDose{Ordinal: n + 1, RecordKey: key, Year: 2000 + n})
+				out.Doses = append(out.Doses, db.CheckedDose{Ordinal: n + 1, RecordKey: key, Year: 2000 + n, Corrects: m.corrects})
 				sum.Doses++
 			}
 			if m.held {

@@ -304,8 +304,12 @@ type Policy struct {
 	FilesPerCycle int `yaml:"files_per_cycle" json:"files_per_cycle"`
 	// HistoryWindow is how many parts of a historical load travel at once.
 	HistoryWindow int `yaml:"history_window" json:"history_window"`
-	// HistoryPartMessages is the size of a part.
-	HistoryPartMessages int `yaml:"history_part_messages" json:"history_part_messages"`
+	// HistoryPartMessages is the size of a part, HistoryPartBytes the bytes of
+	// messages after which it ends even if it has fewer.
+	HistoryPartMessages int   `yaml:"history_part_messages" json:"history_part_messages"`
+	HistoryPartBytes    int64 `yaml:"history_part_bytes" json:"history_part_bytes,omitempty"`
+	// HistoryPartBy is "year" or "site" where a part must not mix them; empty: it may.
+	HistoryPartBy string `yaml:"history_part_by" json:"history_part_by,omitempty"`
 	// HistoryStopPercent of refused records stops the load.
 	HistoryStopPercent int `yaml:"history_stop_percent" json:"history_stop_percent"`
 	// RetentionDays after everything about a file is settled its bytes go.

@@ -37,6 +37,10 @@ type HistoricalState struct {
 	Answered int `json:"answered,omitempty"`
 	// Flying are the files of parts that have not left our hands yet.
 	Flying []string `json:"flying,omitempty"`
+	// Paused is set while a person keeps further parts from starting.
+	Paused *HistoryPause `json:"paused,omitempty"`
+	// Switches counts pauses and resumptions.
+	Switches int `json:"switches,omitempty"`
 	// Explained is the difference of the counts that a person has explained.
 	Explained int `json:"explained,omitempty"`
 	// Waiting is set while the plan waits for its approval.
@@ -49,6 +53,13 @@ type HistoricalState struct {
 	Tolerated int `json:"tolerated,omitempty"`
 	// AskedAt is when the vendor was asked.
 	AskedAt time.Time `json:"asked_at,omitzero"`
+}
+
+// HistoryPause says who paused a load, when and why.
+type HistoryPause struct {
+	By     registry.Actor `json:"by"`
+	Reason string         `json:"reason"`
+	Since  time.Time      `json:"since"`
 }
 
 // HistoricalLoadResult is what the load came to.
@@ -77,9 +88,10 @@ type historical struct {
 	answer   *AnswerHistorical
 	approval *ApproveHistorical
 	closing  *CloseHistorical
-	counts   activities.HistoryCounts
-	// started counts the parts that this run has started.
-	started int
+	// again asks for another look at the files now; looks counts them.
+	again  bool
+	looks  int
+	counts activities.HistoryCounts
 }
 
 func newHistorical(ctx workflow.Context, in HistoricalLoadInput) (*historical, error) {
@@ -106,7 +118,16 @@ func newHistorical(ctx workflow.Context, in HistoricalLoadInput) (*historical, e
 	if err := handle(ctx, p, UpdateApproveHistorical, h.checkPlanApproval, h.takePlanApproval); err != nil {
 		return nil, err
 	}
-	return h, handle(ctx, p, UpdateCloseHistorical, h.checkClosing, h.takeClosing)
+	if err := handle(ctx, p, UpdateCloseHistorical, h.checkClosing, h.takeClosing); err != nil {
+		return nil, err
+	}
+	if err := handle(ctx, p, UpdatePause, h.checkPause, h.pause); err != nil {
+		return nil, err
+	}
+	if err := handle(ctx, p, UpdateResume, h.checkPause, h.resume); err != nil {
+		return nil, err
+	}
+	return h, handle(ctx, p, UpdatePlanHistorical, func(a Act) error { return named(a.By) }, h.planNow)
 }
 
 func (h *historical) settled(f FileSettled) {
@@ -125,6 +146,7 @@ func (h *historical) settled(f FileSettled) {
 func (h *historical) historyProgress() HistoryProgress {
 	return HistoryProgress{
 		State: h.State, Plan: h.Plan, Counts: h.counts, Sent: h.Sent, InFlight: len(h.Flying), Parts: h.Parts, Waiting: h.Waiting,
+		Paused: h.Paused,
 	}
 }
 

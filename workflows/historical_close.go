@@ -26,7 +26,7 @@ func (h *historical) settle(ctx workflow.Context) error {
 		}
 		whole := h.Answered >= h.Sent
 		moved := func() bool {
-			return h.approval != nil || h.closing != nil || !whole && h.Answered >= h.Sent
+			return h.approval != nil || h.closing != nil || h.again || !whole && h.Answered >= h.Sent
 		}
 		if _, err := h.waitUntil(ctx, h.now(ctx).AddDate(0, 0, 1), "count the answers and look for files again", moved); err != nil {
 			return err
@@ -94,10 +94,7 @@ func (h *historical) explain(ctx workflow.Context) error {
 
 func (h *historical) saySent(ctx workflow.Context) error {
 	c := h.counts
-	h.notes = []string{fmt.Sprintf("%d messages came: %d sent, %d held back (%d of them corrected since), %d sent before or twice, %d refused by us or given up",
-		c.Came, c.Sent, c.Held, c.Corrected, c.Repeated+c.SentBefore+c.SentSince+c.Duplicate, c.Dropped),
-		fmt.Sprintf("answered: %d accepted, %d with warnings, %d refused, %d not objected to; %d without an answer",
-			c.Accepted, c.Warned, c.Rejected, c.NotObjected, c.Unanswered)}
+	h.notes = h.accounts()
 	line := activities.Progress{
 		Stage: fmt.Sprintf("historical load: sent, %d of %d records answered", c.Answered(), c.Sent),
 		Next:  "the registry's reports on the load", Whose: "registry", Move: "starter history status " + h.practice,
@@ -118,6 +115,20 @@ func (h *historical) saySent(ctx workflow.Context) error {
 		}
 	}
 	return h.say(ctx, line)
+}
+
+// accounts say where every message is, in the details.
+func (h *historical) accounts() []string {
+	c := h.counts
+	if c.Came == 0 {
+		return nil
+	}
+	return []string{
+		fmt.Sprintf("%d messages came: %d sent, %d held back (%d of them corrected since), %d sent before or twice, %d given up, %d to be sent",
+			c.Came, c.Sent, c.Held, c.Corrected, c.Repeated+c.SentBefore+c.SentSince+c.Duplicate, c.Dropped, c.NotSent),
+		fmt.Sprintf("answered: %d accepted, %d with warnings, %d refused, %d not objected to; %d without an answer",
+			c.Accepted, c.Warned, c.Rejected, c.NotObjected, c.Unanswered),
+	}
 }
 
 func (h *historical) closingMove() string {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/workflow"
@@ -8,11 +9,6 @@ import (
 	"immtrail/activities"
 	"immtrail/registry"
 )
-
-// partsPerRun bounds a run's history: a part costs some ten events, so that a
-// run stays far below the 10,000 at which the Web UI becomes slow, whatever the
-// server's own limit is.
-const partsPerRun = 250
 
 // load sends the parts in order, a window of them at a time: whenever one has
 // left our hands the next one starts.
@@ -27,7 +23,7 @@ func (h *historical) load(ctx workflow.Context) error {
 		for _, part := range page.Parts {
 			// Parts on their way are carried over, so a run may end between any two.
 			h.rolling = true
-			if err := h.wait(ctx, func() bool { return len(h.Flying) < window }); err != nil {
+			if err := h.wait(ctx, func() bool { return len(h.Flying) < window && h.Paused == nil }); err != nil {
 				return err
 			}
 			if err := h.start(ctx, part); err != nil {
@@ -43,7 +39,7 @@ func (h *historical) load(ctx workflow.Context) error {
 		if err := h.stopOnErrors(ctx); err != nil {
 			return err
 		}
-		if h.started >= partsPerRun || workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		if full(ctx) {
 			return errContinue
 		}
 	}
@@ -57,7 +53,6 @@ func (h *historical) load(ctx workflow.Context) error {
 func (h *historical) start(ctx workflow.Context, part activities.Part) error {
 	h.Flying = append(h.Flying, part.File.ID)
 	h.Next = part.Ordinal
-	h.started++
 	return startBeside(ctx, h.process, FileSubmission, FileID(part.File.ID),
 		fmt.Sprintf("part %d of %d of the historical load", part.Ordinal, h.Parts),
 		FileSubmissionInput{
@@ -67,11 +62,59 @@ func (h *historical) start(ctx workflow.Context, part activities.Part) error {
 }
 
 func (h *historical) sayLoading(ctx workflow.Context) error {
+	h.notes = h.accounts()
+	if h.Paused != nil {
+		return h.say(ctx, activities.Progress{
+			Stage: fmt.Sprintf("%s: paused after part %d of %d", h.what(), h.Next, h.Parts),
+			Next:  "paused by " + h.Paused.By.Name + ": " + h.Paused.Reason, Whose: "you", Since: h.Paused.Since, Attention: true,
+			Move: "starter history resume " + h.practice + ` --reason "…"`,
+		})
+	}
 	return h.say(ctx, activities.Progress{
 		Stage: fmt.Sprintf("%s: part %d of %d", h.what(), h.Next, h.Parts),
 		Next:  "the load goes on by itself", Whose: "nobody",
 		Move: "starter history status " + h.practice,
 	})
+}
+
+func (h *historical) checkPause(a Act) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	switch {
+	case a.Reason == "":
+		return errors.New("why? give a reason")
+	case h.State == registry.HistoryLoading || h.Paused != nil:
+		return nil
+	}
+	return fmt.Errorf("the load is %s; no parts are on their way", h.State)
+}
+
+// pause keeps further parts from starting; those on their way are let through.
+func (h *historical) pause(ctx workflow.Context, a Act) (Answer, error) {
+	if h.Paused != nil {
+		return Answer{Words: "the load is paused already, by " + h.Paused.By.Name, Again: true}, nil
+	}
+	h.Paused = &HistoryPause{By: actor(a.By), Reason: a.Reason, Since: h.now(ctx)}
+	return Answer{Words: "paused; parts that are on their way are let through"}, h.recordSwitch(ctx, "history-paused", a)
+}
+
+func (h *historical) resume(ctx workflow.Context, a Act) (Answer, error) {
+	if h.Paused == nil {
+		return Answer{Words: "the load is not paused", Again: true}, nil
+	}
+	h.Paused = nil
+	return Answer{Words: "the load goes on"}, h.recordSwitch(ctx, "history-resumed", a)
+}
+
+func (h *historical) recordSwitch(ctx workflow.Context, kind string, a Act) error {
+	h.Switches++
+	if _, err := must(ctx, h.process, ledgerWork, "note: "+kind, practices.RecordAct, activities.RecordActInput{
+		Scope: h.scope(), Kind: kind, By: actor(a.By), Reason: a.Reason, Key: h.key(ctx, fmt.Sprintf("%s/%d", kind, h.Switches)),
+	}); err != nil {
+		return err
+	}
+	return h.sayLoading(ctx)
 }
 
 // leastAnswered is how many answers there must be before the rate of refused

@@ -69,7 +69,7 @@ func (h *historical) plan(ctx workflow.Context) error {
 		if err := h.sayPlan(ctx); err != nil {
 			return err
 		}
-		approved := func() bool { return h.approval != nil }
+		approved := func() bool { return h.approval != nil || h.again }
 		if _, err := h.waitUntil(ctx, h.now(ctx).AddDate(0, 0, 1), "look at the files of the load again", approved); err != nil {
 			return err
 		}
@@ -86,8 +86,13 @@ func (h *historical) plan(ctx workflow.Context) error {
 // look plans what lies there; changed says that it is another plan than the one
 // that was shown.
 func (h *historical) look(ctx workflow.Context) (changed bool, err error) {
+	h.again = false
 	plan, action, err := attempt(ctx, h.process, fileWork, "plan the historical load", histories.PlanHistory,
-		activities.PlanHistoryInput{Scope: h.scope(), PartMessages: h.policy.HistoryPartMessages})
+		activities.PlanHistoryInput{
+			Scope: h.scope(), PartMessages: h.policy.HistoryPartMessages,
+			PartBytes: h.policy.HistoryPartBytes, PartBy: h.policy.HistoryPartBy,
+		})
+	h.looks++
 	if err != nil || action != "" || plan.Digest == "" || plan.Digest == h.Plan.Digest {
 		return false, err
 	}
@@ -214,4 +219,23 @@ func (h *historical) takePlanApproval(ctx workflow.Context, a ApproveHistorical)
 		words += "; it is being recorded"
 	}
 	return Answer{Words: words}, nil
+}
+
+// planNow has the files looked at now instead of tomorrow.
+func (h *historical) planNow(ctx workflow.Context, _ Act) (Answer, error) {
+	if h.State == registry.HistoryLoading {
+		return Answer{Words: "parts are on their way; what came since is planned as a supplement when they have left"}, nil
+	}
+	h.again = true
+	seen := h.looks
+	if _, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return h.looks > seen }); err != nil {
+		return Answer{}, err
+	}
+	switch {
+	case h.looks == seen:
+		return Answer{Words: "the files are being looked at"}, nil
+	case h.Waiting:
+		return Answer{Words: fmt.Sprintf("plan %.12s waits for an approval", h.Plan.Digest)}, nil
+	}
+	return Answer{Words: "the files were looked at; there is nothing new to approve"}, nil
 }

@@ -54,7 +54,9 @@ var (
 	UpdateAnswerHistorical  = Message[AnswerHistorical]{"answer-historical"}
 	UpdateApproveHistorical = Message[ApproveHistorical]{"approve-historical"}
 	UpdateCloseHistorical   = Message[CloseHistorical]{"close-historical"}
-	// To watch/<practice>, which lives as long as the practice.
+	UpdatePlanHistorical    = Message[Act]{"plan-historical"} // look at the files now
+	// To watch/<practice>, which lives as long as the practice; pause and resume to
+	// history/<practice> too.
 	UpdateAttestNothing = Message[Attest]{"attest-nothing-to-send"}
 	UpdatePause         = Message[Act]{"pause"}
 	UpdateResume        = Message[Act]{"resume"}
@@ -246,6 +248,8 @@ type HistoryProgress struct {
 	Parts int `json:"parts,omitempty"`
 	// Waiting is set while the plan waits for its approval.
 	Waiting bool `json:"waiting,omitempty"`
+	// Paused is set while a person keeps further parts from starting.
+	Paused *HistoryPause `json:"paused,omitempty"`
 }
 
 // OnboardingInput starts a practice's onboarding.

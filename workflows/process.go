@@ -177,8 +177,7 @@ func (p *process) waitUntil(ctx workflow.Context, date time.Time, what string, r
 		if ready() {
 			return false, nil
 		}
-		// A hold keeps its run: continuing as new would lose whoever asked for it.
-		if p.rolling && len(p.holds) == 0 && workflow.GetInfo(ctx).GetContinueAsNewSuggested() {
+		if p.rolls(ctx) {
 			return false, errContinue
 		}
 		left := p.calendar.Wall(date).Sub(workflow.Now(ctx))
@@ -196,7 +195,8 @@ func (p *process) sleep(ctx workflow.Context, date time.Time, left time.Duration
 	moved := p.moved
 	awake := func() bool {
 		p.listen()
-		return p.withdrawn || len(p.chores) > 0 || p.moved != moved || ready()
+		// Signals that nothing waits for fill a history too.
+		return p.withdrawn || len(p.chores) > 0 || p.moved != moved || p.rolls(ctx) || ready()
 	}
 	if date.IsZero() {
 		return workflow.Await(ctx, awake)
@@ -206,6 +206,22 @@ func (p *process) sleep(ctx workflow.Context, date time.Time, left time.Duration
 		TimerOptions: workflow.TimerOptions{Summary: what},
 	}, awake)
 	return err
+}
+
+// eventsPerRun ends a run that may end, whatever the server suggests: below
+// 10,000 events, with room for what is on its way.
+const eventsPerRun = 6000
+
+// rolls tells that the run may end here and should. A hold keeps its run:
+// continuing as new would lose whoever asked for it.
+func (p *process) rolls(ctx workflow.Context) bool {
+	return p.rolling && len(p.holds) == 0 && full(ctx)
+}
+
+// full tells that a run's history is long enough.
+func full(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() >= eventsPerRun
 }
 
 func (p *process) doChores(ctx workflow.Context) error {

@@ -40,6 +40,7 @@ func TestWireNames(t *testing.T) {
 	for _, u := range []string{
 		workflows.UpdateWaivePrerequisites.Name, workflows.UpdateRequestReview.Name, workflows.UpdateApproveProduction.Name,
 		workflows.UpdateRecordRevision.Name, workflows.UpdateAnswerHistorical.Name, workflows.UpdateApproveHistorical.Name, workflows.UpdateCloseHistorical.Name,
+		workflows.UpdatePlanHistorical.Name,
 		workflows.UpdateAttestNothing.Name, workflows.UpdatePause.Name, workflows.UpdateResume.Name,
 		workflows.UpdateWithdraw.Name, workflows.UpdateResolveHold.Name, workflows.UpdateSettlePrerequisite.Name, workflows.UpdateSendLetter.Name, workflows.UpdateSetPolicy.Name,
 	} {

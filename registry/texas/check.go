@@ -336,6 +336,10 @@ func (c *checker) policy(p *registry.Profile) {
 	c.between("policy.files_per_cycle", int64(po.FilesPerCycle), 1, 10_000)
 	c.between("policy.history_window", int64(po.HistoryWindow), 1, 64)
 	c.between("policy.history_part_messages", int64(po.HistoryPartMessages), 1, int64(max(p.File.MaxMessages, 1)))
+	c.between("policy.history_part_bytes", po.HistoryPartBytes, 1<<16, 1<<40)
+	if po.HistoryPartBy != "" {
+		c.oneOf("policy.history_part_by", po.HistoryPartBy, "year", "site")
+	}
 	c.between("policy.history_stop_percent", int64(po.HistoryStopPercent), 1, 100)
 	c.between("policy.retention_days", int64(po.RetentionDays), 1, 3650)
 	c.between("policy.retry_delay_seconds", int64(po.RetryDelaySeconds), 1, 900)

@@ -15,7 +15,9 @@ import (
 func (a *app) historyCommand() *cobra.Command {
 	return folder("history", "Answer, approve, follow and close the one-time historical load",
 		"  starter history status sunrise-plano\n  starter history answer sunrise-plano --yes --since 2019-01-01",
-		a.historyAnswer(), a.historyApprove(), a.historyStatus(), a.historyClose())
+		a.historyAnswer(), a.historyApprove(), a.historyStatus(), a.historyClose(),
+		a.historySwitch("pause", "Keep further parts from starting", workflows.UpdatePause),
+		a.historySwitch("resume", "Go on with the parts of the load", workflows.UpdateResume))
 }
 
 func (a *app) historyAnswer() *cobra.Command {
@@ -110,6 +112,24 @@ messages were held back, refused or not answered, say why you close all the same
 	return cmd
 }
 
+func (a *app) historySwitch(use, short string, m workflows.Message[workflows.Act]) *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use: use + " PRACTICE", Short: short, Args: cobra.ExactArgs(1),
+		Example: "  starter history " + use + ` sunrise-plano --reason "the registry asked for it"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := a.actor()
+			if err != nil {
+				return err
+			}
+			return ask(cmd.Context(), a, args[0], workflows.HistoryID(args[0]), m, workflows.Act{By: by, Reason: reason})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why")
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
 func (a *app) historyStatus() *cobra.Command {
 	return &cobra.Command{
 		Use: "status PRACTICE", Short: "Show the plan, its dry run and how far the load is", Args: cobra.ExactArgs(1),
@@ -163,6 +183,7 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 	s.title("The load")
 	s.pairs(
 		[2]string{"Parts", strconv.Itoa(h.Sent) + " of " + strconv.Itoa(h.Parts) + " sent, " + strconv.Itoa(h.InFlight) + " on their way"},
+		[2]string{"Paused", pausedWords(h.Paused)},
 		[2]string{"Came", plural(n.Came, "message", "messages")},
 		[2]string{"Sent", plural(n.Sent, "message", "messages") + " in " + plural(n.Delivered, "part", "parts")},
 		[2]string{"Held back", heldBackWords(n)},
@@ -181,6 +202,13 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 		s.raw("")
 		s.raw("Next: starter history close %s, or hand in what is missing as a supplement.", id)
 	}
+}
+
+func pausedWords(p *workflows.HistoryPause) string {
+	if p == nil {
+		return ""
+	}
+	return "by " + p.By.Name + " since " + p.Since.Format("2 January 2006") + ": " + p.Reason
 }
 
 // leftOutWords say which messages go into no part, and why.
