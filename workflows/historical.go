@@ -45,8 +45,7 @@ type HistoricalState struct {
 	Explained int `json:"explained,omitempty"`
 	// Waiting is set while the plan waits for its approval.
 	Waiting bool `json:"waiting,omitempty"`
-	// Asked counts reminders to the EHR vendor, Plans the plans that were shown.
-	Asked int `json:"asked"`
+	// Plans counts the plans that were shown.
 	Plans int `json:"plans"`
 	// Tolerated is the percentage of refused records that a person accepted
 	// when the load had stopped itself.
@@ -100,7 +99,8 @@ func newHistorical(ctx workflow.Context, in HistoricalLoadInput) (*historical, e
 		return nil, err
 	}
 	h := &historical{process: p, in: in}
-	p.phase = registry.PhaseProduction
+	p.phase, p.business = registry.PhaseProduction, in.Business
+	p.prompt = true
 	if in.State != nil {
 		h.HistoricalState = *in.State
 	}

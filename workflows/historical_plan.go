@@ -23,28 +23,15 @@ func (h *historical) ask(ctx workflow.Context) error {
 }
 
 func (h *historical) awaitAnswer(ctx workflow.Context) error {
-	for h.answer == nil {
-		if err := h.say(ctx, activities.Progress{
-			Stage: "historical load: the EHR vendor was asked", Next: "can it send one, and how far back?",
-			Whose: "EHR vendor", Since: h.AskedAt,
-			Move: fmt.Sprintf("starter history answer %s --yes --since YYYY-MM-DD (or --no)", h.practice),
-		}); err != nil {
-			return err
-		}
-		due := h.now(ctx).AddDate(0, 0, gap(h.policy.HistoryReminders, h.Asked))
-		came, err := h.waitUntil(ctx, due, "remind of the historical load", func() bool { return h.answer != nil })
-		if err != nil {
-			return err
-		}
-		if came {
-			h.Asked++
-			if err := h.notice(ctx, activities.SendNoticeInput{
-				Kind: activities.NoticeReminder, Event: fmt.Sprintf("history-reminder/%s/%d", h.practice, h.Asked),
-				Words: "The EHR vendor has not said yet whether it can send a historical load, and how far back it goes.",
-			}); err != nil {
-				return err
-			}
-		}
+	if err := h.say(ctx, activities.Progress{
+		Stage: "historical load: the EHR vendor was asked", Next: "can it send one, and how far back?",
+		Whose: "EHR vendor", Since: h.AskedAt, Wait: registry.WaitHistory,
+		Move: fmt.Sprintf("starter history answer %s --yes --since YYYY-MM-DD (or --no)", h.practice),
+	}); err != nil {
+		return err
+	}
+	if err := h.wait(ctx, func() bool { return h.answer != nil }); err != nil {
+		return err
 	}
 	state := registry.HistoryAsked
 	if !h.answer.Can {

@@ -43,6 +43,9 @@ type process struct {
 	withdrawn bool
 	// rolling allows a wait to end the run with errContinue.
 	rolling bool
+	// prompt ends such a wait as soon as the history is long enough, even if
+	// nothing else happens: many signals come that nothing waits for.
+	prompt bool
 
 	holds   map[string]*openHold // by ID
 	holdSeq int
@@ -196,7 +199,7 @@ func (p *process) sleep(ctx workflow.Context, date time.Time, left time.Duration
 	awake := func() bool {
 		p.listen()
 		// Signals that nothing waits for fill a history too.
-		return p.withdrawn || len(p.chores) > 0 || p.moved != moved || p.rolls(ctx) || ready()
+		return p.withdrawn || len(p.chores) > 0 || p.moved != moved || p.prompt && p.rolls(ctx) || ready()
 	}
 	if date.IsZero() {
 		return workflow.Await(ctx, awake)

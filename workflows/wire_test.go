@@ -79,7 +79,8 @@ func TestStatesSurviveJSON(t *testing.T) {
 	}
 	history := workflows.HistoricalState{
 		State: registry.HistoryLoading, Plan: activities.HistoryPlan{Digest: "d", Parts: 3}, Next: 2, Sent: 1,
-		Plans: 5, Tolerated: 6, AskedAt: epoch,
+		Plans: 5, Tolerated: 6, AskedAt: epoch, Waiting: true, Parts: 7, Answered: 1, Flying: []string{"f-2"}, Explained: 1,
+		Switches: 1, Paused: &workflows.HistoryPause{By: ana, Reason: "asked for", Since: epoch},
 	}
 	watch := workflows.WatchState{Acts: 1, Mornings: 2, OpenErrors: 3}
 	host := workflows.HostState{
