@@ -103,9 +103,15 @@ func TestSentBefore(t *testing.T) {
 	t.Run("the memory ends with the bytes of the file", func(t *testing.T) {
 		require.NoError(t, b.SettleFile(t.Context(), p, first.ID, registry.FileDelivered, day0))
 		require.NoError(t, b.SettleFile(t.Context(), p, first.ID, registry.FileAnswered, day0))
-		gone, err := b.ReleaseFile(t.Context(), first.ID, day0.AddDate(0, 0, 1), day0, func(string) error { return nil })
+		release := func() bool {
+			gone, err := b.ReleaseFile(t.Context(), first.ID, day0.AddDate(0, 0, 1), day0, func(string) error { return nil })
+			require.NoError(t, err)
+			return gone
+		}
+		require.False(t, release(), "nobody decided on the message that was left behind")
+		_, err := b.DropHeld(t.Context(), first.ID, []int{3}, db.Act{Key: "drop", By: maria, At: day0, Reason: "entered at the registry"})
 		require.NoError(t, err)
-		require.True(t, gone)
+		require.True(t, release())
 		require.Equal(t, 1, b.count(t, `select count(*) from sent_messages`), "of the later file")
 		require.Zero(t, b.count(t, `select count(*) from messages where file_id = 'f-1' and control_key is not null`))
 	})
