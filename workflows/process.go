@@ -275,7 +275,7 @@ func (p *process) say(ctx workflow.Context, line activities.Progress) error {
 	line.Source = p.source
 	if line.Since.IsZero() {
 		line.Since = p.progress.Since
-		if line.Stage != p.progress.Stage || line.Since.IsZero() {
+		if line.Stage != p.progress.Stage || line.Whose != p.progress.Whose || line.Since.IsZero() {
 			line.Since = p.now(ctx)
 		}
 	}

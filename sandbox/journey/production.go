@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"immtrail/registry"
@@ -93,7 +94,7 @@ func waitingIn(dir string) (int, error) {
 	}
 	n := 0
 	for _, e := range entries {
-		if e.Type().IsRegular() {
+		if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") { // not the marker
 			n++
 		}
 	}
