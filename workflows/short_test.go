@@ -184,7 +184,9 @@ func TestWatch(t *testing.T) {
 				w.look.OpenErrors = 4
 			})
 			at(env, days(4), func() {
-				require.True(t, statusOf(t, env).Progress.Attention)
+				line := statusOf(t, env).Progress
+				require.True(t, line.Attention)
+				require.Less(t, env.Now().Sub(line.Since), days(3), "since it is somebody's turn, not since Production")
 				w.look.Closed, w.look.Current = []activities.Incident{incident}, nil
 			})
 			at(env, days(10), env.CancelWorkflow)
