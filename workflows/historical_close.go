@@ -52,8 +52,7 @@ func (h *historical) decided(ctx workflow.Context) (done bool, err error) {
 	if err := h.count(ctx); err != nil {
 		return false, err
 	}
-	if err := h.mayClose(closing); err != nil {
-		h.refused = err.Error()
+	if h.refused = h.notClosed(closing); h.refused != "" {
 		return false, nil
 	}
 	return true, h.move(ctx, activities.SetHistoryInput{
@@ -139,15 +138,16 @@ func (h *historical) closingMove() string {
 	return move
 }
 
-// mayClose refuses to close what is not accounted for without a reason.
-func (h *historical) mayClose(c CloseHistorical) error {
+// notClosed says why the load is not closed yet: what is not accounted for takes
+// a reason. Empty where it may be.
+func (h *historical) notClosed(c CloseHistorical) string {
 	if open := h.counts.Open(); open > 0 && c.Reason == "" {
-		return fmt.Errorf("%d messages of the load are held back, refused, unanswered or not sent; say why it is closed all the same", open)
+		return fmt.Sprintf("%d messages of the load are held back, refused, unanswered or not sent; say why it is closed all the same", open)
 	}
 	if h.Waiting && c.Reason == "" {
-		return fmt.Errorf("supplement %d waits for its approval; say why the load is closed without it", h.Plan.Number)
+		return fmt.Sprintf("supplement %d waits for its approval; say why the load is closed without it", h.Plan.Number)
 	}
-	return nil
+	return ""
 }
 
 func (h *historical) checkClosing(c CloseHistorical) error {
@@ -158,7 +158,10 @@ func (h *historical) checkClosing(c CloseHistorical) error {
 	case registry.HistoryClosed:
 		return nil // done before
 	case registry.HistorySent:
-		return h.mayClose(c)
+		if why := h.notClosed(c); why != "" {
+			return errors.New(why)
+		}
+		return nil
 	case registry.HistoryLoading:
 		return errors.New("parts are on their way; the load can be closed when they have left")
 	default:

@@ -62,6 +62,7 @@ type world struct {
 func (w *world) Profile(string) (*registry.Profile, error) { return &w.profile, nil }
 
 func newWorld(t *testing.T, behaviour fakeregistry.Behaviour, reports registry.ReportSettings) *world {
+	t.Helper()
 	return newGroup(t, sites, behaviour, reports)
 }
 
