@@ -20,8 +20,9 @@
 //	    list → fetch → import → tell the files → settle errors
 //	RegistryHost     host/<host>                for ever
 //	    who may log in at a registry's server, in turns; holds a connection once
-//	HistoricalLoad   history/<practice>         days; once
-//	    ask → plan → dry run → approval → parts → reconcile → lock
+//	HistoricalLoad   history/<practice>         days to weeks; once
+//	    ask → plan → dry run → approval → parts → reconcile, again for each
+//	    supplement, until a named person closes it
 //	Watch            watch/<practice>           for ever
 //	    each morning: 30-day floor, quiet sites, missing reports, old errors
 //	Reminders        reminders                  for ever; one of it
