@@ -11,6 +11,7 @@ import (
 
 	"immtrail/conformance"
 	"immtrail/db"
+	"immtrail/internal/cells"
 	"immtrail/notify"
 	"immtrail/registry"
 )
@@ -119,7 +120,8 @@ func (w *writer) faultTable(faults []db.LetterFault) (*notify.Attachment, error)
 			by = "registry"
 		}
 		err = errors.Join(err, out.Write([]string{
-			by, c.Rule, c.Severity, numberOrNone(f.Message), numberOrNone(f.Line), c.Place, c.Meaning, c.Remedy,
+			by, cells.Plain(c.Rule), c.Severity, numberOrNone(f.Message), numberOrNone(f.Line), cells.Plain(c.Place),
+			cells.Plain(c.Meaning), cells.Plain(c.Remedy),
 		}))
 	}
 	out.Flush()

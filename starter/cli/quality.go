@@ -250,8 +250,8 @@ func (a *app) predictionsCSV(p shownPredictions) error {
 	rows := [][]string{{"kind", "id", "rules", "hits", "misses", "false_alarms", "rate_percent", "unforeseeable", "says"}}
 	for _, c := range p.Codes {
 		rows = append(rows, []string{
-			"code", c.Code, strings.Join(c.Rules, " "), strconv.Itoa(c.Hits), strconv.Itoa(c.Misses), "", percent(c.HitRate),
-			strconv.FormatBool(c.Unforeseeable), c.Meaning,
+			"code", plain(c.Code), strings.Join(c.Rules, " "), strconv.Itoa(c.Hits), strconv.Itoa(c.Misses), "", percent(c.HitRate),
+			strconv.FormatBool(c.Unforeseeable), plain(c.Meaning),
 		})
 	}
 	for _, r := range p.Rules {

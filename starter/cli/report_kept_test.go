@@ -61,7 +61,7 @@ func TestNoExportHoldsAFormula(t *testing.T) {
 			}
 		}
 	}
-	r := b.run(t, "report", "read", b.file(t, "x.csv", "Control ID,File,Code\n=1+1,@x,CLR-100\n+1,-x,IMR-111\n"), "-o", "csv")
+	r := b.run(t, "report", "read", b.file(t, "x.csv", "Control ID,File,Code,Location\n=1+1,@x,CLR-100,=PID\n+1,-x,IMR-111,+5\n"), "-o", "csv")
 	rows, err := csv.NewReader(strings.NewReader(r.stdout)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 3)

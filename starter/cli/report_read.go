@@ -159,8 +159,8 @@ func (a *app) readCSV(ctx context.Context, src io.Reader, name string, opts dqa.
 			position = strconv.Itoa(it.Position)
 		}
 		return w.Write([]string{
-			strconv.Itoa(it.Ordinal), plain(it.ControlID), plain(it.File), position, it.Code, it.Severity.Words(),
-			it.Location, string(it.Outcome), opts.Catalogue[it.Code].Meaning,
+			strconv.Itoa(it.Ordinal), plain(it.ControlID), plain(it.File), position, plain(it.Code), it.Severity.Words(),
+			plain(it.Location), string(it.Outcome), opts.Catalogue[it.Code].Meaning,
 		})
 	})
 	w.Flush()
