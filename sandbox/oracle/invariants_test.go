@@ -100,7 +100,8 @@ func TestNothingIsSentTwice(t *testing.T) {
 			w.saveLedger()
 		}, nil},
 		{"a historical file after the load was closed", func(w *world) {
-			w.move("history", "loading", "closed", "", w.ledger[5].Time.Add(-time.Minute))
+			w.move("history", "loading", "sent", "", w.ledger[5].Time.Add(-2*time.Minute))
+			w.move("history", "sent", "closed", "", w.ledger[5].Time.Add(-time.Minute))
 			w.sql(`update practices set history_state = 'closed'`)
 		}, []string{oracle.HistoryTwice}},
 		{"a message that was refused comes again in production", func(w *world) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -130,6 +131,10 @@ func (c *calm) play(days int, silent func(day, site int) bool) {
 	env.RegisterActivity(&activities.Practices{DB: c.store, Profiles: c.world, Clock: clock})
 	env.RegisterActivity(c.notices)
 	env.RegisterActivity(c.files)
+	// Reminders are a workflow of their own, which this world does not play.
+	env.RegisterActivityWithOptions(func(context.Context, activities.EnsureRemindersInput) (activities.Done, error) {
+		return activities.Done{}, nil
+	}, activity.RegisterOptions{Name: "EnsureReminders"})
 	for day := range days {
 		env.RegisterDelayedCallback(func() { c.day(begin, day, silent) }, time.Duration(day)*24*time.Hour-6*time.Hour)
 	}
