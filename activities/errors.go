@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -56,6 +57,29 @@ func met(connection string, err error) error {
 		return nil
 	}
 	return &metError{connection: connection, error: err}
+}
+
+// unnamedError hides a file's name in the words of an error.
+type unnamedError struct {
+	name string
+	error
+}
+
+// Unwrap gives the cause.
+func (e *unnamedError) Unwrap() error { return e.error }
+
+// Error gives the words without the name.
+func (e *unnamedError) Error() string {
+	return strings.ReplaceAll(e.error.Error(), e.name, "the report")
+}
+
+// unnamed keeps a report's name out of err, whose words go into letters: others
+// chose it, and may have named a patient in it. Nil stays nil.
+func unnamed(name string, err error) error {
+	if err == nil || name == "" {
+		return err
+	}
+	return &unnamedError{name: name, error: err}
 }
 
 // metAt is met for what a dial met: before the login it is the server's.

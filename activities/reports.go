@@ -181,7 +181,7 @@ type FetchReportResult struct {
 func (a *Reports) FetchReport(ctx context.Context, in FetchReportInput) (FetchReportResult, error) {
 	defer beat(ctx, nil)()
 	out, err := a.fetchReport(ctx, in)
-	return out, fail(ctx, err)
+	return out, fail(ctx, unnamed(in.Name, err))
 }
 
 func (a *Reports) fetchReport(ctx context.Context, in FetchReportInput) (FetchReportResult, error) {
@@ -196,7 +196,7 @@ func (a *Reports) fetchReport(ctx context.Context, in FetchReportInput) (FetchRe
 		return out, met(in.Connection, err)
 	}
 	if !seen.Exists {
-		return out, registry.Errorf(registry.Missing, "fetch report", "%s is no longer at the registry", in.Name)
+		return out, registry.Errorf(registry.Missing, "fetch report", "the report is no longer at the registry")
 	}
 	object, err := a.download(ctx, remote, profile.Folders.Reports, in)
 	if err != nil {
