@@ -101,25 +101,35 @@ func TestRunbookSaysHowEachHoldMayEnd(t *testing.T) {
 }
 
 // incidentKinds are the constants Incident… of the watch.
-func incidentKinds(t *testing.T) []string {
+func incidentKinds(t *testing.T) []string { return constants(t, "Incident") }
+
+// constants are the values of a prefix's string constants in package activities.
+func constants(t *testing.T, prefix string) []string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, "activities", "watch.go"), nil, 0)
+	paths, err := filepath.Glob(filepath.Join(root, "activities", "*.go"))
 	require.NoError(t, err)
-	var kinds []string
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Incident") || len(spec.Values) != 1 {
+	var found []string
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || !strings.HasPrefix(spec.Names[0].Name, prefix) || len(spec.Values) != 1 {
+				return true
+			}
+			if lit, ok := spec.Values[0].(*ast.BasicLit); ok {
+				value, err := strconv.Unquote(lit.Value)
+				require.NoError(t, err)
+				found = append(found, value)
+			}
 			return true
-		}
-		if lit, ok := spec.Values[0].(*ast.BasicLit); ok {
-			kind, err := strconv.Unquote(lit.Value)
-			require.NoError(t, err)
-			kinds = append(kinds, kind)
-		}
-		return true
-	})
-	require.NotEmpty(t, kinds)
-	return kinds
+		})
+	}
+	require.NotEmpty(t, found)
+	return found
 }
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)

@@ -59,7 +59,7 @@ type holdWay struct {
 
 func (a *app) explainHold(ctx context.Context, store *db.Store, h db.Hold) (explainedHold, error) {
 	out := explainedHold{
-		shownHold: showHolds([]db.Hold{h})[0], Meaning: h.Reason.Words(), Runbook: "docs/runbook.md#" + string(h.Reason),
+		shownHold: showHolds([]db.Hold{h})[0], Meaning: h.Reason.Words(), Runbook: fmt.Sprintf("docs/runbook.md, section %q", h.Reason),
 	}
 	if h.ClosedAt != nil {
 		out.Closed = fmt.Sprintf("settled on %s by %s (%s)", day(*h.ClosedAt), h.ClosedBy, h.Action)

@@ -122,7 +122,7 @@ func TestHold(t *testing.T) {
 			"The lead hears of it on 2026-04-03.", "morning letter again on 2026-04-01.",
 			"> starter hold resolve h-1-1 --action retry\n    To look at the registry once more; nothing is sent.",
 			"open file/f-1, send the update resolve-hold", `{"hold_id": "h-1-1", "action": "resend", "by": {"name": "YOUR NAME"}}`,
-			"docs/runbook.md#delivery-unknown")
+			`More: docs/runbook.md, section "delivery-unknown"`)
 		require.NotContains(t, b.run(t, "hold", "explain", "h-1-1").stdout, "continue", "no way that it does not take")
 		b.run(t, "hold", "explain", "h-9").exits(1)
 	})
