@@ -92,6 +92,7 @@ func plainLetter(*testing.T, *planted) []activities.SendNoticeInput {
 }
 
 func refusedLetters(t *testing.T, p *planted) (out []activities.SendNoticeInput) {
+	t.Helper()
 	for _, file := range p.refused {
 		in := activities.SendNoticeInput{Scope: scope(), Kind: activities.NoticeFileRefused, FileID: file}
 		letter, err := activities.PreviewLetter(t.Context(), p.desk, withEvent(in))
@@ -111,6 +112,7 @@ func withEvent(in activities.SendNoticeInput) activities.SendNoticeInput {
 // holdLetters are one hold for each reason, in the words of steps that failed on
 // planted files, and those of the connection and of its server.
 func holdLetters(t *testing.T, p *planted) (out []activities.SendNoticeInput) {
+	t.Helper()
 	open := func(in activities.OpenHoldInput) {
 		in.ID, in.What = fmt.Sprintf("h-%d", len(out)), "upload of a file"
 		in.Words = strings.Join(p.held, ". ")
@@ -127,6 +129,7 @@ func holdLetters(t *testing.T, p *planted) (out []activities.SendNoticeInput) {
 
 // reminderLetters are those of the next days on which something is due.
 func reminderLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
+	t.Helper()
 	p.waits(t, "sunrise", inReview)
 	for end := p.now.AddDate(0, 0, 14); p.now.Before(end); {
 		due := must(t, p.desk.DueReminders, activities.DueRemindersInput{})
@@ -145,6 +148,7 @@ func reminderLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
 
 // uploadLetters are of a file that a person is to upload.
 func uploadLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
+	t.Helper()
 	was, err := p.db.Connection(t.Context(), "texas-sftp")
 	require.NoError(t, err)
 	hand := db.Connection{Name: was.Name, Protocol: "byhand", Settings: db.ConnectionSettings{Folder: t.TempDir()}}
@@ -162,6 +166,7 @@ func uploadLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
 // watchLetters are one for each incident that the watch finds in the months after,
 // a credential's and an agreement's.
 func watchLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
+	t.Helper()
 	w := &activities.Watches{DB: p.db, Profiles: p, Known: p.inbox.Known, Clock: func() time.Time { return p.now }}
 	out := []activities.SendNoticeInput{
 		{Scope: scope(), Connection: "texas-sftp", Words: "the password ends"},
@@ -185,6 +190,7 @@ func watchLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
 }
 
 func resolvedLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
+	t.Helper()
 	must(t, p.practices.CloseHold, activities.CloseHoldInput{Scope: scope(), ID: "h-0", Action: registry.ActionRetry, By: maria})
 	open, err := p.db.OpenIncidents(t.Context(), "sunrise")
 	require.NoError(t, err)

@@ -101,7 +101,10 @@ func TestRunbookSaysHowEachHoldMayEnd(t *testing.T) {
 }
 
 // incidentKinds are the constants Incident… of the watch.
-func incidentKinds(t *testing.T) []string { return constants(t, "Incident") }
+func incidentKinds(t *testing.T) []string {
+	t.Helper()
+	return constants(t, "Incident")
+}
 
 // constants are the values of a prefix's string constants in package activities.
 func constants(t *testing.T, prefix string) []string {
