@@ -116,9 +116,13 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 	if kept.State != db.NoticePrepared {
 		return out, nil
 	}
+	first, err := a.threadOf(ctx, kept)
+	if err != nil {
+		return SendNoticeResult{}, err
+	}
 	receipt, err := a.Sender.Send(ctx, notify.Rendered{
 		Event: kept.Event, Subject: kept.Subject, Body: kept.Body, To: addresses(kept.Recipients),
-		Attachment: attachmentOf(kept),
+		InReplyTo: first, Attachment: attachmentOf(kept),
 	}, kept.MessageID)
 	if err != nil {
 		return SendNoticeResult{}, err

@@ -120,8 +120,9 @@ type SMTP struct {
 	Host     string `key:"host" doc:"mail server"`
 	Port     int    `key:"port" doc:"its port"`
 	TLS      string `key:"tls" doc:"starttls, implicit (port 465) or none (a relay on this machine)"`
+	Auth     string `key:"auth" doc:"auto (the best the server offers), plain, login or xoauth2"`
 	User     string `key:"user" doc:"login, where the server wants one"`
-	Password Secret `key:"password" doc:"reference to its password"`
+	Password Secret `key:"password" doc:"reference to its password; with xoauth2 to the access token, read for every letter"`
 }
 
 // Person is who a login at this computer is.
@@ -172,7 +173,7 @@ func Default() *Config {
 	return &Config{
 		Temporal: Temporal{Address: "127.0.0.1:7233", Namespace: "default", TaskQueue: "immtrail"},
 		Outbox:   Outbox{Stable: 30 * time.Second},
-		Notify:   Notify{Deliver: "off", SMTP: SMTP{Port: 587, TLS: "starttls"}},
+		Notify:   Notify{Deliver: "off", SMTP: SMTP{Port: 587, TLS: "starttls", Auth: "auto"}},
 		Metrics:  Listen{Listen: "127.0.0.1:9464"},
 		Health:   Listen{Listen: "127.0.0.1:8081"},
 		Log:      Log{Level: "info", Format: "json"},

@@ -169,6 +169,12 @@ func (k *checker) notify() {
 	if n.SMTP.Port < 1 || n.SMTP.Port > 65535 {
 		k.add("notify.smtp.port", "is a port: 1 to 65535")
 	}
+	if !slices.Contains([]string{"auto", "plain", "login", "xoauth2"}, n.SMTP.Auth) {
+		k.add("notify.smtp.auth", "is auto, plain, login or xoauth2")
+	}
+	if n.SMTP.Auth != "auto" && n.SMTP.User == "" {
+		k.add("notify.smtp.user", "is needed to log in by %s", n.SMTP.Auth)
+	}
 	if (n.SMTP.User == "") != !n.SMTP.Password.Set() {
 		k.add("notify.smtp.user", "user and password belong together: set both or none")
 	}

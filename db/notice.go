@@ -52,6 +52,24 @@ func (s *Store) NoticeOf(ctx context.Context, event string) (n Notice, ok bool, 
 	return n, err == nil, fault("notice", err)
 }
 
+// FirstNotice reads the Message-ID of the first letter of a practice about a
+// matter, among those that were prepared before n; empty where n is the first. A
+// matter is a list of events: a letter belongs to it whose event is one of them or
+// goes on after it with a slash. What becomes of the first letter does not matter,
+// so that a repeat of n has the same answer.
+func (s *Store) FirstNotice(ctx context.Context, n Notice, matter []string) (messageID string, err error) {
+	messageID, err = value[string](ctx, s.pool, `
+		select message_id from notices
+		where coalesce(practice, '') = @practice and (prepared_at, event) < (@at, @event)
+		  and exists (select from unnest(@matter::text[]) m where event = m or starts_with(event, m || '/'))
+		order by prepared_at, event limit 1`,
+		pgx.NamedArgs{"practice": n.Practice, "at": n.PreparedAt, "event": n.Event, "matter": matter})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return messageID, fault("notice thread", err)
+}
+
 // PrepareNotice records a letter before it is sent and returns what is kept
 // for its event: the letter that was prepared first, whoever comes later. Kind
 // Invalid when the event belongs to another practice or another letter.

@@ -207,6 +207,51 @@ func TestNotices(t *testing.T) {
 	})
 }
 
+func TestFirstNotice(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	ctx := t.Context()
+	keep := func(event, practice string, at time.Time) db.Notice {
+		n, err := b.PrepareNotice(ctx, db.Notice{
+			Event: event, Kind: registry.LetterHold, Practice: practice, MessageID: event + "@example.org",
+			Recipients: []string{"a@example.org"}, Subject: "s", Body: "b", PreparedAt: at,
+		})
+		require.NoError(t, err)
+		return n
+	}
+	p := b.live(t, "sunrise-plano")
+	first := keep("incident/i-1", p, day0)
+	other := keep("incident/i-12", p, day0)
+	over := keep("incident/i-1/over", p, day0.Add(time.Hour))
+	later := keep("incident/i-1/zzz", p, day0.Add(2*time.Hour))
+	free := keep("expiry/texas/password/2026-04-01/30", "", day0)
+	again := keep("expiry/texas/password/2026-04-01/7", "", day0.Add(time.Hour))
+	for name, c := range map[string]struct {
+		n      db.Notice
+		matter string
+		want   string
+	}{
+		"the first letter follows none":             {first, "incident/i-1", ""},
+		"an all-clear follows its alert":            {over, "incident/i-1", first.MessageID},
+		"the third follows the first":               {later, "incident/i-1", first.MessageID},
+		"a name that begins alike is another":       {other, "incident/i-12", ""},
+		"letters that concern no practice, too":     {again, "expiry/texas/password/2026-04-01", free.MessageID},
+		"a matter of another practice is another's": {again, "incident/i-1", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := b.FirstNotice(ctx, c.n, []string{"no-such-matter", c.matter})
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+		})
+	}
+	t.Run("whatever becomes of the first", func(t *testing.T) {
+		require.NoError(t, b.SettleNotice(ctx, first.Event, false, day0))
+		got, err := b.FirstNotice(ctx, over, []string{"incident/i-1"})
+		require.NoError(t, err)
+		require.Equal(t, first.MessageID, got)
+	})
+}
+
 func TestLetterFiles(t *testing.T) {
 	t.Parallel()
 	b := open(t)

@@ -35,6 +35,9 @@ type Rendered struct {
 	Body    string             `json:"body"`
 	To      []registry.Contact `json:"to"`
 	Date    time.Time          `json:"date,omitzero"`
+	// InReplyTo is the Message-ID of the first letter of the same matter, without
+	// its angle brackets, so that mailboxes keep them together; empty for a first.
+	InReplyTo string `json:"in_reply_to,omitempty"`
 	// Attachment goes with the letter; nil where nothing does.
 	Attachment *Attachment `json:"attachment,omitempty"`
 }
@@ -65,6 +68,9 @@ func Render(t Templates, l Letter) (Rendered, error) {
 // hl7Line is what no letter contains: the beginning of a segment.
 var hl7Line = regexp.MustCompile(`(?m)(^|\s)(MSH|PID|PD1|NK1|ORC|RXA|RXR|OBX)\|`)
 
+// idForm keeps a Message-ID from becoming two, or a header.
+var idForm = regexp.MustCompile(`^[^@<>\s[:cntrl:]]+@[^@<>\s[:cntrl:]]+$`)
+
 func (r Rendered) fault() string {
 	switch {
 	case r.Event == "":
@@ -73,6 +79,8 @@ func (r Rendered) fault() string {
 		return "nobody is addressed"
 	case strings.TrimSpace(r.Subject) == "" || strings.ContainsFunc(r.Subject, unicode.IsControl):
 		return "the subject is empty or holds control characters"
+	case r.InReplyTo != "" && !idForm.MatchString(r.InReplyTo):
+		return "the letter that is answered has no Message-ID of ours"
 	case hl7Line.MatchString(r.Subject) || hl7Line.MatchString(r.Body):
 		return "the text holds part of an HL7 message"
 	}

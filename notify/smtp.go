@@ -62,8 +62,11 @@ type SMTP struct {
 	// Port 0 means 587, or 465 with ImplicitTLS, or 25 with PlainRelay.
 	Port     int
 	TLS      TLSMode
+	Auth     AuthMode
 	User     string
 	Password string
+	// Token reads the access token of AuthXOAUTH2; it is asked for every letter.
+	Token func() (string, error)
 	// From and ReplyTo are the coordinator; an empty ReplyTo is From.
 	From    registry.Contact
 	ReplyTo registry.Contact
@@ -83,14 +86,11 @@ func (s SMTP) Check() []string {
 		faults = append(faults, "port: from 1 to 65535, or 0 for the usual one")
 	}
 	switch s.TLS {
-	case "", STARTTLS, ImplicitTLS:
-	case PlainRelay:
-		if s.Password != "" {
-			faults = append(faults, "tls: none sends the password in clear; use starttls or implicit")
-		}
+	case "", STARTTLS, ImplicitTLS, PlainRelay:
 	default:
 		faults = append(faults, "tls: one of starttls, implicit, none")
 	}
+	faults = append(faults, s.loginFaults()...)
 	if why := contactFault(s.From); why != "" {
 		faults = append(faults, "from: "+why)
 	}
@@ -108,7 +108,7 @@ func (s SMTP) Check() []string {
 //     can tell whether it took the letter. Send again with the same messageID.
 //   - Refused: the server refuses the letter or an address for good (5xx), or
 //     offers no TLS, or its certificate is not trusted.
-//   - Unauthorised: the login is refused.
+//   - Unauthorised: the login is refused, or the access token cannot be read.
 //   - Invalid: the letter or the settings cannot be used at all.
 func (s SMTP) Send(ctx context.Context, r Rendered, messageID string) (Receipt, error) {
 	if faults := s.Check(); len(faults) > 0 {
@@ -123,7 +123,11 @@ func (s SMTP) Send(ctx context.Context, r Rendered, messageID string) (Receipt, 
 	}
 	line := &dialled{}
 	defer line.hangUp()
-	client, err := s.client(ctx, line)
+	login, err := s.login()
+	if err != nil {
+		return Receipt{}, err
+	}
+	client, err := s.client(ctx, line, login)
 	if err != nil {
 		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%w", err)
 	}
@@ -160,6 +164,10 @@ func (s SMTP) message(r Rendered, messageID string) (*mail.Msg, error) {
 	}
 	m.Subject(r.Subject)
 	m.SetMessageIDWithValue(messageID)
+	if r.InReplyTo != "" { // RFC 5322 3.6.4: the first letter of the matter is the whole thread
+		m.SetGenHeader(mail.HeaderInReplyTo, "<"+r.InReplyTo+">")
+		m.SetGenHeader(mail.HeaderReferences, "<"+r.InReplyTo+">")
+	}
 	if r.Date.IsZero() {
 		m.SetDate()
 	} else {
@@ -184,7 +192,7 @@ func boundary(messageID string) string {
 
 // client has one deadline for everything, the context's if that is nearer: the
 // library does not look at the context once it is connected.
-func (s SMTP) client(ctx context.Context, line *dialled) (*mail.Client, error) {
+func (s SMTP) client(ctx context.Context, line *dialled, login []mail.Option) (*mail.Client, error) {
 	timeout := s.Timeout
 	if timeout == 0 {
 		timeout = 30 * time.Second
@@ -218,10 +226,7 @@ func (s SMTP) client(ctx context.Context, line *dialled) (*mail.Client, error) {
 		}
 		opts = append(opts, mail.WithTLSConfig(c))
 	}
-	if s.User != "" {
-		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(s.User), mail.WithPassword(s.Password))
-	}
-	return mail.NewClient(s.Host, opts...)
+	return mail.NewClient(s.Host, append(opts, login...)...)
 }
 
 // dialled remembers the connection: after a failed login, or an odd answer to

@@ -161,13 +161,19 @@ func (w Wire) Mail() (notify.Sender, error) {
 func (w Wire) SMTP() (notify.SMTP, error) {
 	n := w.Config.Notify
 	s := notify.SMTP{
-		Host: n.SMTP.Host, Port: n.SMTP.Port, TLS: notify.TLSMode(n.SMTP.TLS), User: n.SMTP.User,
+		Host: n.SMTP.Host, Port: n.SMTP.Port, TLS: notify.TLSMode(n.SMTP.TLS),
+		Auth: notify.AuthMode(n.SMTP.Auth), User: n.SMTP.User,
 		From: w.Sender(), ReplyTo: contact(n.ReplyTo),
 	}
 	if n.SMTP.Password.Set() {
-		var err error
-		if s.Password, err = n.SMTP.Password.Read(w.Getenv); err != nil {
+		secret, err := n.SMTP.Password.Read(w.Getenv)
+		if err != nil {
 			return s, setting("notify.smtp.password", err)
+		}
+		if s.Auth == notify.AuthXOAUTH2 {
+			s.Token = func() (string, error) { return n.SMTP.Password.Read(w.Getenv) }
+		} else {
+			s.Password = secret
 		}
 	}
 	if faults := s.Check(); len(faults) > 0 {

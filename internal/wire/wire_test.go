@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/base64"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -119,6 +120,23 @@ func TestMail(t *testing.T) {
 		require.Equal(t, "hunter2", smtp.Password)
 		require.Equal(t, registry.Contact{Role: registry.ContactCoordinator, Name: "Mary Major", Email: "mary@example.org"}, smtp.From)
 		require.Equal(t, "example.org", wired(cfg).MessageIDDomain())
+	})
+	t.Run("with xoauth2 the secret is a token that is read for every letter", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "token")
+		require.NoError(t, os.WriteFile(path, []byte("first\n"), 0o600))
+		token := *cfg
+		token.Notify.SMTP.Auth, token.Notify.SMTP.Password = "xoauth2", config.Secret("file:"+path)
+		smtp, err := wired(&token).SMTP()
+		require.NoError(t, err)
+		require.Empty(t, smtp.Password)
+		require.NoError(t, os.WriteFile(path, []byte("second\n"), 0o600))
+		got, err := smtp.Token()
+		require.NoError(t, err)
+		require.Equal(t, "second", got)
+
+		require.NoError(t, os.Remove(path))
+		_, err = wired(&token).SMTP()
+		require.ErrorContains(t, err, "notify.smtp.password", "told when the worker starts")
 	})
 	t.Run("the domain of Message-IDs can be set", func(t *testing.T) {
 		cfg.Notify.MessageIDDomain = "mail.example.org"
