@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"immtrail/db"
@@ -212,6 +213,7 @@ func (w *writer) hold(ctx context.Context) error {
 const (
 	PageCredential = "credential-ends"
 	PageAgreement  = "agreement-ends"
+	PageChat       = "chat-silent"
 )
 
 // incidentWords say in a subject line what an incident is about.
@@ -239,8 +241,7 @@ func (w *writer) incident(ctx context.Context) error {
 	}
 	if w.in.IncidentID == "" {
 		if w.in.Kind == NoticeWatch && w.in.Words != "" {
-			w.data.What, w.data.Page = "an agreement with the registry ends", PageAgreement
-			w.data.Commands = []string{"starter prerequisite list " + w.in.Practice}
+			w.byEvent()
 		}
 		return nil
 	}
@@ -268,6 +269,18 @@ func (w *writer) incident(ctx context.Context) error {
 	}
 	w.since(i.OpenedAt)
 	return nil
+}
+
+// byEvent tells of what is no incident of a practice.
+func (w *writer) byEvent() {
+	switch matter, _, _ := strings.Cut(w.in.Event, "/"); matter {
+	case "chat-failed":
+		w.data.What, w.data.Page = "a chat room was not reached", PageChat
+		w.data.Commands = []string{"starter doctor"}
+	default:
+		w.data.What, w.data.Page = "an agreement with the registry ends", PageAgreement
+		w.data.Commands = []string{"starter prerequisite list " + w.in.Practice}
+	}
 }
 
 // holdOver is the all-clear of a hold.

@@ -28,6 +28,8 @@ type Notices struct {
 	// their way, since an unknown outcome repeats the same Message-ID.
 	Domain string
 	Clock  Clock
+	// Chat is told of alerts beside the mail; nil: nowhere.
+	Chat Chat
 }
 
 // NoticeKind is which letter; it is also the name of its template.
@@ -128,7 +130,11 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 		return SendNoticeResult{}, err
 	}
 	out.Off = !receipt.Delivered
-	return out, a.DB.SettleNotice(ctx, in.Event, receipt.Delivered, date)
+	now, err := a.DB.SettleNotice(ctx, in.Event, receipt.Delivered, date)
+	if err == nil && now && receipt.Delivered {
+		a.sayInChat(ctx, in, kept)
+	}
+	return out, err
 }
 
 // WriteNotice writes a letter down and sends nothing: a person reads it first, and

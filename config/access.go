@@ -23,6 +23,9 @@ func (c *Config) eachSecret(visit func(key string, s *Secret)) {
 	}
 	visit("sealing.digest_key", &c.Sealing.DigestKey)
 	visit("notify.smtp.password", &c.Notify.SMTP.Password)
+	for i := range c.Notify.Chat {
+		visit(fmt.Sprintf("notify.chat[%d]", i), &c.Notify.Chat[i])
+	}
 }
 
 // CheckSecrets opens every reference and returns what cannot be read, as

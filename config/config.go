@@ -108,11 +108,13 @@ type Codes struct {
 
 // Notify is how letters leave.
 type Notify struct {
-	Deliver         string `key:"deliver" doc:"off: letters are written and kept; send: they are sent"`
-	SMTP            SMTP   `key:"smtp"`
-	From            string `key:"from" doc:"sender of every letter: the coordinator"`
-	ReplyTo         string `key:"reply_to" doc:"where answers go; empty: from"`
-	MessageIDDomain string `key:"message_id_domain" doc:"domain of Message-IDs; empty: that of from"`
+	Deliver string `key:"deliver" doc:"off: letters are written and kept; send: they are sent"`
+	SMTP    SMTP   `key:"smtp"`
+	// Chat are addresses as shoutrrr writes them; they hold secrets.
+	Chat            []Secret `key:"chat" doc:"references to addresses of chat rooms that are told of alerts"`
+	From            string   `key:"from" doc:"sender of every letter: the coordinator"`
+	ReplyTo         string   `key:"reply_to" doc:"where answers go; empty: from"`
+	MessageIDDomain string   `key:"message_id_domain" doc:"domain of Message-IDs; empty: that of from"`
 }
 
 // SMTP is the mail server.

@@ -236,6 +236,7 @@ func TestBelongsTogether(t *testing.T) {
 		"a login of an unknown kind":      {"notify: {smtp: {auth: kerberos}}", "notify.smtp.auth"},
 		"a token without a user":          {"notify: {smtp: {auth: xoauth2}}", "notify.smtp.user"},
 		"a token over plain mail":         {"notify: {smtp: {auth: xoauth2, tls: none, user: u, password: 'env:P'}}", "notify.smtp.tls"},
+		"a chat's address in clear":       {"notify: {chat: ['slack://hunter2@x']}", "notify.chat[0]"},
 		"a day shorter than a second":     {"calendar: {day: 10ms}", "calendar.day"},
 		"a short day without an anchor":   {"calendar: {day: 1s}", "calendar.anchor"},
 		"half a client certificate":       {"temporal: {tls: {enabled: true, cert: c.pem}}", "temporal.tls.cert"},

@@ -178,6 +178,11 @@ func (k *checker) notify() {
 	if (n.SMTP.User == "") != !n.SMTP.Password.Set() {
 		k.add("notify.smtp.user", "user and password belong together: set both or none")
 	}
+	for i, s := range n.Chat {
+		if !s.Set() {
+			k.add(fmt.Sprintf("notify.chat[%d]", i), "is empty")
+		}
+	}
 	switch n.Deliver {
 	case "off":
 	case "send":

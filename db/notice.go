@@ -106,13 +106,13 @@ func (s *Store) PrepareNotice(ctx context.Context, n Notice) (Notice, error) {
 }
 
 // SettleNotice records what became of a prepared letter. One that was settled
-// stays as it is.
-func (s *Store) SettleNotice(ctx context.Context, event string, sent bool, at time.Time) error {
-	_, err := s.pool.Exec(ctx, `
+// stays as it is; now tells whether this call settled it, which one call does.
+func (s *Store) SettleNotice(ctx context.Context, event string, sent bool, at time.Time) (now bool, err error) {
+	tag, err := s.pool.Exec(ctx, `
 		update notices set state = case when @sent then 'sent' else 'off' end, sent_at = case when @sent then @at::timestamptz end
 		where event = @event and state = 'prepared'`,
 		pgx.NamedArgs{"event": event, "sent": sent, "at": at})
-	return fault("notice settle", err)
+	return tag.RowsAffected() == 1, fault("notice settle", err)
 }
 
 // GiveUpNotice records that a person let a letter go that could not be sent,

@@ -175,8 +175,12 @@ func TestNotices(t *testing.T) {
 		requireKind(t, registry.Invalid, err)
 	})
 	t.Run("what was sent stays sent", func(t *testing.T) {
-		require.NoError(t, b.SettleNotice(ctx, n.Event, true, day0))
-		require.NoError(t, b.SettleNotice(ctx, n.Event, false, day0))
+		now, err := b.SettleNotice(ctx, n.Event, true, day0)
+		require.NoError(t, err)
+		require.True(t, now)
+		now, err = b.SettleNotice(ctx, n.Event, false, day0)
+		require.NoError(t, err)
+		require.False(t, now, "one call settles it")
 		kept, ok, err := b.NoticeOf(ctx, n.Event)
 		require.NoError(t, err)
 		require.True(t, ok)
@@ -188,7 +192,8 @@ func TestNotices(t *testing.T) {
 		free.Event, free.Practice, free.MessageID = "hold/reports/1", "", "m3@example.org"
 		_, err := b.PrepareNotice(ctx, free)
 		require.NoError(t, err)
-		require.NoError(t, b.SettleNotice(ctx, free.Event, false, day0))
+		_, err = b.SettleNotice(ctx, free.Event, false, day0)
+		require.NoError(t, err)
 	})
 	t.Run("lists are filtered", func(t *testing.T) {
 		for _, c := range []struct {
@@ -245,7 +250,8 @@ func TestFirstNotice(t *testing.T) {
 		})
 	}
 	t.Run("whatever becomes of the first", func(t *testing.T) {
-		require.NoError(t, b.SettleNotice(ctx, first.Event, false, day0))
+		_, err := b.SettleNotice(ctx, first.Event, false, day0)
+		require.NoError(t, err)
 		got, err := b.FirstNotice(ctx, over, []string{"incident/i-1"})
 		require.NoError(t, err)
 		require.Equal(t, first.MessageID, got)

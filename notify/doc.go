@@ -1,4 +1,5 @@
-// Package notify brings letters and alerts to people by mail.
+// Package notify brings letters and alerts to people by mail, and the subjects of
+// alerts into chat rooms.
 //
 // A letter is rendered from a template and typed data, gets a Message-ID that
 // depends on its event alone, and is sent. When nobody can tell whether a mail

@@ -176,7 +176,7 @@ func (x *xoauth2Server) Next(response []byte) (challenge []byte, done bool, err 
 	user, rest, _ := strings.Cut(strings.TrimPrefix(string(response), "user="), "\x01")
 	token, _, _ := strings.Cut(strings.TrimPrefix(rest, "auth=Bearer "), "\x01")
 	if x.refused = x.session.welcome("XOAUTH2", user, token); x.refused != nil {
-		return []byte(`{"status":"400","schemes":"Bearer"}`), false, nil
+		return []byte(`{"status":"400","schemes":"Bearer"}`), false, nil //nolint:nilerr // told as Google does: the client answers, and then it fails
 	}
 	return nil, true, nil
 }

@@ -15,13 +15,13 @@ import (
 )
 
 var (
-	noSuchUser = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
-	greylisted = &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 2, 0}, Message: "greylisted, come again"}
+	errNoSuchUser = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
+	errGreylisted = &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 2, 0}, Message: "greylisted, come again"}
 )
 
 func TestMailServerThatIsDifficult(t *testing.T) {
 	t.Run("a mailbox that is refused is told and nobody gets the letter", func(t *testing.T) {
-		s := (&mailServer{rcpt: []error{nil, noSuchUser}}).open(t, nil, false)
+		s := (&mailServer{rcpt: []error{nil, errNoSuchUser}}).open(t, nil, false)
 		r := rendered(t)
 		r.To = append(r.To, registry.Contact{Role: registry.ContactVendor, Email: "vendor@example.org"})
 		_, err := s.sender().Send(context.Background(), r, id)
@@ -32,7 +32,7 @@ func TestMailServerThatIsDifficult(t *testing.T) {
 		require.Empty(t, s.letters())
 	})
 	t.Run("a greylisted letter is taken when it comes again", func(t *testing.T) {
-		s := (&mailServer{rcpt: []error{greylisted}}).open(t, nil, false)
+		s := (&mailServer{rcpt: []error{errGreylisted}}).open(t, nil, false)
 		_, err := s.sender().Send(context.Background(), rendered(t), id)
 		require.Equal(t, registry.Transient, registry.KindOf(err), "%v", err)
 		require.Empty(t, s.letters())

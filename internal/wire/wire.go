@@ -182,6 +182,23 @@ func (w Wire) SMTP() (notify.SMTP, error) {
 	return s, nil
 }
 
+// Chat is where alerts are said beside the mail: nowhere where no room is set,
+// and while letters are off.
+func (w Wire) Chat() (*notify.Chat, error) {
+	n := w.Config.Notify
+	if n.Deliver != "send" {
+		return notify.OpenChat(nil)
+	}
+	urls := make([]string, len(n.Chat))
+	for i, ref := range n.Chat {
+		var err error
+		if urls[i], err = ref.Read(w.Getenv); err != nil {
+			return nil, setting(fmt.Sprintf("notify.chat[%d]", i), err)
+		}
+	}
+	return notify.OpenChat(urls)
+}
+
 // Sender is the coordinator in whose name letters go.
 func (w Wire) Sender() registry.Contact {
 	c := contact(w.Config.Notify.From)

@@ -2,6 +2,8 @@ package wire_test
 
 import (
 	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,6 +149,38 @@ func TestMail(t *testing.T) {
 		_, err := wired(cfg).Mail()
 		require.ErrorContains(t, err, "notify")
 		require.NotContains(t, err.Error(), "hunter2")
+	})
+}
+
+func TestChat(t *testing.T) {
+	cfg := config.Default()
+	cfg.Notify.Chat = []config.Secret{"env:ROOM"}
+	w := wire.Wire{Config: cfg}
+	t.Run("is silent while letters are off", func(t *testing.T) {
+		w.Getenv = func(string) string { t.Error("no secret is read"); return "" }
+		c, err := w.Chat()
+		require.NoError(t, err)
+		require.NoError(t, c.Say(t.Context(), "words"))
+	})
+	cfg.Notify.Deliver = "send"
+	t.Run("says it in the rooms of the settings", func(t *testing.T) {
+		heard := make(chan struct{}, 1)
+		s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard <- struct{}{} }))
+		t.Cleanup(s.Close)
+		w.Getenv = func(string) string { return strings.Replace(s.URL, "http", "generic", 1) + "?disabletls=yes" }
+		c, err := w.Chat()
+		require.NoError(t, err)
+		require.NoError(t, c.Say(t.Context(), "words"))
+		<-heard
+	})
+	t.Run("an address that is none is said without its secret", func(t *testing.T) {
+		w.Getenv = func(string) string { return "pigeon://hunter2" }
+		_, err := w.Chat()
+		require.ErrorContains(t, err, "room 1")
+		require.NotContains(t, err.Error(), "hunter2")
+		w.Getenv = func(string) string { return "" }
+		_, err = w.Chat()
+		require.ErrorContains(t, err, "notify.chat[0]")
 	})
 }
 

@@ -431,6 +431,14 @@ func (p *patient) mail(ctx context.Context) {
 		return
 	}
 	p.found("mail", lookOK, "", "%s answers", n.SMTP.Host)
+	if len(n.Chat) == 0 {
+		return
+	}
+	if _, err := w.Chat(); err != nil {
+		p.found("chat", lookWrong, "correct notify.chat in "+p.settingsName(), "%v", err)
+		return
+	}
+	p.found("chat", lookOK, "", "rooms that are told of alerts: %d; nothing was said now", len(n.Chat))
 }
 
 // nextStep is what a healthy installation needs next.

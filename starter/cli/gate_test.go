@@ -134,7 +134,8 @@ func TestReviewLetter(t *testing.T) {
 			Recipients: []string{"r@dshs.texas.gov"}, Subject: "Request", Body: "As it was.", PreparedAt: b.at(),
 		})
 		require.NoError(t, err)
-		require.NoError(t, store.SettleNotice(t.Context(), event, true, b.at()))
+		_, err = store.SettleNotice(t.Context(), event, true, b.at())
+		require.NoError(t, err)
 		b.run(t, "review", "preview", "sunrise-plano").exits(0).fits().shows("sent on 2026-03-31", "abc@example.org", "As it was.")
 		b.runIn(t, "late", "review", "edit", "sunrise-plano", "--words", "-").exits(1).complains("its letter is written")
 	})

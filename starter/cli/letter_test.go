@@ -50,7 +50,8 @@ func TestLetters(t *testing.T) {
 		require.Equal(t, "send-letter", last.name)
 	})
 	t.Run("what was sent, or is sent otherwise, is refused with the way to go", func(t *testing.T) {
-		require.NoError(t, b.open(t).SettleNotice(t.Context(), event, true, b.at()))
+		_, err := b.open(t).SettleNotice(t.Context(), event, true, b.at())
+		require.NoError(t, err)
 		b.run(t, "letter", "send", event).exits(1).complains("sent on")
 		b.run(t, "letter", "send", "review/sunrise-plano/1").exits(1).complains("starter review send sunrise-plano")
 		b.run(t, "letter", "send", "nothing").exits(1).complains("letter list --waiting")

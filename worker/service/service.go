@@ -172,7 +172,8 @@ func patiently(ctx context.Context, log *slog.Logger, what string, try func(cont
 
 // worker registers workflows and activities.
 func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (worker.Worker, error) {
-	mail, err := r.wire.Mail()
+	now, values := activities.Clock(time.Now), r.wire.Profiles()
+	notices, err := r.notices(values, now)
 	if err != nil {
 		return nil, err
 	}
@@ -195,8 +196,7 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 		return nil, err
 	}
 	workflows.Register(w)
-	now := activities.Clock(time.Now)
-	values, dialer := r.wire.Profiles(), transfer.NewPool(r.wire.Dialer())
+	dialer := transfer.NewPool(r.wire.Dialer())
 	r.closers = append(r.closers, func() { _ = dialer.Close() })
 	connections := activities.Connections{DB: r.store, Secret: r.wire.Secret, Now: now}
 	files := &activities.Files{
@@ -213,10 +213,7 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 			DB: r.store, Vault: r.vault, Dialer: dialer, Connections: connections, Profiles: values,
 			Known: reportKnowledge(values), Clock: now,
 		},
-		&activities.Notices{
-			DB: r.store, Sender: mail, Letters: r.letters, Profiles: values, Catalogue: r.profile.Catalogue,
-			From: r.wire.Sender(), Domain: r.wire.MessageIDDomain(), People: r.wire.People(), Clock: now,
-		},
+		notices,
 		&activities.Watches{DB: r.store, Profiles: values, Known: reportKnowledge(values), Clock: now},
 		&activities.Histories{DB: r.store, Files: files, Clock: now},
 		&activities.Schedules{Client: r.client, TaskQueue: r.cfg.Temporal.TaskQueue, DB: r.store},
@@ -226,6 +223,22 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 		w.RegisterActivity(a)
 	}
 	return w, nil
+}
+
+// notices is how people are told.
+func (r *rooms) notices(values profiles.Dir, now activities.Clock) (*activities.Notices, error) {
+	mail, err := r.wire.Mail()
+	if err != nil {
+		return nil, err
+	}
+	chat, err := r.wire.Chat()
+	if err != nil {
+		return nil, err
+	}
+	return &activities.Notices{
+		DB: r.store, Sender: mail, Letters: r.letters, Profiles: values, Catalogue: r.profile.Catalogue,
+		From: r.wire.Sender(), Domain: r.wire.MessageIDDomain(), People: r.wire.People(), Clock: now, Chat: chat,
+	}, nil
 }
 
 // reportKnowledge reads the files of overrides each time that it is asked.

@@ -1,0 +1,90 @@
+package activities_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/activities"
+	"immtrail/notify"
+	"immtrail/registry"
+)
+
+// talker keeps what was said, and can have no voice.
+type talker struct {
+	said []string
+	fail error
+}
+
+func (c *talker) Say(_ context.Context, text string) error {
+	c.said = append(c.said, text)
+	return c.fail
+}
+
+func TestAlertsAreSaidInChat(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, man := b.notices(t)
+	chat := &talker{}
+	a.Chat = chat
+	alert := func(t *testing.T, id string) activities.SendNoticeInput {
+		t.Helper()
+		must(t, b.practices.OpenHold, activities.OpenHoldInput{
+			Scope: scope(), ID: id, WorkflowID: "file/f-1", Reason: registry.HoldConflict, What: "upload of a file", Words: "it differs",
+		})
+		in := letterInput(activities.NoticeHold, "hold/"+id+"/0")
+		in.HoldID = id
+		return in
+	}
+	first := alert(t, "h-1")
+
+	t.Run("nothing is said of a letter that did not go out", func(t *testing.T) {
+		man.fail = registry.Errorf(registry.Transient, "mail", "come again")
+		_, err := run(t, a.SendNotice, first)
+		requireKind(t, registry.Transient, err)
+		require.Empty(t, chat.said)
+		man.fail = nil
+	})
+	t.Run("the subject is said once, whatever is repeated, and nothing else of the letter", func(t *testing.T) {
+		must(t, a.SendNotice, first)
+		must(t, a.SendNotice, first)
+		require.Equal(t, []string{man.last().Subject}, chat.said)
+		require.Contains(t, chat.said[0], "sunrise: waiting for you")
+		require.NotContains(t, chat.said[0], "it differs")
+	})
+	t.Run("so is the all-clear", func(t *testing.T) {
+		over := letterInput(activities.NoticeResolved, "hold/h-1/over")
+		over.HoldID = "h-1"
+		must(t, a.SendNotice, over)
+		must(t, a.SendNotice, over)
+		require.Len(t, chat.said, 2)
+		require.Contains(t, chat.said[1], "sunrise: over")
+	})
+	t.Run("letters that are no alerts are not said", func(t *testing.T) {
+		must(t, a.SendNotice, letterInput(activities.NoticeProductionVendor, "production/sunrise"))
+		require.Len(t, chat.said, 2)
+	})
+	t.Run("letters that are switched off are not said either", func(t *testing.T) {
+		a.Sender = notify.Off{}
+		must(t, a.SendNotice, alert(t, "h-2"))
+		require.Len(t, chat.said, 2)
+		a.Sender = man
+	})
+	t.Run("a room that did not take it is told of by letter, once a day, and holds nothing up", func(t *testing.T) {
+		chat.fail = registry.Errorf(registry.Transient, "chat", "rooms that did not take it: 2 of 3")
+		before := len(man.letters)
+		must(t, a.SendNotice, alert(t, "h-3"))
+		must(t, a.SendNotice, alert(t, "h-4"))
+		require.Len(t, man.letters, before+3, "two alerts, and one letter about the room")
+		told := man.letters[before+1]
+		require.Equal(t, "desk@sunrise.example", told.To[0].Email)
+		require.Equal(t, "immtrail: a chat room was not reached", told.Subject)
+		require.Contains(t, told.Body, "rooms that did not take it: 2 of 3")
+		require.Contains(t, told.Body, `section "chat-silent"`)
+		require.NotContains(t, told.Body, "again when it is over", "nobody can tell when it is")
+		b.now = b.now.AddDate(0, 0, 1)
+		must(t, a.SendNotice, alert(t, "h-5"))
+		require.Len(t, man.letters, before+5, "another day")
+	})
+}
