@@ -103,7 +103,11 @@ func (o *onboarding) takeApproval(a registry.Approval, by registry.Actor) {
 	}
 	o.Approval = &merged
 	if o.phase == registry.PhaseProduction {
-		o.chores = append(o.chores, func(ctx workflow.Context) error { return o.recordEvidence(ctx, by) })
+		o.unfiled++
+		o.chores = append(o.chores, func(ctx workflow.Context) error {
+			defer func() { o.unfiled-- }()
+			return o.recordEvidence(ctx, by)
+		})
 	}
 }
 
@@ -169,11 +173,7 @@ func (o *onboarding) approve(ctx workflow.Context, a ApproveProduction) (Answer,
 	}
 	switch o.phase {
 	case registry.PhaseProduction:
-		words := "the connection is live; the evidence is filed"
-		if again {
-			words = "it was approved before; the connection is live"
-		}
-		return Answer{Words: words, Phase: o.phase, Again: again}, nil
+		return o.filed(ctx, again)
 	case registry.PhaseRegistered, registry.PhaseTesting:
 		return Answer{
 			Words: "kept: it opens nothing before the review is reached, and is applied then",
@@ -189,6 +189,23 @@ func (o *onboarding) approve(ctx workflow.Context, a ApproveProduction) (Answer,
 		return Answer{Words: "taken; the move into production is being recorded", Phase: o.phase}, nil
 	}
 	return Answer{Words: "the connection is live", Phase: o.phase}, nil
+}
+
+// filed answers for a practice that is live: evidence is said to be filed when
+// it can be read.
+func (o *onboarding) filed(ctx workflow.Context, again bool) (Answer, error) {
+	there, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return o.unfiled == 0 })
+	if err != nil {
+		return Answer{}, err
+	}
+	words := "the connection is live; the evidence is filed"
+	switch {
+	case !there:
+		words = "the connection is live; the evidence is taken and being filed"
+	case again:
+		words = "it was approved before; the connection is live"
+	}
+	return Answer{Words: words, Phase: o.phase, Again: again}, nil
 }
 
 func (o *onboarding) checkWaive(a Act) error {

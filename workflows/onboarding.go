@@ -79,6 +79,8 @@ type onboarding struct {
 	looks int
 	// settled counts file-settled signals, so that the gate is judged again.
 	settled int
+	// unfiled is how many pieces of evidence are taken and not in the ledger yet.
+	unfiled int
 	// turns counts moves, so that what was judged before one is judged again.
 	turns int
 }

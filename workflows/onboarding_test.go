@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -289,5 +290,30 @@ func TestApproval(t *testing.T) {
 		require.Equal(t, approval.MessageID, result.Approval.MessageID)
 		require.Contains(t, w.acts, "evidence:"+approval.MessageID)
 		require.Equal(t, []string{"in_review>production"}, w.moves)
+	})
+
+	t.Run("evidence is said to be filed when it is in the ledger", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.facts.Phase = registry.PhaseInReview
+		bare := approval
+		bare.MessageID = ""
+		var late *reply
+		seen := false
+		env, _ := onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { env.SignalWorkflow(workflows.SignalProductionApproved.Name, bare) })
+			at(env, days(2), func() { settle(env, workflows.FileSettled{Lane: registry.LaneProduction, First: true}) })
+			at(env, days(3), func() {
+				late = send(env, workflows.UpdateApproveProduction, workflows.ApproveProduction{Approval: approval, By: ana})
+				late.then = func() {
+					w.mu.Lock()
+					defer w.mu.Unlock()
+					seen = slices.Contains(w.acts, "evidence:"+approval.MessageID)
+				}
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, "the connection is live; the evidence is filed", late.answer.Words)
+		require.True(t, seen, "it was answered before it was filed")
 	})
 }

@@ -203,6 +203,8 @@ type reply struct {
 	answer  workflows.Answer
 	err     error
 	done    bool
+	// then is called when the answer is given.
+	then func()
 }
 
 func (r *reply) Accept()          {}
@@ -211,6 +213,9 @@ func (r *reply) Complete(v any, err error) {
 	r.done, r.err = true, err
 	if a, ok := v.(workflows.Answer); ok {
 		r.answer = a
+	}
+	if r.then != nil {
+		r.then()
 	}
 }
 
