@@ -264,6 +264,9 @@ func (w *writer) incident(ctx context.Context) error {
 	if w.in.Kind == NoticeWatch {
 		w.data.Words = cmp.Or(w.in.Words, i.Words)
 		w.data.Commands = []string{"starter status " + w.in.Practice}
+		if err := w.silence(ctx, i); err != nil {
+			return err
+		}
 	} else {
 		w.data.Words = "" // what was said while it lasted is not true any more
 	}

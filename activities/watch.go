@@ -42,9 +42,15 @@ type LookResult struct {
 	Submission registry.SubmissionState `json:"submission"`
 	// DaysSince the last confirmed delivery, of the practice and of its
 	// quietest site; -1 when there never was one.
-	DaysSince     int    `json:"days_since"`
-	QuietestSite  string `json:"quietest_site,omitempty"`
-	QuietestDays  int    `json:"quietest_days"`
+	DaysSince    int    `json:"days_since"`
+	QuietestSite string `json:"quietest_site,omitempty"`
+	QuietestDays int    `json:"quietest_days"`
+	// FloorDays are the days that count towards the registry's limit, FloorSite the
+	// site that counts most and its days: a person's word that there was nothing to
+	// send, and the first day in production, begin them anew.
+	FloorDays     int    `json:"floor_days,omitempty"`
+	FloorSite     string `json:"floor_site,omitempty"`
+	FloorSiteDays int    `json:"floor_site_days,omitempty"`
 	OpenErrors    int    `json:"open_errors"`
 	OverdueErrors int    `json:"overdue_errors"`
 	// ErrorsDue is when the first open error is due; zero where none is open.
@@ -124,7 +130,10 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
-	facts, err := a.DB.PracticeWatch(ctx, in.Practice, date, reportsDueBefore(profile, date, in.Policy.ReportDueDays))
+	facts, err := a.DB.PracticeWatch(ctx, db.WatchAsk{
+		Practice: in.Practice, Date: date, ReportsBefore: reportsDueBefore(profile, date, in.Policy.ReportDueDays),
+		Accepted: in.Policy.FloorFrom == registry.FloorAccepted,
+	})
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
@@ -156,6 +165,8 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 		More: max(len(settled.Opened), len(settled.Closed)) > in.Skip+maxChanges, Current: current(settled.Current),
 	}
 	out.QuietestSite, out.QuietestDays = quietest(facts, date)
+	out.FloorDays = max(0, daysSince(floorSince(facts, date), date))
+	out.FloorSite, out.FloorSiteDays = floorSite(facts, date)
 	if out.Letters, err = a.digests(ctx, in, facts, answers.date); err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
@@ -276,39 +287,6 @@ func stillNothing(waits []db.Wait, p registry.Policy, b registry.BusinessDays, d
 	return []db.IncidentSeed{{
 		Kind: IncidentStillNothing, Level: longest / p.WaitAlarmDays, Words: "Still nothing: " + strings.Join(told, "; ") + ".",
 	}}
-}
-
-// floorIncident counts from the last confirmed production file, the last word
-// that there was nothing to send, or the Production email, whichever is latest.
-func floorIncident(f db.WatchFacts, p registry.Policy, date time.Time) (s db.IncidentSeed, wrong bool) {
-	since := latest(f.LastDelivery, f.Attested, f.ProductionSince)
-	days := daysSince(since, date)
-	last := "No production file was ever confirmed"
-	if !f.LastDelivery.IsZero() {
-		last = fmt.Sprintf("The last file confirmed was %s on %s", f.LastName, f.LastDelivery.Format(time.DateOnly))
-	}
-	remedy := "Put a file into the outbox, or attest that there was nothing to send."
-	if p.FloorDays > 0 && days >= p.FloorDays {
-		return db.IncidentSeed{
-			Kind: IncidentFloor, Level: p.FloorDays, Replaces: IncidentFloorWarning,
-			Words: fmt.Sprintf("Nothing for %s, and the registry asks for a file at least every %d. %s. %s",
-				amount(days, "day", "days"), p.FloorDays, last, remedy),
-		}, true
-	}
-	level := 0
-	for _, warn := range p.FloorWarnings {
-		if days >= warn {
-			level = max(level, warn)
-		}
-	}
-	if level == 0 {
-		return s, false
-	}
-	return db.IncidentSeed{
-		Kind: IncidentFloorWarning, Level: level, Replaces: IncidentQuietSite,
-		Words: fmt.Sprintf("Nothing for %s; %s left until the registry's limit of %d. %s. %s",
-			amount(days, "day", "days"), amount(p.FloorDays-days, "day is", "days are"), p.FloorDays, last, remedy),
-	}, true
 }
 
 // quietest is the active site that was not heard of for longest; -1 where it

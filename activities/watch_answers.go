@@ -172,7 +172,7 @@ func (l answerLook) incidents(seeds []db.IncidentSeed) []db.IncidentSeed {
 func (l answerLook) oldErrors() (s db.IncidentSeed, wrong bool) {
 	n := l.facts.OldErrors
 	return db.IncidentSeed{
-		Kind: IncidentErrorsOld, Replaces: IncidentErrorsOverdue,
+		Kind: IncidentErrorsOld, Replaces: []string{IncidentErrorsOverdue},
 		Words: fmt.Sprintf("%s older than %s; the oldest was opened on %s. Settle them, or say why they are given up: starter errors list --practice %s --overdue",
 			amount(n, "open error is", "open errors are"), amount(l.policy.ErrorOldDays, "day", "days"),
 			l.facts.OldSince.Format(time.DateOnly), l.practice),

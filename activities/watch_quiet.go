@@ -29,32 +29,36 @@ type silence struct {
 	days int
 }
 
-// quietSites finds the sites that the practice's files no longer speak of. Sites
-// that fall silent together are one incident, kept under the name of the first. A
-// practice that sends nothing at all is one incident of its own, and none where the
-// count of days without a file (floor) tells of it.
+// quietSites finds the sites that the practice's files no longer speak of: quiet
+// first, then by the days that the registry allows (20, 25, 28, and the limit).
+// Sites that fall silent together are one incident, kept under the name of the
+// first; it is as grave as its gravest site, and never less than it was. A practice
+// that sends nothing at all is one incident of its own, and none where the count of
+// days without a file (floor) tells of it; its sites' incidents then wait.
 func quietSites(f db.WatchFacts, p registry.Policy, date time.Time, open []db.Incident, floor bool) []db.IncidentSeed {
 	if p.QuietSiteDays <= 0 {
 		return nil
 	}
 	silent := silentSites(f, p, date)
+	days := daysSince(latest(f.LastDelivery, f.Attested), date)
+	whole := !f.LastDelivery.IsZero() && days >= p.QuietSiteDays
 	var seeds []db.IncidentSeed
 	for _, have := range open {
-		if have.Kind != IncidentQuietSite || have.Site == "" {
+		if !slices.Contains(rungs, have.Kind) || have.Site == "" {
 			continue
 		}
 		var with []silence
 		with, silent = split(silent, func(s silence) bool { return joins(s, have) })
 		if len(with) > 0 {
-			seeds = append(seeds, quietSeed(have.Site, with))
+			seeds = append(seeds, notLess(quietSeed(have.Site, with, p), have, whole || floor))
 		}
 	}
-	if days := daysSince(latest(f.LastDelivery, f.Attested), date); !f.LastDelivery.IsZero() && days >= p.QuietSiteDays {
+	if whole {
 		if len(silent) > 0 && !floor {
 			seeds = append(seeds, db.IncidentSeed{
 				Kind: IncidentQuietSite,
-				Words: fmt.Sprintf("Nothing of any site for %s; the last file confirmed was %s on %s. Ask the EHR vendor whether the EHR still exports, or attest that there was nothing to send.",
-					amount(days, "day", "days"), f.LastName, f.LastDelivery.Format(time.DateOnly)),
+				Words: fmt.Sprintf("Nothing of any site for %s; the last file %s was %s on %s. Ask the EHR vendor whether the EHR still exports, or attest that there was nothing to send.",
+					amount(days, "day", "days"), took(p), f.LastName, f.LastDelivery.Format(time.DateOnly)),
 			})
 		}
 		return seeds
@@ -63,9 +67,19 @@ func quietSites(f db.WatchFacts, p registry.Policy, date time.Time, open []db.In
 		first := silent[0]
 		var with []silence
 		with, silent = split(silent, func(s silence) bool { return daysSince(first.told, s.told) <= togetherDays })
-		seeds = append(seeds, quietSeed(first.ID, with))
+		seeds = append(seeds, quietSeed(first.ID, with, p))
 	}
 	return seeds
+}
+
+// notLess keeps an incident at least as grave as it was told, and just so where
+// still is set.
+func notLess(s db.IncidentSeed, have db.Incident, still bool) db.IncidentSeed {
+	was, is := slices.Index(rungs, have.Kind), slices.Index(rungs, s.Kind)
+	if still || is < was || is == was && s.Level < have.Level {
+		s.Kind, s.Level, s.Replaces = have.Kind, have.Level, nil
+	}
+	return s
 }
 
 // silentSites are the sites of which something is to be told, the first silent
@@ -88,14 +102,23 @@ func silentSites(f db.WatchFacts, p registry.Policy, date time.Time) []silence {
 }
 
 // patience is how many days a site may be silent: those of the policy, or twice the
-// longest time between two of its files where that is longer. A site without a
-// rhythm yet is given the whole time in which the registry wants a file.
+// longest time between two of its files where that is longer, but never longer than
+// the registry allows. A site without a rhythm yet is told of by the last warning
+// before that.
 func patience(s db.SiteWatch, p registry.Policy) int {
+	days, last := p.QuietSiteDays, p.FloorDays
+	if len(p.FloorWarnings) > 0 {
+		days, last = min(days, slices.Min(p.FloorWarnings)), slices.Max(p.FloorWarnings)
+	}
 	if s.Files < rhythmFiles {
-		return max(p.QuietSiteDays, p.FloorDays)
+		return max(days, last)
 	}
 	gap := int((s.Gap + 24*time.Hour - 1) / (24 * time.Hour))
-	return max(p.QuietSiteDays, 2*gap)
+	days = max(days, 2*gap)
+	if p.FloorDays > 0 {
+		days = min(days, p.FloorDays)
+	}
+	return days
 }
 
 // siteSince is when a site was last heard of: its last confirmed record, a
@@ -121,16 +144,30 @@ func split(all []silence, in func(silence) bool) (with, without []silence) {
 	return with, without
 }
 
-func quietSeed(key string, with []silence) db.IncidentSeed {
-	seed := db.IncidentSeed{Kind: IncidentQuietSite, Site: key}
-	if len(with) == 1 {
-		s := with[0]
-		last := "it was never in a file"
-		if !s.Last.IsZero() {
-			last = fmt.Sprintf("it was last in %s on %s", s.LastName, s.Last.Format(time.DateOnly))
+// quietSeed is one incident of sites, as grave as the one that is silent longest.
+func quietSeed(key string, with []silence, p registry.Policy) db.IncidentSeed {
+	worst := with[0]
+	for _, s := range with {
+		if s.days > worst.days {
+			worst = s
 		}
-		seed.Words = fmt.Sprintf("Site %s has had no record in a file for %s; %s. Ask the clinic whether its EHR still exports, or attest that there was nothing to send.",
-			s.ID, amount(s.days, "day", "days"), last)
+	}
+	seed := rung(worst.days, p)
+	seed.Site = key
+	limit := ""
+	switch seed.Kind {
+	case IncidentFloor:
+		limit = fmt.Sprintf(" The registry asks for the records of each at least every %s.", amount(p.FloorDays, "day", "days"))
+	case IncidentFloorWarning:
+		limit = fmt.Sprintf(" %s left until the registry's limit of %d.", amount(p.FloorDays-worst.days, "day is", "days are"), p.FloorDays)
+	}
+	if len(with) == 1 {
+		last := "it was never in a file that was " + took(p)
+		if !worst.Last.IsZero() {
+			last = fmt.Sprintf("it was last in %s on %s", worst.LastName, worst.Last.Format(time.DateOnly))
+		}
+		seed.Words = fmt.Sprintf("Site %s has had no record in a file for %s; %s.%s Ask the clinic whether its EHR still exports, or attest that there was nothing to send.",
+			worst.ID, amount(worst.days, "day", "days"), last, limit)
 		return seed
 	}
 	var names []string
@@ -141,7 +178,11 @@ func quietSeed(key string, with []silence) db.IncidentSeed {
 	if n := len(with) - len(names); n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	seed.Words = fmt.Sprintf("%d sites have had no record in a file for up to %s: %s%s. Ask the EHR vendor what happened to the export of these clinics; for one that has nothing to send, attest it.",
-		len(with), amount(with[0].days, "day", "days"), strings.Join(names, ", "), more)
+	last := ""
+	if !worst.Last.IsZero() {
+		last = fmt.Sprintf(" Site %s was last in %s on %s.", worst.ID, worst.LastName, worst.Last.Format(time.DateOnly))
+	}
+	seed.Words = fmt.Sprintf("%d sites have had no record in a file for up to %s: %s%s.%s%s Ask the EHR vendor what happened to the export of these clinics; for one that has nothing to send, attest it.",
+		len(with), amount(worst.days, "day", "days"), strings.Join(names, ", "), more, last, limit)
 	return seed
 }

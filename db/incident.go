@@ -23,8 +23,8 @@ type IncidentSeed struct {
 	Kind, Site string
 	// Level grades a condition of the same kind; a higher one is told anew.
 	Level int
-	// Replaces is a lesser kind that ends without an all-clear.
-	Replaces string
+	// Replaces are lesser kinds that end without an all-clear.
+	Replaces []string
 	Words    string
 }
 
@@ -89,7 +89,7 @@ func settleIncident(ctx context.Context, tx pgx.Tx, look IncidentLook, have Inci
 		return err
 	}
 	replaced := same >= 0 || slices.ContainsFunc(look.Wanted, func(w IncidentSeed) bool {
-		return w.Replaces == have.Kind && w.Site == have.Site
+		return w.Site == have.Site && slices.Contains(w.Replaces, have.Kind)
 	})
 	_, err := tx.Exec(ctx, `
 		update incidents set closed_at = $2, closed_look = $3, silent = $4 where id = $1`,

@@ -20,8 +20,9 @@ type WatchFacts struct {
 	// submission was paused last.
 	ProductionSince, PausedSince time.Time
 	// FirstDelivery and LastDelivery are the first and the last confirmed production
-	// file from here, LastName the last one's name at the registry. Historical parts
-	// do not count: they report no new doses.
+	// file from here, LastName the last one's name at the registry; where the ask says
+	// so, the last of which the registry took a record. Historical parts do not count:
+	// they report no new doses.
 	FirstDelivery, LastDelivery time.Time
 	LastName                    string
 	// Attested is the last word that there was nothing to send, of all sites.
@@ -46,7 +47,8 @@ type SiteWatch struct {
 	ID string
 	// Begins and Ends bound the days in which the site sends; zero is open.
 	Begins, Ends time.Time
-	// Last is when a confirmed production file last had a record of the site.
+	// Last is when a confirmed production file last had a record of the site; where
+	// the ask says so, one that the registry took.
 	Last     time.Time
 	LastName string
 	Attested time.Time
@@ -56,6 +58,10 @@ type SiteWatch struct {
 	Files int
 	Gap   time.Duration
 }
+
+// AttestedNothing is the kind of the event by which a person states that there was
+// nothing to send.
+const AttestedNothing = "attested-nothing-to-send"
 
 // patternFiles bounds the files that a site's rhythm is read from.
 const patternFiles = 30
@@ -85,21 +91,36 @@ type watchRow struct {
 	ErrorsDue       *time.Time               `db:"errors_due"`
 }
 
-// PracticeWatch reads what a look at a practice needs: errors that are due
-// before date, deliveries confirmed before reportsBefore without a complete
-// answer. Kind Missing when there is no such practice.
-func (s *Store) PracticeWatch(ctx context.Context, practice string, date, reportsBefore time.Time) (WatchFacts, error) {
+// WatchAsk says what is asked of a practice: errors that are due before Date,
+// deliveries confirmed before ReportsBefore without a complete answer.
+type WatchAsk struct {
+	Practice            string
+	Date, ReportsBefore time.Time
+	// Accepted counts only deliveries of which the registry took a record.
+	Accepted bool
+}
+
+// took says that delivery d counts: always, or where @accepted is set once the
+// registry has taken a record of it (of the site that narrow names).
+func took(narrow string) string {
+	return `(not @accepted::boolean or exists (select 1 from answer_counts c where c.file_id = d.file_id ` + narrow + `
+		and c.answer in ('accepted', 'accepted-with-warnings', 'not-objected-to')))`
+}
+
+// PracticeWatch reads what a look at a practice needs. Kind Missing when there is
+// no such practice.
+func (s *Store) PracticeWatch(ctx context.Context, ask WatchAsk) (WatchFacts, error) {
 	const op = "watch"
-	args := pgx.NamedArgs{"practice": practice, "date": date, "before": reportsBefore}
+	args := pgx.NamedArgs{"practice": ask.Practice, "date": ask.Date, "before": ask.ReportsBefore, "accepted": ask.Accepted}
 	row, err := one[watchRow](ctx, s.pool, watchSQL, args)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return WatchFacts{}, noPractice(practice)
+		return WatchFacts{}, noPractice(ask.Practice)
 	}
 	if err != nil {
 		return WatchFacts{}, fault(op, err)
 	}
 	f := WatchFacts{
-		Practice: practice, Phase: row.Phase, Submission: row.Submission,
+		Practice: ask.Practice, Phase: row.Phase, Submission: row.Submission,
 		ProductionSince: or(row.ProductionSince), PausedSince: or(row.PausedSince),
 		FirstDelivery: or(row.FirstDelivery), LastDelivery: or(row.LastDelivery), LastName: or(row.LastName), Attested: or(row.Attested),
 		MissingReports: row.Missing, MissingFirst: or(row.MissingFirst),
@@ -121,10 +142,10 @@ func or[T any](p *T) T {
 
 // A practice that was live before it was added has no phase event: it counts
 // from the day on which it was added.
-const watchSQL = `
+var watchSQL = `
 with last as (
-	select confirmed_at, remote_name from deliveries
-	where practice = @practice and lane = 'production' and state = 'confirmed'
+	select confirmed_at, remote_name from deliveries d
+	where practice = @practice and lane = 'production' and state = 'confirmed' and ` + took("") + `
 	order by confirmed_at desc limit 1
 ), missing as (
 	-- What a person uploaded is confirmed by its report alone.
@@ -174,6 +195,7 @@ func (s *Store) siteWatches(ctx context.Context, args pgx.NamedArgs) ([]SiteWatc
 			select d.confirmed_at, d.remote_name from deliveries d
 			where d.practice = s.practice and d.lane = 'production' and d.state = 'confirmed'
 			  and exists (select 1 from answer_counts c where c.file_id = d.file_id and c.site = s.id)
+			  and `+took("and c.site = s.id")+`
 			order by d.confirmed_at desc limit 1
 		) l on true
 		cross join lateral (

@@ -18,7 +18,7 @@ func TestPracticeWatch(t *testing.T) {
 	today := day0.AddDate(0, 0, 20)
 	look := func(t *testing.T) db.WatchFacts {
 		t.Helper()
-		f, err := b.PracticeWatch(ctx, p, today, day0.AddDate(0, 0, 10))
+		f, err := b.PracticeWatch(ctx, db.WatchAsk{Practice: p, Date: today, ReportsBefore: day0.AddDate(0, 0, 10)})
 		require.NoError(t, err)
 		return f
 	}
@@ -64,7 +64,7 @@ func TestPracticeWatch(t *testing.T) {
 	})
 
 	t.Run("a practice that nobody knows is missing", func(t *testing.T) {
-		_, err := b.PracticeWatch(ctx, "nobody", today, today)
+		_, err := b.PracticeWatch(ctx, db.WatchAsk{Practice: "nobody", Date: today, ReportsBefore: today})
 		requireKind(t, registry.Missing, err)
 	})
 }
@@ -86,7 +86,7 @@ func TestSettleIncidents(t *testing.T) {
 	warning := func(level int) db.IncidentSeed {
 		return db.IncidentSeed{Kind: "floor-warning", Level: level, Words: "soon"}
 	}
-	floor := db.IncidentSeed{Kind: "floor", Level: 30, Replaces: "floor-warning", Words: "late"}
+	floor := db.IncidentSeed{Kind: "floor", Level: 30, Replaces: []string{"floor-warning"}, Words: "late"}
 	quiet := db.IncidentSeed{Kind: "quiet-site", Site: "allen", Words: "quiet"}
 
 	t.Run("a condition opens one incident, told again by the same look only", func(t *testing.T) {

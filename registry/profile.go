@@ -211,6 +211,16 @@ type ReportSettings struct {
 	DueBusinessDays int `yaml:"due_business_days" json:"due_business_days"`
 }
 
+// FloorFrom says from what the days of the floor are counted.
+type FloorFrom string
+
+// From the last confirmed delivery, or from the last one of which the registry's
+// report says that it took something.
+const (
+	FloorDelivered FloorFrom = "delivered"
+	FloorAccepted  FloorFrom = "accepted"
+)
+
 // Policy is what workflows are given at their start: thresholds, deadlines
 // and patience. It is captured there and changes by the update "set-policy".
 type Policy struct {
@@ -268,6 +278,9 @@ type Policy struct {
 	// FloorDays is the law's 30 days; FloorWarnings are the days that warn.
 	FloorDays     int   `yaml:"floor_days" json:"floor_days"`
 	FloorWarnings []int `yaml:"floor_warnings" json:"floor_warnings"`
+	// FloorFrom says from what the days are counted: [FloorDelivered] or
+	// [FloorAccepted]. A policy of before it has "", and counts deliveries.
+	FloorFrom FloorFrom `yaml:"floor_from" json:"floor_from,omitempty"`
 	// QuietSiteDays without a record of a site raise an alarm.
 	QuietSiteDays int `yaml:"quiet_site_days" json:"quiet_site_days"`
 	// ReportDueDays is Reports.DueBusinessDays, as workflows need it.

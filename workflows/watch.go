@@ -247,8 +247,12 @@ func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult)
 	}
 	w.notes = w.notes[:0]
 	if seen.DaysSince >= 0 && seen.Phase == registry.PhaseProduction {
-		w.notes = append(w.notes, fmt.Sprintf("last verified delivery %d days ago; %d days left to the 30-day floor",
-			seen.DaysSince, w.policy.FloorDays-seen.DaysSince))
+		w.notes = append(w.notes, fmt.Sprintf("last verified delivery %d days ago; %d days left to the %d-day floor",
+			seen.DaysSince, max(0, w.policy.FloorDays-seen.FloorDays), w.policy.FloorDays))
+	}
+	if seen.FloorSite != "" && seen.Phase == registry.PhaseProduction {
+		w.notes = append(w.notes, fmt.Sprintf("longest without a record: site %s, %d days; %d left",
+			seen.FloorSite, seen.FloorSiteDays, max(0, w.policy.FloorDays-seen.FloorSiteDays)))
 	}
 	if seen.OpenErrors > 0 {
 		w.notes = append(w.notes, openErrorsNote(seen))
@@ -326,7 +330,11 @@ func (w *watch) attest(ctx workflow.Context, a Attest) (Answer, error) {
 		Scope: w.scope(), Kind: "attested-nothing-to-send", By: actor(a.By), Reason: a.Reason, Site: a.Site,
 		Key: w.actKey(ctx, "attest"),
 	})
-	return Answer{Words: "noted; the 30-day count starts anew today", Phase: w.phase}, err
+	of := "practice"
+	if a.Site != "" {
+		of = "site " + a.Site
+	}
+	return Answer{Words: fmt.Sprintf("noted; the %d days of the %s count anew from today", w.policy.FloorDays, of), Phase: w.phase}, err
 }
 
 // withdraw ends everything that runs for the practice. What was sent and said

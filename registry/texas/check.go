@@ -322,6 +322,7 @@ func (c *checker) policy(p *registry.Profile) {
 	// 25 TAC 100.6(b): thirty days is the law's limit; less is one's own choice.
 	c.between("policy.floor_days", int64(po.FloorDays), 1, 30)
 	c.rising("policy.floor_warnings", po.FloorWarnings, po.FloorDays)
+	c.oneOf("policy.floor_from", string(po.FloorFrom), string(registry.FloorDelivered), string(registry.FloorAccepted))
 	c.between("policy.cadence_days", int64(po.CadenceDays), 1, 30)
 	if po.CadenceDays > po.FloorDays {
 		c.fail(c.culprit("policy.cadence_days", "policy.floor_days"),

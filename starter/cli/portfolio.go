@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"immtrail/activities"
 	"immtrail/db"
 	"immtrail/registry"
 )
@@ -207,7 +208,8 @@ func siteLine(s db.PortfolioSite) statusLine {
 	}
 	if s.Incident != "" {
 		l.Next, l.Whose, l.Attention = s.Words, "you", true
-		if s.Incident == "quiet-site" {
+		switch s.Incident {
+		case activities.IncidentQuietSite, activities.IncidentFloorWarning, activities.IncidentFloor:
 			l.Stage += ", silent"
 			l.Move = fmt.Sprintf("starter submission attest %s --site %s --reason REASON (if there was nothing)", s.Practice, s.Site)
 		}

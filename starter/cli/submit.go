@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -206,10 +207,17 @@ func (a *app) submissionCommand() *cobra.Command {
 	var reason, site string
 	attest := &cobra.Command{
 		Use: "attest PRACTICE", Short: "State that there was nothing to send; the 30 days count anew", Args: cobra.ExactArgs(1),
-		Example: `  starter submission attest sunrise-plano --reason "closed for two weeks"`,
+		Long: `States that a practice, or one site of it, had nothing to send: the days until the
+registry's limit of 30 begin anew. Who says so and why goes into the audit log and
+into the evidence of the practice.`,
+		Example: `  starter submission attest sunrise-plano --reason "closed for two weeks"
+  starter submission attest lonestar-group --site elgin --reason "closed for renovation"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by, err := a.actor()
 			if err != nil {
+				return err
+			}
+			if err := a.knowsSite(cmd.Context(), args[0], site); err != nil {
 				return err
 			}
 			return ask(cmd.Context(), a, args[0], workflows.WatchID(args[0]), workflows.UpdateAttestNothing,
@@ -225,6 +233,25 @@ func (a *app) submissionCommand() *cobra.Command {
 		a.switchCommand("pause", "Stop sending files for a practice", workflows.UpdatePause),
 		a.switchCommand("resume", "Go on sending files for a practice", workflows.UpdateResume),
 		attest)
+}
+
+// knowsSite refuses a site that the practice has not; an empty one is the practice.
+func (a *app) knowsSite(ctx context.Context, practice, site string) error {
+	if site == "" {
+		return nil
+	}
+	store, err := a.store(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := a.practice(ctx, store, practice)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(p.Sites, func(s registry.Site) bool { return s.ID == site }) {
+		return refused("%s has no site %q; see: starter practice show %s", practice, site, practice)
+	}
+	return nil
 }
 
 func (a *app) runSubmission(ctx context.Context, id string) error {

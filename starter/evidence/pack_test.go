@@ -40,6 +40,8 @@ func sample() evidence.Pack {
 		Moves: []db.Event{
 			{Kind: "practice-added", To: "registered", By: carla, At: at("2026-03-01 12:00")},
 			{Kind: "phase", From: "in_review", To: "production", By: carla, Reason: "a|b\nc", At: at("2026-03-16 12:00"), Recorded: true},
+			{Kind: "attested-nothing-to-send", Site: "plano", By: carla, Reason: "closed for two weeks", At: at("2026-04-20 12:00")},
+			{Kind: "attested-nothing-to-send", By: carla, Reason: "no patients", At: at("2026-05-20 12:00")},
 			{Kind: "hold-resolved", By: carla, At: at("2026-03-17 12:00")},
 		},
 		Files: []db.EvidenceFile{
@@ -103,6 +105,10 @@ func TestPack(t *testing.T) {
 	got := unpack(t, sample())
 	summary := got["sunrise/README.md"]
 
+	t.Run("who attested that there was nothing to send, for which site and why, is told", func(t *testing.T) {
+		require.Contains(t, summary, "| 2026-04-20 | plano | Carla Coordinator | closed for two weeks |")
+		require.Contains(t, summary, "| 2026-05-20 | all sites | Carla Coordinator | no patients |")
+	})
 	t.Run("the summary tells the stages, and what was only recorded", func(t *testing.T) {
 		require.Contains(t, summary, "# Sunrise Clinics: immunization reporting to Texas Immunization Registry")
 		require.Contains(t, summary, "From 2026-01-01 to 2026-06-30.")

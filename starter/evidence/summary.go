@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	_ "embed"
 	"io"
 	"strings"
@@ -22,12 +23,14 @@ var summaryTemplate = template.Must(template.New("summary").Funcs(template.FuncM
 
 // summary is all that the template sees.
 type summary struct {
-	Practice   registry.Practice
-	Registry   string
-	From, To   string
-	Made, By   string
-	Approval   *registry.Approval
-	Stages     []stage
+	Practice registry.Practice
+	Registry string
+	From, To string
+	Made, By string
+	Approval *registry.Approval
+	Stages   []stage
+	// Attested are persons' words that there was nothing to send.
+	Attested   []stage
 	TestFiles  []testFile
 	Months     monthly
 	First      *testFile
@@ -62,6 +65,9 @@ func (p Pack) summarise(w io.Writer, of Practice, zone *time.Location) error {
 		Held: of.Known.Held,
 	}
 	for _, e := range of.Known.Moves {
+		if e.Kind == db.AttestedNothing {
+			s.Attested = append(s.Attested, stage{day(e.At), cmp.Or(e.Site, "all sites"), e.By.Name, e.Reason, witnessed(e)})
+		}
 		if e.Kind == "phase" || e.Kind == "history" || e.Kind == "submission" || e.Kind == "practice-added" {
 			what := strings.ReplaceAll(strings.ReplaceAll(e.Kind, "-", " ")+": "+e.To, "_", " ")
 			s.Stages = append(s.Stages, stage{day(e.At), what, e.By.Name, e.Reason, witnessed(e)})
