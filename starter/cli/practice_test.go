@@ -140,6 +140,7 @@ func TestOnboard(t *testing.T) {
 	})
 	t.Run("attesting nothing to send carries the site", func(t *testing.T) {
 		b.run(t, "submission", "attest", "sunrise-plano", "--reason", "closed", "--site", "plano").exits(0)
+		b.run(t, "submission", "attest", "sunrise-plano", "--reason", "closed", "--site", "plamo").exits(1).complains("no site")
 		require.Equal(t, "plano", b.last(t).arg.(workflows.Attest).Site)
 	})
 	t.Run("a refusal is said in the workflow's words and exits with 1", func(t *testing.T) {
