@@ -22,22 +22,24 @@ func (c *talker) Say(_ context.Context, text string) error {
 	return c.fail
 }
 
+// alert opens a hold and asks for its letter.
+func (b *bundle) alert(t *testing.T, id string) activities.SendNoticeInput {
+	t.Helper()
+	must(t, b.practices.OpenHold, activities.OpenHoldInput{
+		Scope: scope(), ID: id, WorkflowID: "file/f-1", Reason: registry.HoldConflict, What: "upload of a file", Words: "it differs",
+	})
+	in := letterInput(activities.NoticeHold, "hold/"+id+"/0")
+	in.HoldID = id
+	return in
+}
+
 func TestAlertsAreSaidInChat(t *testing.T) {
 	t.Parallel()
 	b := open(t, registry.PhaseProduction)
 	a, man := b.notices(t)
 	chat := &talker{}
 	a.Chat = chat
-	alert := func(t *testing.T, id string) activities.SendNoticeInput {
-		t.Helper()
-		must(t, b.practices.OpenHold, activities.OpenHoldInput{
-			Scope: scope(), ID: id, WorkflowID: "file/f-1", Reason: registry.HoldConflict, What: "upload of a file", Words: "it differs",
-		})
-		in := letterInput(activities.NoticeHold, "hold/"+id+"/0")
-		in.HoldID = id
-		return in
-	}
-	first := alert(t, "h-1")
+	first := b.alert(t, "h-1")
 
 	t.Run("nothing is said of a letter that did not go out", func(t *testing.T) {
 		man.fail = registry.Errorf(registry.Transient, "mail", "come again")
@@ -67,15 +69,15 @@ func TestAlertsAreSaidInChat(t *testing.T) {
 	})
 	t.Run("letters that are switched off are not said either", func(t *testing.T) {
 		a.Sender = notify.Off{}
-		must(t, a.SendNotice, alert(t, "h-2"))
+		must(t, a.SendNotice, b.alert(t, "h-2"))
 		require.Len(t, chat.said, 2)
 		a.Sender = man
 	})
 	t.Run("a room that did not take it is told of by letter, once a day, and holds nothing up", func(t *testing.T) {
 		chat.fail = registry.Errorf(registry.Transient, "chat", "rooms that did not take it: 2 of 3")
 		before := len(man.letters)
-		must(t, a.SendNotice, alert(t, "h-3"))
-		must(t, a.SendNotice, alert(t, "h-4"))
+		must(t, a.SendNotice, b.alert(t, "h-3"))
+		must(t, a.SendNotice, b.alert(t, "h-4"))
 		require.Len(t, man.letters, before+3, "two alerts, and one letter about the room")
 		told := man.letters[before+1]
 		require.Equal(t, "desk@sunrise.example", told.To[0].Email)
@@ -84,7 +86,7 @@ func TestAlertsAreSaidInChat(t *testing.T) {
 		require.Contains(t, told.Body, `section "chat-silent"`)
 		require.NotContains(t, told.Body, "again when it is over", "nobody can tell when it is")
 		b.now = b.now.AddDate(0, 0, 1)
-		must(t, a.SendNotice, alert(t, "h-5"))
+		must(t, a.SendNotice, b.alert(t, "h-5"))
 		require.Len(t, man.letters, before+5, "another day")
 	})
 }
