@@ -42,14 +42,22 @@ func (a *Practices) facts(ctx context.Context, scope Scope) (PracticeFacts, erro
 	if err != nil {
 		return PracticeFacts{}, err
 	}
-	return PracticeFacts{
+	early, kept, err := a.DB.EarlyApproval(ctx, p.ID)
+	if err != nil {
+		return PracticeFacts{}, err
+	}
+	facts := PracticeFacts{
 		Practice: p.ID, Name: p.Name, Registry: p.Registry, Connection: p.Connection, Sites: len(p.Sites),
 		Zone: p.Zone, Phase: p.Phase, History: p.History, Submission: p.Submission,
 		Policy: policy, Business: profile.BusinessDays(),
 		Wanted: Wanted(p, items), Entered: entry.From, Since: entry.Since,
 		Call: call(profile), FirstProduction: first,
 		Reviews: reviews, ReviewAsked: asked, Second: next,
-	}, nil
+	}
+	if kept {
+		facts.Early, facts.EarlyBy = &early.Approval, early.By
+	}
+	return facts, nil
 }
 
 // call is whom to ring when the registry is waited for.

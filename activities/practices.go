@@ -53,6 +53,10 @@ type PracticeFacts struct {
 	Reviews     int       `json:"reviews,omitempty"`
 	ReviewAsked time.Time `json:"review_asked,omitzero"`
 	Second      Second    `json:"second,omitzero"`
+	// Early is an approval that was kept until the review, EarlyBy who relayed it;
+	// nil where none waits.
+	Early   *registry.Approval `json:"early,omitempty"`
+	EarlyBy registry.Actor     `json:"early_by,omitzero"`
 }
 
 // LoadPractice reads the facts about a practice. Kind Missing when there is no
@@ -249,11 +253,20 @@ type RecordActInput struct {
 	Key    string         `json:"key"`
 	// Site narrows an attestation to one site; empty means all.
 	Site string `json:"site,omitempty"`
+	// Approval goes with ActApprovalEarly: it is found again from there.
+	Approval *registry.Approval `json:"approval,omitempty"`
 }
+
+// ActApprovalEarly is the kind of act that keeps an approval until the review.
+const ActApprovalEarly = db.KindApprovalEarly
 
 // RecordAct appends the event once per key.
 func (a *Practices) RecordAct(ctx context.Context, in RecordActInput) (Done, error) {
-	return Done{}, fail(ctx, a.DB.RecordAct(ctx, in.Practice, in.Site, in.Kind, a.act(in.Scope, in.Key, in.By, in.Reason)))
+	act := a.act(in.Scope, in.Key, in.By, in.Reason)
+	if in.Kind == ActApprovalEarly && in.Approval != nil {
+		return Done{}, fail(ctx, a.DB.RecordEarly(ctx, in.Practice, *in.Approval, act))
+	}
+	return Done{}, fail(ctx, a.DB.RecordAct(ctx, in.Practice, in.Site, in.Kind, act))
 }
 
 // act is who does it and when by the calendar.

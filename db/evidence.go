@@ -22,6 +22,8 @@ type Evidence struct {
 	// Approval is the Production email; nil before it came. It is the practice's,
 	// whatever the filter's time.
 	Approval *registry.Approval
+	// Early is one that is kept until the review; nil where none is.
+	Early    *Early
 	Moves    []Event
 	Files    []EvidenceFile
 	Verdicts []EvidenceVerdict
@@ -121,6 +123,11 @@ func (s *Store) Evidence(ctx context.Context, f EvidenceFilter) (Evidence, error
 	}
 	if len(approvals) > 0 {
 		out.Approval = &approvals[0]
+	}
+	if kept, ok, err := early(ctx, tx, f.Practice); err != nil {
+		return out, err
+	} else if ok {
+		out.Early = &kept
 	}
 	for _, read := range []func(context.Context, pgx.Tx, pgx.NamedArgs) error{
 		out.readMoves, out.readFiles, out.readVerdicts, out.readReports, out.readNotices, out.readErrors,

@@ -88,10 +88,8 @@ func (o *onboarding) takeApproval(a registry.Approval, by registry.Actor) {
 	if o.Approval == nil {
 		o.Approval, o.ApprovedVia = &a, by
 		o.refused = ""
-		if o.phase == registry.PhaseRegistered || o.phase == registry.PhaseTesting {
-			o.chores = append(o.chores, func(ctx workflow.Context) error {
-				return o.recordAct(ctx, "approval-early", by, "kept until the review is reached", "approval-early")
-			})
+		if o.beforeReview() {
+			o.keepEarly(by, "kept until the review is reached")
 			// The line of the practice says that an early approval is kept.
 			o.settled++
 		}
@@ -102,12 +100,41 @@ func (o *onboarding) takeApproval(a registry.Approval, by registry.Actor) {
 		return
 	}
 	o.Approval = &merged
-	if o.phase == registry.PhaseProduction {
+	switch {
+	case o.phase == registry.PhaseProduction:
 		o.unfiled++
 		o.chores = append(o.chores, func(ctx workflow.Context) error {
 			defer func() { o.unfiled-- }()
 			return o.recordEvidence(ctx, by)
 		})
+	case o.beforeReview():
+		o.keepEarly(by, "what was missing of it; kept until the review is reached")
+	}
+}
+
+func (o *onboarding) beforeReview() bool {
+	return o.phase == registry.PhaseRegistered || o.phase == registry.PhaseTesting
+}
+
+// keepEarly writes the approval that waits for the review down, so that it is
+// shown, is evidence, and outlives this workflow.
+func (o *onboarding) keepEarly(by registry.Actor, why string) {
+	o.EarlyKept++
+	n, approval := o.EarlyKept, *o.Approval
+	o.chores = append(o.chores, func(ctx workflow.Context) error {
+		// An onboarding that was started anew counts from 1 again.
+		key := fmt.Sprintf("approval-early/%.8s-%d", workflow.GetInfo(ctx).FirstRunID, n)
+		_, err := must(ctx, o.process, ledgerWork, "write the audit event", practices.RecordAct, activities.RecordActInput{
+			Scope: o.scope(), Kind: activities.ActApprovalEarly, By: by, Reason: why, Key: o.key(ctx, key), Approval: &approval,
+		})
+		return err
+	})
+}
+
+// takeEarly takes up an approval that an earlier onboarding of the practice kept.
+func (o *onboarding) takeEarly(facts activities.PracticeFacts) {
+	if o.Approval == nil && facts.Early != nil {
+		o.Approval, o.ApprovedVia = facts.Early, facts.EarlyBy
 	}
 }
 

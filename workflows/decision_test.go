@@ -113,6 +113,47 @@ func TestRevisionAgainstApproval(t *testing.T) {
 	})
 }
 
+func TestEarlyApprovalOutlivesItsWorkflow(t *testing.T) {
+	t.Parallel()
+	bare, whole := approval, approval
+	bare.MessageID, bare.EvidenceID = "", ""
+	whole.MessageID, whole.EvidenceID = "<1@dshs.example>", "sha256/aa"
+
+	t.Run("its evidence may follow before the review, and is kept with it", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.facts.Phase = registry.PhaseTesting
+		onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			for n, a := range []registry.Approval{bare, whole, whole} {
+				at(env, days(1+n), func() {
+					send(env, workflows.UpdateApproveProduction, workflows.ApproveProduction{Approval: a, By: ana})
+				})
+			}
+			at(env, days(5), env.CancelWorkflow)
+		})
+		require.Len(t, w.early, 2, "what is told again is not kept again")
+		require.Equal(t, &whole, w.early[1].Approval)
+		require.NotEqual(t, w.early[0].Key, w.early[1].Key)
+	})
+	t.Run("an onboarding that is started anew takes it up and applies it when the review is reached", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.facts.Phase, w.gate = registry.PhaseTesting, openGate
+		w.facts.Early, w.facts.EarlyBy = &whole, ana
+		_, result := onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() {
+				require.True(t, statusOf(t, env).Early)
+				require.Empty(t, w.moves, "it opens nothing by itself")
+				send(env, workflows.UpdateRequestReview, workflows.Act{By: ana})
+			})
+			at(env, days(2), func() { settle(env, workflows.FileSettled{Lane: registry.LaneProduction, First: true}) })
+		})
+		require.Equal(t, []string{"testing>in_review", "in_review>production"}, w.moves)
+		require.Equal(t, &whole, result.Approval)
+		require.Empty(t, w.early, "it was written down before")
+	})
+}
+
 func TestRequestOfReviewIsJudgedAnew(t *testing.T) {
 	t.Parallel()
 	t.Run("what opened the gate before the registry asked for changes opens it no more", func(t *testing.T) {

@@ -28,6 +28,8 @@ type OnboardingState struct {
 	Approval *registry.Approval `json:"approval,omitempty"`
 	// ApprovedVia is who relayed it.
 	ApprovedVia registry.Actor `json:"approved_via,omitzero"`
+	// EarlyKept counts how often it was written down before the review.
+	EarlyKept int `json:"early_kept,omitempty"`
 	// ReviewAsked is the date of the last review request.
 	ReviewAsked time.Time `json:"review_asked,omitzero"`
 	// FirstFile is set once a production file was confirmed, FirstTold once the
@@ -200,6 +202,7 @@ func (o *onboarding) begin(ctx workflow.Context) error {
 	}
 	o.FirstFile = o.FirstFile || facts.FirstProduction
 	o.takeEntry(facts)
+	o.takeEarly(facts)
 	// A second run of the workflow goes on with the rounds of the first.
 	o.Round = max(o.Round, facts.Reviews)
 	if o.ReviewAsked.IsZero() {

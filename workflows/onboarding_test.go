@@ -202,6 +202,8 @@ func TestApproval(t *testing.T) {
 			require.Equal(t, route == "update", r.answer.Early)
 			require.Equal(t, registry.PhaseProduction, result.Phase)
 			require.Contains(t, w.acts, "approval-early")
+			require.Len(t, w.early, 1)
+			require.Equal(t, &approval, w.early[0].Approval, "where it is found again")
 			require.Equal(t, 1, w.count(activities.NoticeReviewRequest), "the review is still requested")
 		})
 

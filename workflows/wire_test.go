@@ -72,7 +72,7 @@ func TestStatesSurviveJSON(t *testing.T) {
 	t.Parallel()
 	policy := registry.Policy{TestFilesMin: 4, HoldReminders: []int{1, 2}}
 	onboarding := workflows.OnboardingState{
-		Round: 2, Approval: &approval, ApprovedVia: ana, ReviewAsked: epoch, FirstFile: true, FirstTold: true,
+		Round: 2, Approval: &approval, ApprovedVia: ana, EarlyKept: 6, ReviewAsked: epoch, FirstFile: true, FirstTold: true,
 		Refused: "why", Refusals: 1, WatchStarted: true, HistoryStarted: true, Policy: &policy,
 		Review: &changes, Revision: &changes, Waived: &changes,
 		Waiting: "w", SentLetter: "s", Settlings: 5,

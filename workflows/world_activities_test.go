@@ -100,6 +100,9 @@ func (w *world) CloseHold(_ context.Context, in activities.CloseHoldInput) (acti
 func (w *world) RecordAct(_ context.Context, in activities.RecordActInput) (activities.Done, error) {
 	w.mu.Lock()
 	w.acts = append(w.acts, in.Kind)
+	if in.Approval != nil {
+		w.early = append(w.early, in)
+	}
 	w.mu.Unlock()
 	return activities.Done{}, w.called("RecordAct")
 }

@@ -45,9 +45,11 @@ type world struct {
 	reviewRules   []*activities.GateRules
 	moves         []string // "from>to"
 	acts          []string // kinds of audit events
-	letters       map[string]activities.NoticeKind
-	order         []string // letters in order, by event
-	holds         map[string]string
+	// early are the approvals that were kept until the review.
+	early   []activities.RecordActInput
+	letters map[string]activities.NoticeKind
+	order   []string // letters in order, by event
+	holds   map[string]string
 	// historyKeys are the keys of SetHistory and what was written under them.
 	historyKeys map[string]string
 	// closedBecause is the reason with which the load was closed; submitted are

@@ -149,6 +149,8 @@ func historyWords(h registry.HistoryState) string {
 type shownPractice struct {
 	*registry.Practice
 	Approval *registry.Approval `json:"approval,omitempty"`
+	// Early is an approval that is kept until the review is reached.
+	Early *registry.Approval `json:"early_approval,omitempty"`
 }
 
 func (a *app) practiceShow() *cobra.Command {
@@ -172,18 +174,22 @@ func (a *app) practiceShow() *cobra.Command {
 			if ok {
 				shown.Approval = &approval
 			}
+			early, ok, err := store.EarlyApproval(cmd.Context(), p.ID)
+			if err != nil {
+				return err
+			}
+			if ok {
+				shown.Early = &early.Approval
+			}
 			return a.show(shown, func(s *screen) { s.practice(shown) })
 		},
 	}
 }
 
 func (s *screen) practice(p shownPractice) {
-	approved := ""
-	if p.Approval != nil {
-		approved = "by " + p.Approval.ApprovedBy + ", email of " + p.Approval.EmailDate
-		if p.Approval.MessageID == "" && p.Approval.EvidenceID == "" {
-			approved += " (the email is not on file)"
-		}
+	early := approvalWords(p.Early)
+	if early != "" {
+		early += "; kept until the review is reached"
 	}
 	s.pairs([][2]string{
 		{"Practice", p.ID},
@@ -196,7 +202,8 @@ func (s *screen) practice(p shownPractice) {
 		{"Time zone", p.Zone},
 		{"Sending", string(p.Submission)},
 		{"Historical load", historyWords(p.History)},
-		{"Production approved", approved},
+		{"Production approved", approvalWords(p.Approval)},
+		{"Approved early", early},
 	}...)
 	s.raw("")
 	rows := [][]string{}
@@ -210,6 +217,17 @@ func (s *screen) practice(p shownPractice) {
 		rows = append(rows, []string{string(c.Role), c.Name, c.Email, c.Phone})
 	}
 	s.table([]string{"CONTACT", "NAME", "EMAIL", "PHONE"}, rows)
+}
+
+func approvalWords(a *registry.Approval) string {
+	if a == nil {
+		return ""
+	}
+	words := "by " + a.ApprovedBy + ", email of " + a.EmailDate
+	if a.MessageID == "" && a.EvidenceID == "" {
+		words += " (the email is not on file)"
+	}
+	return words
 }
 
 // practice reads a practice and says where to look when there is none.

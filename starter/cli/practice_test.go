@@ -162,6 +162,33 @@ func TestOnboard(t *testing.T) {
 const productionEmail = "From: \"J. Ortiz\" <immtracmu@dshs.example>\r\nTo: mary@example.org\r\n" +
 	"Date: Tue, 31 Mar 2026 09:00:00 -0500\r\nMessage-ID: <prod-1@dshs.example>\r\nSubject: Production\r\n\r\nBURL6343 is live.\r\n"
 
+func TestProductionApprovedEarly(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseTesting)
+	require.NoError(t, b.open(t).RecordEarly(t.Context(), "sunrise-plano",
+		registry.Approval{Practice: "sunrise-plano", ApprovedBy: "the reviewer", EmailDate: "2026-03-30"}, b.act("early")))
+
+	t.Run("it is shown with the practice, and that it is kept", func(t *testing.T) {
+		b.run(t, "practice", "show", "sunrise-plano").exits(0).fits().
+			shows("Approved early", "by the reviewer, email of 2026-03-30 (the email is not on file); kept until the", "review is reached")
+		var out map[string]any
+		b.run(t, "practice", "show", "sunrise-plano", "-o", "json").exits(0).json(&out)
+		require.Equal(t, "2026-03-30", out["early_approval"].(map[string]any)["email_date"])
+		require.NotContains(t, out, "approval")
+	})
+	t.Run("its email may follow, and is the same approval's", func(t *testing.T) {
+		b.run(t, "production", "approve", "sunrise-plano", "--email", b.file(t, "production.eml", productionEmail)).exits(0)
+		got := b.last(t).arg.(workflows.ApproveProduction)
+		require.Equal(t, "the reviewer", got.ApprovedBy)
+		require.Equal(t, "2026-03-30", got.EmailDate)
+		require.Equal(t, "<prod-1@dshs.example>", got.MessageID)
+	})
+	t.Run("it is in the evidence pack", func(t *testing.T) {
+		b.run(t, "evidence", "sunrise-plano", "-o", filepath.Join(b.dir, "pack.zip")).exits(0)
+		require.Contains(t, unzip(t, filepath.Join(b.dir, "pack.zip")), "came before the review")
+	})
+}
+
 func TestProductionApprove(t *testing.T) {
 	b := newBench(t)
 	b.practice(t, registry.PhaseInReview)

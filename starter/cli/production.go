@@ -144,6 +144,13 @@ func (r *approving) one(ctx context.Context, id string) (workflows.Answer, error
 	if err != nil {
 		return workflows.Answer{}, err
 	}
+	if !ok { // the evidence of one that is kept may follow, too
+		early, _, err := r.store.EarlyApproval(ctx, id)
+		if err != nil {
+			return workflows.Answer{}, err
+		}
+		known = early.Approval
+	}
 	approval, err := r.approval(ctx, id, known)
 	if err != nil {
 		return workflows.Answer{}, err

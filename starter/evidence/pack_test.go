@@ -116,6 +116,15 @@ func TestPack(t *testing.T) {
 		require.Contains(t, summary, "| 2026-03-01 | practice added: registered | Carla Coordinator |  | witnessed |")
 		require.Contains(t, summary, "| 2026-03-16 | phase: production | Carla Coordinator | a\\|b c | recorded |")
 	})
+	t.Run("a Production email that came before the review is told of, and that it opened nothing", func(t *testing.T) {
+		early := sample()
+		known := &early.Practices[0].Known
+		known.Early, known.Approval = &db.Early{Approval: *known.Approval, By: carla}, nil
+		text := unpack(t, early)["sunrise/README.md"]
+		require.Contains(t, text, "A Production email of 2026-03-15, by R. Reviewer, Message-ID <1@registry.test>, came before the review (relayed by Carla Coordinator).")
+		require.NotContains(t, text, "The registry's Production email is of")
+		require.NotContains(t, summary, "came before the review")
+	})
 	t.Run("test files stand with what our check and the registry said", func(t *testing.T) {
 		require.Contains(t, summary, "| 2026-03-02 | f-1 | T1.hl7 | 3 | no errors | no errors |")
 		require.Contains(t, summary, "| 2026-03-03 | f-2 |  | 3 | errors | not sent |")

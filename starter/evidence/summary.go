@@ -28,6 +28,7 @@ type summary struct {
 	From, To string
 	Made, By string
 	Approval *registry.Approval
+	Early    *db.Early
 	Stages   []stage
 	// Attested are persons' words that there was nothing to send.
 	Attested   []stage
@@ -60,7 +61,7 @@ func (p Pack) summarise(w io.Writer, of Practice, zone *time.Location) error {
 	}
 	s := summary{
 		Practice: of.Practice, Registry: of.RegistryName, From: day(of.From), Made: stamp(p.Made, zone), By: p.By,
-		To: day(of.To.Add(-time.Nanosecond)), Approval: of.Known.Approval, Months: months(of.Known.Files, zone),
+		To: day(of.To.Add(-time.Nanosecond)), Approval: of.Known.Approval, Early: of.Known.Early, Months: months(of.Known.Files, zone),
 		Errors: of.Known.Errors, Letters: len(of.Known.Notices), Files: len(of.Known.Files), Reports: len(of.Known.Reports),
 		Held: of.Known.Held,
 	}
