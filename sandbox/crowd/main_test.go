@@ -23,6 +23,7 @@ import (
 	"immtrail/internal/hl7gen"
 	"immtrail/internal/sftptest"
 	"immtrail/internal/temporalconn"
+	"immtrail/internal/temporalconn/searchattr"
 	"immtrail/internal/wire"
 	"immtrail/registry"
 	"immtrail/sandbox/engine"
@@ -139,6 +140,12 @@ func (w *world) startWorker(t *testing.T) {
 // enrol makes a practice in production with a login of its own.
 func (w *world) enrol(t *testing.T, id string, org int, change func(*db.Connection, *sftptest.User)) {
 	t.Helper()
+	w.enrolIn(t, id, org, registry.PhaseProduction, change)
+}
+
+// enrolIn makes one that stands elsewhere.
+func (w *world) enrolIn(t *testing.T, id string, org int, phase registry.Phase, change func(*db.Connection, *sftptest.User)) {
+	t.Helper()
 	conn := db.Connection{
 		Name: "to-" + id, Protocol: "sftp", Host: "127.0.0.1", Port: w.server.Port(), Username: id, SecretRef: "env:GOOD",
 		HostKeys: []string{w.server.HostKeyLine()},
@@ -157,7 +164,7 @@ func (w *world) enrol(t *testing.T, id string, org int, change func(*db.Connecti
 	act.Key = "practice/" + id
 	require.NoError(t, w.store.SavePractice(t.Context(), &registry.Practice{
 		ID: id, Name: "Practice " + id, Registry: "texas", OrgCode: orgCode(org), Zone: "America/Chicago", Connection: conn.Name,
-		Phase:    registry.PhaseProduction,
+		Phase:    phase,
 		Sites:    []registry.Site{{ID: "main", Name: "Main", Facilities: []string{orgCode(org)}, Prescribers: []string{"1234567893"}}},
 		Contacts: []registry.Contact{{Role: registry.ContactCoordinator, Name: "Maria", Email: "maria@sunrise.example"}},
 	}, act))
@@ -200,6 +207,7 @@ func (w *world) submit(t *testing.T, id string, files []registry.FileRef) {
 	for _, f := range files {
 		_, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 			ID: workflows.FileID(f.ID), TaskQueue: w.cfg.Temporal.TaskQueue, Priority: temporal.Priority{FairnessKey: id},
+			TypedSearchAttributes: temporal.NewSearchAttributes(searchattr.PracticeID.ValueSet(id)),
 		}, workflows.FileSubmission, workflows.FileSubmissionInput{
 			Version: 1, Practice: id, File: f, Lane: registry.LaneProduction, Policy: w.profile.Policy, Business: w.profile.BusinessDays(),
 		})
