@@ -313,16 +313,25 @@ type Part struct {
 // ListPartsResult is a page of parts.
 type ListPartsResult struct {
 	Parts []Part `json:"parts,omitempty"`
+	// Answered and Rejected count the messages of the plan that was approved last:
+	// what the registry has answered, and what of it is a real error by its
+	// catalogue. Duplicates and warnings are none.
+	Answered int `json:"answered,omitempty"`
+	Rejected int `json:"rejected,omitempty"`
 }
 
-// ListParts returns the parts of the approved plan in order. Kind NotAllowed
-// while nobody has approved it.
+// ListParts returns the parts of the approved plan in order, and how the registry
+// has taken those before. Kind NotAllowed while nobody has approved it.
 func (a *Histories) ListParts(ctx context.Context, in ListPartsInput) (ListPartsResult, error) {
 	parts, err := a.DB.HistoryParts(ctx, in.Practice, in.After, in.Max)
 	if err != nil {
 		return ListPartsResult{}, fail(ctx, err)
 	}
-	var out ListPartsResult
+	rate, err := a.DB.HistoryRate(ctx, in.Practice)
+	if err != nil {
+		return ListPartsResult{}, fail(ctx, err)
+	}
+	out := ListPartsResult{Answered: rate.Answered, Rejected: rate.Rejected}
 	for _, p := range parts {
 		out.Parts = append(out.Parts, Part{Ordinal: p.Ordinal, File: registry.FileRef{ID: p.ID, Digest: p.Digest, Size: p.Size}})
 	}

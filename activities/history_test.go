@@ -260,12 +260,7 @@ func TestReconcileHistory(t *testing.T) {
 
 	t.Run("after the parts went out", func(t *testing.T) {
 		for _, part := range must(t, a.ListParts, activities.ListPartsInput{Scope: scope(), Max: 10}).Parts {
-			b.check(t, part.File, registry.LaneHistorical)
-			p := must(t, b.deliveries.PrepareDelivery, activities.PrepareDeliveryInput{
-				Scope: scope(), File: part.File, Lane: registry.LaneHistorical, Attempt: 1,
-			})
-			must(t, b.deliveries.UploadFile, b.uploadInput(p))
-			must(t, b.deliveries.ConfirmDelivery, b.confirmInput(p))
+			b.deliverPart(t, part)
 		}
 		require.Equal(t, activities.HistoryCounts{Loads: 1, Came: 6, Parts: 2, Delivered: 2, Messages: 6, Held: 1, Sent: 5, Unanswered: 5}, count(t))
 	})
@@ -286,4 +281,47 @@ func TestReconcileHistory(t *testing.T) {
 		require.Zero(t, c.Unanswered)
 		require.Equal(t, 1, c.Rejected)
 	})
+}
+
+// What stops a load is what the catalogue calls an error.
+func TestDuplicatesAreNoErrorsOfALoad(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, r := b.histories(), b.reports(t)
+	b.setHistory(t, registry.HistoryAsked)
+	content, facts := b.batch(t, 1, registry.LaneHistorical, 6)
+	b.put(t, registry.LaneHistorical, "a.hl7", content)
+	plan := must(t, a.PlanHistory, planInput(3))
+	b.setHistory(t, registry.HistoryPlanned)
+	must(t, a.ApproveHistory, activities.ApproveHistoryInput{Scope: scope(), Digest: plan.Digest, By: maria, Key: "approve"})
+	for _, part := range must(t, a.ListParts, activities.ListPartsInput{Scope: scope(), Max: 10}).Parts {
+		b.deliverPart(t, part)
+	}
+	rate := func() [2]int {
+		page := must(t, a.ListParts, activities.ListPartsInput{Scope: scope(), Max: 1})
+		return [2]int{page.Rejected, page.Answered}
+	}
+	require.Equal(t, [2]int{0, 0}, rate())
+
+	report := ""
+	for _, id := range facts.ControlIDs[:4] {
+		report += ack(id, "IMR-109", "Immunization rejected. Duplicate immunization.")
+	}
+	b.layReport(t, "duplicates.hl7", report)
+	b.collect(t, r, "duplicates.hl7")
+	require.Equal(t, [2]int{0, 4}, rate(), "a duplicate is at the registry: that is no error")
+
+	b.layReport(t, "error.hl7", ack(facts.ControlIDs[4], "IMR-111", "x")+ack(facts.ControlIDs[5], "", ""))
+	b.collect(t, r, "error.hl7")
+	require.Equal(t, [2]int{1, 6}, rate())
+}
+
+func (b *bundle) deliverPart(t *testing.T, part activities.Part) {
+	t.Helper()
+	b.check(t, part.File, registry.LaneHistorical)
+	p := must(t, b.deliveries.PrepareDelivery, activities.PrepareDeliveryInput{
+		Scope: scope(), File: part.File, Lane: registry.LaneHistorical, Attempt: 1,
+	})
+	must(t, b.deliveries.UploadFile, b.uploadInput(p))
+	must(t, b.deliveries.ConfirmDelivery, b.confirmInput(p))
 }

@@ -35,6 +35,32 @@ type StoredPart struct {
 	Size    int64  `db:"size"`
 }
 
+// HistoryRate is how the registry takes what was approved last.
+type HistoryRate struct {
+	Answered int `db:"answered"`
+	// Rejected are real errors by the registry's catalogue: what it calls a
+	// duplicate, and what it only warns of, it has.
+	Rejected int `db:"rejected"`
+}
+
+// HistoryRate counts the answers to the parts of the load or supplement that was
+// approved last. It reads answers only, and plain ones a thousand to a row, so
+// that it can be asked all the time.
+func (s *Store) HistoryRate(ctx context.Context, practice string) (HistoryRate, error) {
+	rate, err := one[HistoryRate](ctx, s.pool, `
+		with parts as materialized (
+			select file_id from history_parts where practice = @practice and number = (
+				select max(number) from history_loads where practice = @practice and state = 'loading')
+		)
+		select (told.answered + plain.answered)::int as answered, told.rejected::int as rejected from
+			(select count(*) filter (where answer <> 'unknown') as answered,
+				count(*) filter (where answer in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')) as rejected
+				from answers join parts using (file_id)) told,
+			(select coalesce(sum(bit_count(messages)), 0) as answered from answer_pages join parts using (file_id)) plain`,
+		pgx.NamedArgs{"practice": practice})
+	return rate, fault("history rate", err)
+}
+
 // HistoryCounts is a load with its supplements in numbers, of what was approved
 // (while nothing was, of the plan). Every message that came is in a part or was
 // left out as repeated or sent before; every message of a part is sent, held,

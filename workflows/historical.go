@@ -48,7 +48,7 @@ type HistoricalState struct {
 	// Plans counts the plans that were shown.
 	Plans int `json:"plans"`
 	// Tolerated is the percentage of refused records that a person accepted
-	// when the load had stopped itself.
+	// when the load had stopped itself; each supplement begins anew.
 	Tolerated int `json:"tolerated,omitempty"`
 	// AskedAt is when the vendor was asked.
 	AskedAt time.Time `json:"asked_at,omitzero"`
@@ -91,6 +91,10 @@ type historical struct {
 	again  bool
 	looks  int
 	counts activities.HistoryCounts
+	// counted is when, on the wall clock; stopped is why the load has stopped
+	// itself, while it has.
+	counted time.Time
+	stopped string
 }
 
 func newHistorical(ctx workflow.Context, in HistoricalLoadInput) (*historical, error) {
@@ -146,7 +150,7 @@ func (h *historical) settled(f FileSettled) {
 func (h *historical) historyProgress() HistoryProgress {
 	return HistoryProgress{
 		State: h.State, Plan: h.Plan, Counts: h.counts, Sent: h.Sent, InFlight: len(h.Flying), Parts: h.Parts, Waiting: h.Waiting,
-		Paused: h.Paused,
+		Paused: h.Paused, Stopped: h.stopped,
 	}
 }
 

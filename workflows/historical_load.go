@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -11,14 +12,26 @@ import (
 )
 
 // load sends the parts in order, a window of them at a time: whenever one has
-// left our hands the next one starts.
+// left our hands the next one starts. Before each page of parts it looks at what
+// the registry has said so far.
 func (h *historical) load(ctx workflow.Context) error {
 	window := max(1, h.policy.HistoryWindow)
 	for {
 		page, err := must(ctx, h.process, ledgerWork, "list the next parts", histories.ListParts,
-			activities.ListPartsInput{Scope: h.scope(), After: h.Next, Max: max(window, 10)})
+			activities.ListPartsInput{Scope: h.scope(), After: h.Next, Max: window})
 		if err != nil {
 			return err
+		}
+		if len(page.Parts) == 0 {
+			break
+		}
+		stop, err := h.stopOnErrors(ctx, page)
+		if err != nil {
+			return err
+		}
+		if stop {
+			h.Next = h.Parts
+			break
 		}
 		for _, part := range page.Parts {
 			// Parts on their way are carried over, so a run may end between any two.
@@ -30,13 +43,7 @@ func (h *historical) load(ctx workflow.Context) error {
 				return err
 			}
 		}
-		if len(page.Parts) == 0 {
-			break
-		}
 		if err := h.sayLoading(ctx); err != nil {
-			return err
-		}
-		if err := h.stopOnErrors(ctx); err != nil {
 			return err
 		}
 		if full(ctx) {
@@ -121,27 +128,42 @@ func (h *historical) recordSwitch(ctx workflow.Context, kind string, a Act) erro
 // records stops a load.
 const leastAnswered = 50
 
+// recount is how old the counts in the details may be while parts are sent: on
+// a large load counting costs more than sending a part.
+const recount = time.Minute
+
 // stopOnErrors stops the load by itself when the registry refuses too much of
-// it: 45,000 bad records are worse than a day lost.
-func (h *historical) stopOnErrors(ctx workflow.Context) error {
-	if err := h.count(ctx); err != nil {
-		return err
+// it: 45,000 bad records are worse than a day lost. stop says that a person gave
+// the rest up.
+func (h *historical) stopOnErrors(ctx workflow.Context, page activities.ListPartsResult) (stop bool, err error) {
+	percent := refusedPercent(page.Rejected, page.Answered)
+	crossed := page.Answered >= leastAnswered && percent > max(h.policy.HistoryStopPercent, h.Tolerated)
+	if crossed || workflow.Now(ctx).Sub(h.counted) >= recount {
+		if err := h.count(ctx); err != nil {
+			return false, err
+		}
+		h.counted = workflow.Now(ctx)
 	}
-	answered := h.counts.Answered()
-	if answered < leastAnswered {
-		return nil
+	if !crossed {
+		return false, nil
 	}
-	percent := 100 * h.counts.Rejected / answered
-	if percent <= max(h.policy.HistoryStopPercent, h.Tolerated) {
-		return nil
-	}
-	action, err := h.hold(ctx, registry.HoldErrorRate, "historical load",
-		fmt.Sprintf("%d of %d answered records were refused", h.counts.Rejected, answered), registry.ActionContinue)
+	h.stopped = fmt.Sprintf("%d of %d answered records were refused; the line is at %d %%",
+		page.Rejected, page.Answered, max(h.policy.HistoryStopPercent, h.Tolerated))
+	action, err := h.hold(ctx, registry.HoldErrorRate, "historical load", h.stopped)
+	h.stopped = ""
 	if err != nil {
-		return err
+		return false, err
 	}
-	if action == registry.ActionContinue {
-		h.Tolerated = percent
+	h.Tolerated = percent
+	return action == registry.ActionDrop, nil
+}
+
+// refusedPercent is rounded up, so that a rate is above the line as soon as it is
+// above it by one record, and one that a person accepted does not stop the load
+// a second time.
+func refusedPercent(refused, answered int) int {
+	if answered == 0 {
+		return 0
 	}
-	return nil
+	return (100*refused + answered - 1) / answered
 }

@@ -101,6 +101,7 @@ func (h *historical) applyPlanApproval(ctx workflow.Context) (bool, error) {
 	}
 	h.State = registry.HistoryLoading
 	h.Waiting = false
+	h.Tolerated = 0
 	h.Parts += h.Plan.Parts
 	return true, nil
 }

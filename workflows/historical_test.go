@@ -53,6 +53,14 @@ func withParts(w *world, n int) {
 	w.counts = activities.HistoryCounts{Parts: n, Delivered: n, Messages: 10 * n, Sent: 10 * n, Accepted: 10 * n}
 }
 
+func progressOf(t *testing.T, env *testsuite.TestWorkflowEnvironment) (p workflows.HistoryProgress) {
+	t.Helper()
+	v, err := env.QueryWorkflow(workflows.QueryHistoryProgress.Name)
+	require.NoError(t, err)
+	require.NoError(t, v.Get(&p))
+	return p
+}
+
 func approvePlan(env *testsuite.TestWorkflowEnvironment, digest string) *reply {
 	return send(env, workflows.UpdateApproveHistorical, workflows.ApproveHistorical{Digest: digest, By: ana})
 }
@@ -122,7 +130,7 @@ func TestHistoricalLoad(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		withParts(w, 6)
-		w.counts.Accepted, w.counts.Rejected = 50, 10
+		w.counts.Accepted, w.counts.Rejected = 94, 6 // above 5 per cent by one record
 		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, days(1), func() { yes(env) })
 			at(env, days(2), func() { approvePlan(env, "plan-one") })
@@ -130,6 +138,8 @@ func TestHistoricalLoad(t *testing.T) {
 				s := statusOf(t, env)
 				require.Len(t, s.Holds, 1)
 				require.Equal(t, registry.HoldErrorRate, s.Holds[0].Reason)
+				require.Empty(t, w.submitted, "no part starts above the line")
+				require.Contains(t, progressOf(t, env).Stopped, "6 of 100")
 				decide(t, env, registry.ActionContinue)
 			})
 			at(env, days(9), func() { closeLoad(env, "the rest is on the work list") })
@@ -138,6 +148,50 @@ func TestHistoricalLoad(t *testing.T) {
 		require.Equal(t, registry.HistoryClosed, result.State)
 		require.Len(t, w.holds, 1, "the same rate does not stop it twice")
 	})
+
+	t.Run("what is given up after it stopped is not sent, and is accounted for", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		withParts(w, 6)
+		w.counts.Accepted, w.counts.Rejected, w.counts.NotSent = 80, 20, 3
+		var bare *reply
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { yes(env) })
+			at(env, days(2), func() { approvePlan(env, "plan-one") })
+			at(env, days(6), func() { decide(t, env, registry.ActionDrop) })
+			at(env, days(8), func() {
+				require.Equal(t, registry.HistorySent, w.facts.History)
+				bare = closeLoad(env, "")
+			})
+			at(env, days(9), func() { closeLoad(env, "the vendor sends all of it again") })
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.ErrorContains(t, bare.refused, "not sent")
+		require.Empty(t, w.submitted)
+		require.Equal(t, registry.HistoryClosed, result.State)
+	})
+
+	for name, c := range map[string]activities.HistoryCounts{
+		"duplicates and warnings do not stop it, however many": {Warned: 1000},
+		"nor does a rate that is exactly at the line":          {Accepted: 95, Rejected: 5},
+		"nor errors among a handful of answers":                {Accepted: 9, Rejected: 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			withParts(w, 6)
+			w.counts = c
+			env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+				at(env, days(1), func() { yes(env) })
+				at(env, days(2), func() { approvePlan(env, "plan-one") })
+				at(env, days(9), func() { closeLoad(env, "done") })
+			})
+			require.NoError(t, env.GetWorkflowError())
+			require.Empty(t, w.holds)
+			require.Len(t, w.submitted, 6)
+			require.Equal(t, registry.HistoryClosed, result.State)
+		})
+	}
 
 	t.Run("records that nothing explains are a question to a person", func(t *testing.T) {
 		t.Parallel()
@@ -178,8 +232,8 @@ func TestHistoricalLoad(t *testing.T) {
 		require.ErrorAs(t, env.GetWorkflowError(), &next)
 		var in workflows.HistoricalLoadInput
 		require.NoError(t, converterOf(next, &in))
-		require.Equal(t, 10, in.State.Next)
-		require.Equal(t, 10, in.State.Sent+len(in.State.Flying), "parts on their way are carried over")
+		require.Equal(t, 2, in.State.Next)
+		require.Equal(t, 2, in.State.Sent+len(in.State.Flying), "parts on their way are carried over")
 	})
 }
 

@@ -250,6 +250,9 @@ type HistoryProgress struct {
 	Waiting bool `json:"waiting,omitempty"`
 	// Paused is set while a person keeps further parts from starting.
 	Paused *HistoryPause `json:"paused,omitempty"`
+	// Stopped says why the load has stopped itself; a person looks and ends the
+	// hold.
+	Stopped string `json:"stopped,omitempty"`
 }
 
 // OnboardingInput starts a practice's onboarding.

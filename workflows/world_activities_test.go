@@ -246,7 +246,7 @@ func (w *world) ApproveHistory(_ context.Context, in activities.ApproveHistoryIn
 }
 
 func (w *world) ListParts(_ context.Context, in activities.ListPartsInput) (activities.ListPartsResult, error) {
-	var page activities.ListPartsResult
+	page := activities.ListPartsResult{Answered: w.counts.Answered(), Rejected: w.counts.Rejected}
 	for _, p := range w.parts {
 		if p.Ordinal > in.After && len(page.Parts) < in.Max {
 			page.Parts = append(page.Parts, p)

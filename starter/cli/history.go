@@ -183,6 +183,7 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 	s.title("The load")
 	s.pairs(
 		[2]string{"Parts", strconv.Itoa(h.Sent) + " of " + strconv.Itoa(h.Parts) + " sent, " + strconv.Itoa(h.InFlight) + " on their way"},
+		[2]string{"Stopped", h.Stopped},
 		[2]string{"Paused", pausedWords(h.Paused)},
 		[2]string{"Came", plural(n.Came, "message", "messages")},
 		[2]string{"Sent", plural(n.Sent, "message", "messages") + " in " + plural(n.Delivered, "part", "parts")},
@@ -198,6 +199,10 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 		[2]string{"Unanswered", nonZero(n.Unanswered)},
 		[2]string{"Unexplained", nonZero(n.Difference)},
 	)
+	if h.Stopped != "" {
+		s.raw("")
+		s.raw("Next: starter errors list --practice %s, then starter hold list: go on, or give the rest up.", id)
+	}
 	if h.State == registry.HistorySent && !h.Waiting {
 		s.raw("")
 		s.raw("Next: starter history close %s, or hand in what is missing as a supplement.", id)
