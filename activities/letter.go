@@ -85,6 +85,9 @@ func (w *writer) registryContact() registry.Contact {
 // recipients says whom the letter is for. What a practice's EHR vendor should
 // read goes to our coordinator where no vendor is known, to be passed on.
 func (w *writer) recipients() []registry.Contact {
+	if w.in.to != nil {
+		return w.in.to
+	}
 	to := w.addressees()
 	if w.lead.Email != "" && !slices.ContainsFunc(to, func(c registry.Contact) bool { return sameAddress(c, w.lead) }) {
 		to = append(to, w.lead)
@@ -214,6 +217,7 @@ const (
 	PageCredential = "credential-ends"
 	PageAgreement  = "agreement-ends"
 	PageChat       = "chat-silent"
+	PageMailbox    = "mailbox-refused"
 )
 
 // incidentWords say in a subject line what an incident is about.
@@ -240,7 +244,7 @@ func (w *writer) incident(ctx context.Context) error {
 		return w.connection(ctx, w.in.Connection)
 	}
 	if w.in.IncidentID == "" {
-		if w.in.Kind == NoticeWatch && w.in.Words != "" {
+		if w.in.Words != "" {
 			w.byEvent()
 		}
 		return nil
@@ -276,8 +280,16 @@ func (w *writer) incident(ctx context.Context) error {
 
 // byEvent tells of what is no incident of a practice.
 func (w *writer) byEvent() {
-	switch matter, _, _ := strings.Cut(w.in.Event, "/"); matter {
-	case "chat-failed":
+	matter, _, _ := strings.Cut(w.in.Event, "/")
+	switch {
+	case matter == PageMailbox && w.in.Kind == NoticeResolved:
+		w.data.What = "a mailbox is refused"
+	case matter == PageMailbox:
+		w.data.What, w.data.Page = "a mailbox is refused", PageMailbox
+		w.data.Commands = []string{"starter letter list --waiting"}
+		w.since(w.date)
+	case w.in.Kind != NoticeWatch:
+	case matter == "chat-failed":
 		w.data.What, w.data.Page = "a chat room was not reached", PageChat
 		w.data.Commands = []string{"starter doctor"}
 	default:

@@ -70,6 +70,8 @@ type SendNoticeInput struct {
 	Period string `json:"period,omitempty"`
 	// Words are one or two sentences of ours, free of patient data.
 	Words string `json:"words,omitempty"`
+	// to replaces the usual readers; letters of our own that nobody asked for.
+	to []registry.Contact
 	// Gate are the rules by which a review's evidence is chosen; nil: those of the
 	// profile.
 	Gate *GateRules `json:"gate,omitempty"`
@@ -81,6 +83,9 @@ type SendNoticeResult struct {
 	// Off says that letters are switched off (notify.deliver): it was kept,
 	// not sent.
 	Off bool `json:"off,omitempty"`
+	// Refused says that no mailbox of the letter exists any more, and that somebody
+	// else was told.
+	Refused bool `json:"refused,omitempty"`
 }
 
 // SendNotice renders the letter, records it with its Message-ID, sends it, and
@@ -126,6 +131,9 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 		Event: kept.Event, Subject: kept.Subject, Body: kept.Body, To: addresses(kept.Recipients),
 		InReplyTo: first, Attachment: attachmentOf(kept),
 	}, kept.MessageID)
+	if gone := notify.RefusedMailboxes(err); len(gone) > 0 && in.to == nil {
+		return a.refused(ctx, in, kept, gone, err)
+	}
 	if err != nil {
 		return SendNoticeResult{}, err
 	}
@@ -133,6 +141,7 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 	now, err := a.DB.SettleNotice(ctx, in.Event, receipt.Delivered, date)
 	if err == nil && now && receipt.Delivered {
 		a.sayInChat(ctx, in, kept)
+		a.mailboxes(ctx, in, kept, receipt.Refused)
 	}
 	return out, err
 }
@@ -161,9 +170,10 @@ type GiveUpNoticeInput struct {
 // GiveUpNotice records that a letter that could not be sent is not sent.
 // Repeating it changes nothing; a letter that went out stays sent.
 func (a *Notices) GiveUpNotice(ctx context.Context, in GiveUpNoticeInput) (Done, error) {
-	return Done{}, fail(ctx, a.DB.GiveUpNotice(ctx, in.Practice, in.Event, db.Act{
+	_, err := a.DB.GiveUpNotice(ctx, in.Practice, in.Event, db.Act{
 		Key: "letter-given-up/" + in.Event, By: in.By, At: in.date(a.Clock),
-	}))
+	})
+	return Done{}, fail(ctx, err)
 }
 
 // PreviewLetter renders a letter as it would be sent now, and keeps nothing.

@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,6 +21,10 @@ type postman struct {
 	letters []notify.Rendered
 	ids     []string
 	fail    error
+	// gone are mailboxes that are refused.
+	gone []string
+	// turned is how many letters they were refused; those are not in letters.
+	turned int
 }
 
 func (p *postman) Send(_ context.Context, r notify.Rendered, id string) (notify.Receipt, error) {
@@ -27,7 +32,18 @@ func (p *postman) Send(_ context.Context, r notify.Rendered, id string) (notify.
 	if p.fail != nil {
 		return notify.Receipt{}, p.fail
 	}
-	return notify.Receipt{MessageID: id, Delivered: true}, nil
+	var refused []string
+	for _, c := range r.To {
+		if slices.Contains(p.gone, c.Email) {
+			refused = append(refused, c.Email)
+		}
+	}
+	if len(refused) == len(r.To) {
+		p.letters, p.ids = p.letters[:len(p.letters)-1], p.ids[:len(p.ids)-1]
+		p.turned++
+		return notify.Receipt{}, notify.RefuseMailboxes(registry.Errorf(registry.Refused, "mail", "the mail server answered 550"), refused...)
+	}
+	return notify.Receipt{MessageID: id, Delivered: true, Refused: refused}, nil
 }
 
 func (p *postman) last() notify.Rendered { return p.letters[len(p.letters)-1] }

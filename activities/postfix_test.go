@@ -176,6 +176,40 @@ func TestGreylistedLettersThroughARealMailServer(t *testing.T) {
 	require.Equal(t, "<"+sent.MessageID+">", m.Get("Message-ID"), "delivered once, under the name of the first attempt")
 }
 
+func TestRefusedMailboxesThroughARealMailServer(t *testing.T) {
+	t.Parallel()
+	const oluBox = "olu@sunrise.example"
+	server := postfix.Start(t, deskBox, oluBox, "other@vendor.example")
+	b := open(t, registry.PhaseTesting)
+	a, _ := b.notices(t)
+	by(t, a, server, server.Addr())
+
+	t.Run("somebody else gets the alert, and is told of the mailbox", func(t *testing.T) {
+		alert := b.alert(t, "h-1")
+		for range 2 {
+			must(t, a.SendNotice, alert)
+		}
+		mails := server.Await(t, deskBox, 2)
+		require.Equal(t, "immtrail: a mailbox is refused", read(t, mails[0]).Get("Subject"))
+		require.Contains(t, read(t, mails[0]).body, mariaBox)
+		require.Contains(t, read(t, mails[1]).Get("Subject"), "sunrise: waiting for you")
+	})
+	t.Run("the others of a letter get it", func(t *testing.T) {
+		p := b.load(t)
+		p.Contacts = append(p.Contacts, registry.Contact{Role: registry.ContactCoordinator, Name: "Olu", Email: oluBox})
+		b.save(t, p, "two coordinators")
+		must(t, a.SendNotice, b.alert(t, "h-2"))
+		require.Equal(t, "<"+oluBox+">", read(t, server.Await(t, oluBox, 1)[0]).Get("To"))
+		server.Await(t, deskBox, 2)
+	})
+	t.Run("of a vendor's a person is asked", func(t *testing.T) {
+		_, err := run(t, a.SendNotice, letterInput(activities.NoticeProductionVendor, "production/sunrise"))
+		requireKind(t, registry.Refused, err)
+		require.ErrorContains(t, err, "550")
+		require.NotContains(t, err.Error(), vendorBox)
+	})
+}
+
 // What a broken connection tells of a letter depends on where it broke.
 func TestLettersCutOffThroughARealMailServer(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,8 @@ type Notice struct {
 	Attachment     string `db:"attachment"`
 	// Reminds is what the letter reminds of; it is written, and not read again.
 	Reminds []Reminded `db:"-"`
-	// GivenUpBy is the person who decided that it is not sent.
+	// GivenUpBy is who decided that it is not sent: a person, or immtrail where its
+	// mailbox is refused.
 	GivenUpBy string `db:"given_up_by"`
 }
 
@@ -37,7 +38,7 @@ const (
 	NoticePrepared = "prepared" // written down; whether it went out is not known yet
 	NoticeSent     = "sent"     // a mail server took it
 	NoticeOff      = "off"      // letters were switched off; it was kept
-	NoticeGivenUp  = "given-up" // it could not be sent, and a person let it go
+	NoticeGivenUp  = "given-up" // it could not be sent, and was let go
 )
 
 const noticeColumns = `event, kind, coalesce(practice, '') as practice, message_id, recipients, subject, body, state, prepared_at, sent_at,
@@ -115,18 +116,21 @@ func (s *Store) SettleNotice(ctx context.Context, event string, sent bool, at ti
 	return tag.RowsAffected() == 1, fault("notice settle", err)
 }
 
-// GiveUpNotice records that a person let a letter go that could not be sent,
-// with its audit event. One that was settled stays as it is; one that was never
-// prepared leaves its event only.
-func (s *Store) GiveUpNotice(ctx context.Context, practice, notice string, act Act) error {
-	return s.tx(ctx, "notice give up", func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `update notices set state = 'given-up', given_up_by = @by
-			where event = @event and state = 'prepared'`, pgx.NamedArgs{"event": notice, "by": act.By.Name}); err != nil {
+// GiveUpNotice records that a letter that could not be sent was let go, with its
+// audit event; now tells whether this call let it go. One that was settled stays as
+// it is; one that was never prepared leaves its event only.
+func (s *Store) GiveUpNotice(ctx context.Context, practice, notice string, act Act) (now bool, err error) {
+	err = s.tx(ctx, "notice give up", func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `update notices set state = 'given-up', given_up_by = @by
+			where event = @event and state = 'prepared'`, pgx.NamedArgs{"event": notice, "by": act.By.Name})
+		if err != nil {
 			return err
 		}
-		_, err := record(ctx, tx, event{practice: practice, kind: "letter-given-up", act: act, detail: map[string]any{"letter": notice}})
+		now = tag.RowsAffected() == 1
+		_, err = record(ctx, tx, event{practice: practice, kind: "letter-given-up", act: act, detail: map[string]any{"letter": notice}})
 		return err
 	})
+	return now, err
 }
 
 // NoticeFilter narrows a list of notices; what is empty does not.

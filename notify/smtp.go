@@ -26,6 +26,9 @@ type Receipt struct {
 	MessageID string `json:"message_id"`
 	// Delivered says that a mail server took it.
 	Delivered bool `json:"delivered"`
+	// Refused are addresses of the letter that the server refuses for good, while
+	// the others got it.
+	Refused []string `json:"refused,omitempty"`
 	// Note says why not, in words.
 	Note string `json:"note,omitempty"`
 }
@@ -106,8 +109,9 @@ func (s SMTP) Check() []string {
 //
 //   - Transient: the server cannot be reached, says "later" (4xx), or nobody
 //     can tell whether it took the letter. Send again with the same messageID.
-//   - Refused: the server refuses the letter or an address for good (5xx), or
-//     offers no TLS, or its certificate is not trusted.
+//   - Refused: the server refuses the letter or all of its addresses for good (5xx;
+//     [RefusedMailboxes] tells them), or offers no TLS, or its certificate is not
+//     trusted.
 //   - Unauthorised: the login is refused, or the access token cannot be read.
 //   - Invalid: the letter or the settings cannot be used at all.
 func (s SMTP) Send(ctx context.Context, r Rendered, messageID string) (Receipt, error) {
@@ -117,8 +121,7 @@ func (s SMTP) Send(ctx context.Context, r Rendered, messageID string) (Receipt, 
 	if why := r.fault(); why != "" {
 		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%s", why)
 	}
-	msg, err := s.message(r, messageID)
-	if err != nil {
+	if _, err := s.message(r, messageID); err != nil { // before anybody is called
 		return Receipt{}, registry.Errorf(registry.Invalid, "mail", "%w", err)
 	}
 	line := &dialled{}
@@ -137,11 +140,11 @@ func (s SMTP) Send(ctx context.Context, r Rendered, messageID string) (Receipt, 
 	}
 	// The server's goodbye decides nothing: once it took the letter, it has it.
 	defer func() { _ = client.CloseWithSMTPClient(conn) }()
-	err = client.SendWithSMTPClient(conn, msg)
-	if msg.IsDelivered() {
-		return Receipt{MessageID: messageID, Delivered: true}, nil
+	refused, err := s.deliver(client, conn, r, messageID)
+	if err != nil {
+		return Receipt{}, err
 	}
-	return Receipt{}, sendError(err)
+	return Receipt{MessageID: messageID, Delivered: true, Refused: refused}, nil
 }
 
 func (s SMTP) message(r Rendered, messageID string) (*mail.Msg, error) {

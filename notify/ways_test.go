@@ -20,16 +20,57 @@ var (
 )
 
 func TestMailServerThatIsDifficult(t *testing.T) {
-	t.Run("a mailbox that is refused is told and nobody gets the letter", func(t *testing.T) {
-		s := (&mailServer{rcpt: []error{nil, errNoSuchUser}}).open(t, nil, false)
+	two := func(t *testing.T) notify.Rendered {
+		t.Helper()
 		r := rendered(t)
 		r.To = append(r.To, registry.Contact{Role: registry.ContactVendor, Email: "vendor@example.org"})
-		_, err := s.sender().Send(context.Background(), r, id)
+		return r
+	}
+	t.Run("a mailbox that is refused is told, and the others get the letter", func(t *testing.T) {
+		s := (&mailServer{rcpt: []error{nil, errNoSuchUser, nil, errNoSuchUser}}).open(t, nil, false)
+		receipt, err := s.sender().Send(context.Background(), two(t), id)
+		require.NoError(t, err)
+		require.Equal(t, notify.Receipt{MessageID: id, Delivered: true, Refused: []string{"vendor@example.org"}}, receipt)
+		require.Len(t, s.letters(), 1)
+		require.NotContains(t, s.letters()[0], "vendor@example.org")
+	})
+	t.Run("where all are refused nobody gets it, and who they are stands beside the error", func(t *testing.T) {
+		for _, r := range []notify.Rendered{rendered(t), two(t)} {
+			s := (&mailServer{rcpt: []error{errNoSuchUser, errNoSuchUser, errNoSuchUser, errNoSuchUser}}).open(t, nil, false)
+			_, err := s.sender().Send(context.Background(), r, id)
+			require.Equal(t, registry.Refused, registry.KindOf(err), "%v", err)
+			require.ErrorContains(t, err, "550")
+			require.ErrorContains(t, err, "RCPT TO")
+			var gone []string
+			for _, c := range r.To {
+				gone = append(gone, c.Email)
+				require.NotContains(t, err.Error(), c.Email)
+			}
+			require.Equal(t, gone, notify.RefusedMailboxes(err))
+			require.Empty(t, s.letters())
+		}
+	})
+	t.Run("where one is refused and one put off nobody gets it yet", func(t *testing.T) {
+		for _, answers := range [][]error{{errNoSuchUser, errGreylisted}, {errGreylisted, errNoSuchUser, errGreylisted}} {
+			s := (&mailServer{rcpt: answers}).open(t, nil, false)
+			_, err := s.sender().Send(context.Background(), two(t), id)
+			require.Equal(t, registry.Transient, registry.KindOf(err), "%v", err)
+			require.Nil(t, notify.RefusedMailboxes(err))
+			require.Empty(t, s.letters())
+		}
+	})
+	t.Run("a server that thinks better of it gets the letter for all", func(t *testing.T) {
+		s := (&mailServer{rcpt: []error{nil, errNoSuchUser}}).open(t, nil, false)
+		receipt, err := s.sender().Send(context.Background(), two(t), id)
+		require.NoError(t, err)
+		require.Empty(t, receipt.Refused)
+		require.Len(t, s.letters(), 1)
+	})
+	t.Run("a sender that is refused is no mailbox that is", func(t *testing.T) {
+		s := serve(t, &server{replies: map[string]string{"MAIL": "550 not from you"}})
+		_, err := (&mailServer{port: s.port}).sender().Send(context.Background(), two(t), id)
 		require.Equal(t, registry.Refused, registry.KindOf(err), "%v", err)
-		require.ErrorContains(t, err, "550")
-		require.ErrorContains(t, err, "RCPT TO")
-		require.NotContains(t, err.Error(), "vendor@example.org")
-		require.Empty(t, s.letters())
+		require.Nil(t, notify.RefusedMailboxes(err))
 	})
 	t.Run("a greylisted letter is taken when it comes again", func(t *testing.T) {
 		s := (&mailServer{rcpt: []error{errGreylisted}}).open(t, nil, false)

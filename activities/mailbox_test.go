@@ -1,0 +1,160 @@
+package activities_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"immtrail/activities"
+	"immtrail/db"
+	"immtrail/notify"
+	"immtrail/registry"
+)
+
+func TestAMailboxOfOurPeopleIsRefused(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, man := b.notices(t)
+	const maria, desk = "maria@sunrise.example", "desk@sunrise.example"
+	man.gone = []string{maria}
+	state := func(t *testing.T, event string) string {
+		t.Helper()
+		n, ok, err := b.db.NoticeOf(t.Context(), event)
+		require.NoError(t, err)
+		require.True(t, ok, event)
+		return n.State
+	}
+	digest := letterInput(activities.NoticeDigestMonth, "digest/sunrise/month/2026-03")
+
+	t.Run("of a digest somebody else is told, and nothing is held", func(t *testing.T) {
+		require.True(t, must(t, a.SendNotice, digest).Refused)
+		require.Len(t, man.letters, 1)
+		require.Equal(t, desk, man.to(t))
+		require.Equal(t, "immtrail: a mailbox is refused", man.last().Subject)
+		require.Contains(t, man.last().Body, maria)
+		require.Contains(t, man.last().Body, `The first of them: "sunrise: the registry's answers`)
+		require.Contains(t, man.last().Body, `section "mailbox-refused"`)
+		require.Equal(t, db.NoticeGivenUp, state(t, digest.Event), "no person is asked what to do about a digest")
+	})
+	t.Run("again, and for the next digest, nobody is told once more", func(t *testing.T) {
+		must(t, a.SendNotice, digest)
+		next := digest
+		next.Event, b.now = "digest/sunrise/month/2026-04", b.now.AddDate(0, 1, 0)
+		must(t, a.SendNotice, next)
+		require.Len(t, man.letters, 1)
+	})
+	t.Run("an alert goes to somebody else in its place, once", func(t *testing.T) {
+		alert := b.alert(t, "h-1")
+		for range 2 {
+			must(t, a.SendNotice, alert)
+		}
+		require.Len(t, man.letters, 2)
+		require.Equal(t, desk, man.to(t))
+		require.Contains(t, man.last().Subject, "sunrise: waiting for you")
+		require.Equal(t, db.NoticeGivenUp, state(t, alert.Event))
+		require.Equal(t, db.NoticeSent, state(t, alert.Event+"/instead"))
+	})
+	t.Run("a worker killed between the two letters sends neither twice", func(t *testing.T) {
+		alert := b.alert(t, "h-2")
+		a.Sender = crashing{man, "waiting for you"}
+		_, err := run(t, a.SendNotice, alert)
+		requireKind(t, registry.Transient, err)
+		a.Sender = man
+		must(t, a.SendNotice, alert)
+		require.Len(t, man.letters, 4)
+		require.Equal(t, man.ids[2], man.ids[3], "what may have gone out goes again under its Message-ID")
+	})
+	t.Run("when the mailbox takes letters again that is told, once", func(t *testing.T) {
+		man.gone = nil
+		before := len(man.letters)
+		must(t, a.SendNotice, b.alert(t, "h-3"))
+		require.Len(t, man.letters, before+2)
+		require.Equal(t, desk, man.to(t))
+		require.Equal(t, "immtrail: over: a mailbox is refused", man.last().Subject)
+		require.Contains(t, man.last().Body, maria+" again")
+		must(t, a.SendNotice, b.alert(t, "h-4"))
+		require.Len(t, man.letters, before+3)
+	})
+	t.Run("the next time is told anew, also while others of the letter get it", func(t *testing.T) {
+		p := b.load(t)
+		p.Contacts = append(p.Contacts, registry.Contact{Role: registry.ContactCoordinator, Name: "Olu", Email: "olu@sunrise.example"})
+		b.save(t, p, "two coordinators")
+		man.gone = []string{maria}
+		before := len(man.letters)
+		alert := b.alert(t, "h-5")
+		for range 2 {
+			must(t, a.SendNotice, alert)
+		}
+		require.Len(t, man.letters, before+2)
+		require.Equal(t, []registry.Contact{{Email: "olu@sunrise.example"}, {Email: desk}}, man.last().To)
+		require.Equal(t, "immtrail: a mailbox is refused", man.last().Subject)
+		require.Equal(t, db.NoticeSent, state(t, alert.Event))
+	})
+}
+
+// crashing gets letters out whose subject holds words, and never hears of it.
+type crashing struct {
+	*postman
+	words string
+}
+
+func (c crashing) Send(ctx context.Context, r notify.Rendered, id string) (notify.Receipt, error) {
+	receipt, err := c.postman.Send(ctx, r, id)
+	if err == nil && strings.Contains(r.Subject, c.words) {
+		return notify.Receipt{}, registry.Errorf(registry.Transient, "mail", "no answer")
+	}
+	return receipt, err
+}
+
+func TestARefusedMailboxOfRemindersIsTold(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseTesting)
+	a, man := b.notices(t)
+	b.alert(t, "h-1")
+	b.now = b.now.AddDate(0, 0, 1) // not late yet: nobody but Maria hears of it
+	man.gone = []string{"maria@sunrise.example"}
+	due := must(t, a.DueReminders, activities.DueRemindersInput{})
+	require.Len(t, due.Events, 1)
+	in := activities.SendNoticeInput{Kind: activities.NoticeReminders, Event: due.Events[0]}
+	for range 2 {
+		_, err := run(t, a.SendNotice, in)
+		requireKind(t, registry.Refused, err)
+	}
+	require.Equal(t, 2, man.turned)
+	require.Len(t, man.letters, 1, "told once")
+	require.Equal(t, "desk@sunrise.example", man.to(t))
+	require.Contains(t, man.last().Subject, "a mailbox is refused")
+
+	b.now = b.now.AddDate(0, 0, 1)
+	require.NotEmpty(t, must(t, a.DueReminders, activities.DueRemindersInput{}).Events, "nothing of it counts as said")
+}
+
+func TestNobodyIsLeftToTell(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, man := b.notices(t)
+	chat := &talker{}
+	a.Chat = chat
+	man.gone = []string{"maria@sunrise.example", "desk@sunrise.example"}
+	in := b.alert(t, "h-1")
+	for range 2 {
+		_, err := run(t, a.SendNotice, in)
+		requireKind(t, registry.Refused, err)
+	}
+	require.Empty(t, man.letters)
+	require.Len(t, chat.said, 1, "it is said in chat, once")
+	require.Contains(t, chat.said[0], "refused by the mail server")
+	require.NotContains(t, chat.said[0], "maria")
+}
+
+func TestARefusedMailboxOutsideIsAQuestion(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, man := b.notices(t)
+	man.gone = []string{"hl7@vendor.example"}
+	_, err := run(t, a.SendNotice, letterInput(activities.NoticeProductionVendor, "production/sunrise"))
+	requireKind(t, registry.Refused, err)
+	require.Empty(t, man.letters, "the question is the letter")
+}
