@@ -64,6 +64,10 @@ type HistoryPlan struct {
 	Top      []registry.RuleCount `json:"top,omitempty"`
 	// Unstable files are still being written.
 	Unstable int `json:"unstable,omitempty"`
+	// RefusedArchives stay in the outbox, RefusedWhy is of the first of them: a
+	// person takes them out.
+	RefusedArchives int    `json:"refused_archives,omitempty"`
+	RefusedWhy      string `json:"refused_why,omitempty"`
 }
 
 // PlanHistory stages the sources, checks every message, leaves out what is said
@@ -94,7 +98,7 @@ func (a *Histories) plan(ctx context.Context, in PlanHistoryInput) (HistoryPlan,
 		return HistoryPlan{}, registry.Errorf(registry.NotAllowed, "history plan",
 			"the historical load of %s is %s; nothing is planned", in.Practice, practice.History)
 	}
-	unstable, err := a.takeSources(ctx, in.Scope)
+	taken, err := a.takeSources(ctx, in.Scope)
 	if err != nil {
 		return HistoryPlan{}, err
 	}
@@ -115,29 +119,8 @@ func (a *Histories) plan(ctx context.Context, in PlanHistoryInput) (HistoryPlan,
 		}
 	}
 	plan, err := d.save(ctx)
-	plan.Unstable = unstable
+	plan.Unstable, plan.RefusedArchives, plan.RefusedWhy = taken.unstable, taken.refused, taken.why
 	return plan, err
-}
-
-// scanPage is how many files of the outbox are taken between two looks.
-const scanPage = 100
-
-// takeSources stages all that lies complete in the historical outbox.
-func (a *Histories) takeSources(ctx context.Context, scope Scope) (unstable int, err error) {
-	for {
-		found, err := a.Files.scan(ctx, ScanOutboxInput{Scope: scope, Lane: registry.LaneHistorical, Max: scanPage})
-		if err != nil {
-			return 0, err
-		}
-		for _, f := range found.Files {
-			if _, err := a.Files.stage(ctx, StageFileInput{Scope: scope, Lane: registry.LaneHistorical, Name: f.Name}); err != nil {
-				return 0, err
-			}
-		}
-		if !found.More {
-			return found.Unstable, nil
-		}
-	}
 }
 
 // draft is a plan in the making.

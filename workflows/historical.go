@@ -95,6 +95,8 @@ type historical struct {
 	// itself, while it has.
 	counted time.Time
 	stopped string
+	// aside is what the last look did not take out of the outbox, in words.
+	aside string
 }
 
 func newHistorical(ctx workflow.Context, in HistoricalLoadInput) (*historical, error) {
@@ -150,7 +152,7 @@ func (h *historical) settled(f FileSettled) {
 func (h *historical) historyProgress() HistoryProgress {
 	return HistoryProgress{
 		State: h.State, Plan: h.Plan, Counts: h.counts, Sent: h.Sent, InFlight: len(h.Flying), Parts: h.Parts, Waiting: h.Waiting,
-		Paused: h.Paused, Stopped: h.stopped,
+		Paused: h.Paused, Stopped: h.stopped, Aside: h.aside,
 	}
 }
 

@@ -80,6 +80,9 @@ func (h *historical) look(ctx workflow.Context) (changed bool, err error) {
 			PartBytes: h.policy.HistoryPartBytes, PartBy: h.policy.HistoryPartBy,
 		})
 	h.looks++
+	if err == nil && action == "" {
+		h.aside = notTaken(plan)
+	}
 	if err != nil || action != "" || plan.Digest == "" || plan.Digest == h.Plan.Digest {
 		return false, err
 	}
@@ -106,8 +109,21 @@ func (h *historical) applyPlanApproval(ctx workflow.Context) (bool, error) {
 	return true, nil
 }
 
+// notTaken says what lies in the outbox and is not in the plan; empty where
+// nothing does.
+func notTaken(p activities.HistoryPlan) string {
+	if p.RefusedArchives == 0 {
+		return ""
+	}
+	return fmt.Sprintf("archives that are refused and stay in the outbox: %d (%s). Take them out and hand their files in", p.RefusedArchives, p.RefusedWhy)
+}
+
 func (h *historical) sayPlan(ctx workflow.Context) error {
 	if h.Plan.Digest == "" {
+		h.notes = nil
+		if h.aside != "" {
+			h.notes = []string{h.aside}
+		}
 		return h.say(ctx, activities.Progress{
 			Stage: "historical load: waiting for its files", Next: "the files of the load from the EHR", Whose: "EHR vendor",
 			Move: fmt.Sprintf("starter submit %s FILE --historical", h.practice),
@@ -143,6 +159,9 @@ func (h *historical) planNotes() []string {
 	}
 	if h.Plan.SentFiles > 0 {
 		notes = append(notes, fmt.Sprintf("%d files were sent before as a whole: are they daily files?", h.Plan.SentFiles))
+	}
+	if h.aside != "" {
+		notes = append(notes, h.aside)
 	}
 	return notes
 }

@@ -111,6 +111,17 @@ func TestHistoricalLoad(t *testing.T) {
 		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 5)
 	})
 
+	t.Run("what stays in the outbox is said, also where nothing else came", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.plan = activities.HistoryPlan{RefusedArchives: 1, RefusedWhy: "it is damaged"}
+		_, _ = loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { yes(env) })
+			at(env, days(2), func() { require.Contains(t, progressOf(t, env).Aside, "refused and stay in the outbox: 1 (it is damaged)") })
+			at(env, days(3), env.CancelWorkflow)
+		})
+	})
+
 	t.Run("a changed plan needs a new approval", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

@@ -253,6 +253,9 @@ type HistoryProgress struct {
 	// Stopped says why the load has stopped itself; a person looks and ends the
 	// hold.
 	Stopped string `json:"stopped,omitempty"`
+	// Aside says what lies in the outbox and was not taken, such as refused
+	// archives.
+	Aside string `json:"aside,omitempty"`
 }
 
 // OnboardingInput starts a practice's onboarding.

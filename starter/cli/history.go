@@ -152,6 +152,9 @@ func (a *app) historyStatus() *cobra.Command {
 func (s *screen) history(id string, h workflows.HistoryProgress) {
 	plan, n := h.Plan, h.Counts
 	s.line("Historical load of %s: %s.", id, historyWords(h.State))
+	if h.Aside != "" {
+		s.line("%s", h.Aside+".")
+	}
 	if plan.Digest == "" {
 		s.line("There is no plan yet. Next: starter status %s", id)
 		return
