@@ -117,7 +117,9 @@ func TestHistoricalLoad(t *testing.T) {
 		w.plan = activities.HistoryPlan{RefusedArchives: 1, RefusedWhy: "it is damaged"}
 		_, _ = loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
 			at(env, days(1), func() { yes(env) })
-			at(env, days(2), func() { require.Contains(t, progressOf(t, env).Aside, "refused and stay in the outbox: 1 (it is damaged)") })
+			at(env, days(2), func() {
+				require.Contains(t, progressOf(t, env).Aside, "refused and stay in the outbox: 1 (it is damaged)")
+			})
 			at(env, days(3), env.CancelWorkflow)
 		})
 	})
