@@ -93,6 +93,13 @@ func (w *writer) digest(ctx context.Context) error {
 	}
 	out.Sent, out.Answered, out.Refused, out.Unanswered = now.Sent, now.Answered(), now.Refused, all.Unanswered()
 	out.Rate, out.Before = w.rate(now), w.rate(before)
+	late, err := w.DB.LateDoses(ctx, db.LateFilter{Practice: w.in.Practice, From: from, To: to})
+	if err != nil {
+		return err
+	}
+	for _, s := range late {
+		out.Given, out.Late = out.Given+s.Given, out.Late+s.Late
+	}
 	work, err := w.DB.DigestErrors(ctx, w.in.Practice, from, to, w.date)
 	if err != nil {
 		return err
@@ -103,7 +110,7 @@ func (w *writer) digest(ctx context.Context) error {
 		return err
 	}
 	w.data.Commands = []string{"starter quality " + w.in.Practice, "starter errors worklist " + w.in.Practice + " -d lists/"}
-	return w.digestSites(ctx, filter)
+	return w.digestSites(ctx, filter, late)
 }
 
 func (w *writer) sum(ctx context.Context, f db.QualityFilter) (sum db.Quality, err error) {
@@ -140,7 +147,7 @@ func (w *writer) digestCauses(ctx context.Context) error {
 	return err
 }
 
-func (w *writer) digestSites(ctx context.Context, f db.QualityFilter) error {
+func (w *writer) digestSites(ctx context.Context, f db.QualityFilter, late []db.LateDoses) error {
 	rows, err := w.DB.Quality(ctx, f, db.BySite)
 	if err != nil {
 		return err
@@ -153,9 +160,13 @@ func (w *writer) digestSites(ctx context.Context, f db.QualityFilter) error {
 	for _, q := range rows {
 		sent[q.Label] = q
 	}
+	lateAt := map[string]int{}
+	for _, s := range late {
+		lateAt[s.Site] = s.Late
+	}
 	for _, s := range w.practice.Sites[:min(len(w.practice.Sites), maxSites)] {
 		w.data.Digest.Sites = append(w.data.Digest.Sites, registry.LetterSite{
-			ID: s.ID, Sent: sent[s.ID].Sent, Rate: w.rate(sent[s.ID]), Open: open[s.ID],
+			ID: s.ID, Sent: sent[s.ID].Sent, Rate: w.rate(sent[s.ID]), Open: open[s.ID], Late: lateAt[s.ID],
 		})
 	}
 	return nil

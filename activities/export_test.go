@@ -1,6 +1,12 @@
 package activities
 
-import "io"
+import (
+	"io"
+	"time"
+
+	"immtrail/db"
+	"immtrail/registry"
+)
 
 // What decides about retries has no caller outside; its rules are worth tests
 // of their own.
@@ -17,4 +23,8 @@ var Pace = pace
 func (p *paced) Reader(r io.ReadCloser) io.ReadCloser { return p.reader(r) }
 
 // Incidents judges a morning; its cases are many and none needs a database.
-var Incidents = incidents
+func Incidents(
+	f db.WatchFacts, p registry.Policy, reports registry.ReportSettings, date time.Time, open []db.Incident, b registry.BusinessDays,
+) []db.IncidentSeed {
+	return incidents(f, p, reports, date, open, volumesOf(f, p, b, date))
+}

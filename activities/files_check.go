@@ -182,7 +182,10 @@ func checkedMessage(m conformance.MessageFact) db.CheckedMessage {
 		out.Patient, _ = json.Marshal(m.Patient) // strings only: it cannot fail
 	}
 	for _, d := range m.Doses {
-		dose := db.CheckedDose{Ordinal: d.Ordinal, RecordKey: string(d.RecordKey), Corrects: d.Action == "D" || d.Action == "U"}
+		dose := db.CheckedDose{
+			Ordinal: d.Ordinal, RecordKey: string(d.RecordKey), Corrects: d.Action == "D" || d.Action == "U",
+			Given: d.Administered, Late: d.Late, Vaccine: d.CVX,
+		}
 		if len(d.Date) >= 4 {
 			dose.Year, _ = strconv.Atoi(d.Date[:4]) // 0 where it is no year
 		}

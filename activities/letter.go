@@ -233,6 +233,9 @@ var incidentWords = map[string]string{
 	IncidentErrorRate:     "the registry refuses more than before",
 	IncidentErrorsOld:     "errors are old",
 	IncidentStillNothing:  "still nothing",
+	IncidentVolumeLow:     "far fewer records than usual",
+	IncidentVolumeHigh:    "far more records than usual",
+	IncidentOneVaccine:    "records of one vaccine only",
 }
 
 func (w *writer) incident(ctx context.Context) error {

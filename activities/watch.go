@@ -96,6 +96,9 @@ const (
 	IncidentErrorRate     = "error-rate-jumped"
 	IncidentErrorsOld     = "errors-old"
 	IncidentStillNothing  = "still-nothing"
+	IncidentVolumeLow     = "volume-low"
+	IncidentVolumeHigh    = "volume-high"
+	IncidentOneVaccine    = "one-vaccine"
 )
 
 // What is told of has to fit into history, which takes 8 KiB a result: a group
@@ -137,11 +140,15 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
+	volume, err := a.volume(ctx, facts, in, profile, date)
+	if err != nil {
+		return LookResult{}, fail(ctx, err)
+	}
 	answers, err := a.answers(ctx, in, profile, date)
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
-	seeds := incidents(facts, in.Policy, profile.Reports, date, answers.open)
+	seeds := incidents(facts, in.Policy, profile.Reports, date, answers.open, volume)
 	if facts.Phase == registry.PhaseProduction {
 		seeds = answers.incidents(seeds)
 	}
@@ -210,7 +217,7 @@ func looks(ctx context.Context, date time.Time) []string {
 // incidents says what is wrong with a practice at date, where open is what was
 // told of already. It is pure.
 func incidents(
-	f db.WatchFacts, p registry.Policy, reports registry.ReportSettings, date time.Time, open []db.Incident,
+	f db.WatchFacts, p registry.Policy, reports registry.ReportSettings, date time.Time, open []db.Incident, volume siteVolumes,
 ) []db.IncidentSeed {
 	if f.Phase == registry.PhaseTesting && f.MissingReports > 0 && p.SilentBusinessDays == 0 {
 		return []db.IncidentSeed{reportMissing(f, p, reports)} // where silence counts it is an answer
@@ -223,7 +230,10 @@ func incidents(
 	if wrong {
 		seeds = append(seeds, floor)
 	}
-	seeds = append(seeds, quietSites(f, p, date, open, wrong)...)
+	seeds = append(seeds, quietSites(f, p, date, open, volume, wrong)...)
+	if f.Submission == registry.SubmissionOn {
+		seeds = append(seeds, volume.incidents(f, open)...)
+	}
 	if f.MissingReports > 0 {
 		seeds = append(seeds, reportMissing(f, p, reports))
 	}

@@ -35,13 +35,15 @@ type silence struct {
 // first; it is as grave as its gravest site, and never less than it was. A practice
 // that sends nothing at all is one incident of its own, and none where the count of
 // days without a file (floor) tells of it; its sites' incidents then wait.
-func quietSites(f db.WatchFacts, p registry.Policy, date time.Time, open []db.Incident, floor bool) []db.IncidentSeed {
+func quietSites(
+	f db.WatchFacts, p registry.Policy, date time.Time, open []db.Incident, volume siteVolumes, floor bool,
+) []db.IncidentSeed {
 	if p.QuietSiteDays <= 0 {
 		return nil
 	}
-	silent := silentSites(f, p, date)
+	silent := silentSites(f, p, date, volume)
 	days := daysSince(latest(f.LastDelivery, f.Attested), date)
-	whole := !f.LastDelivery.IsZero() && days >= p.QuietSiteDays
+	whole := !f.LastDelivery.IsZero() && (days >= p.QuietSiteDays || volume.nothingCame(f, date))
 	var seeds []db.IncidentSeed
 	for _, have := range open {
 		if !slices.Contains(rungs, have.Kind) || have.Site == "" {
@@ -84,7 +86,7 @@ func notLess(s db.IncidentSeed, have db.Incident, still bool) db.IncidentSeed {
 
 // silentSites are the sites of which something is to be told, the first silent
 // one first.
-func silentSites(f db.WatchFacts, p registry.Policy, date time.Time) []silence {
+func silentSites(f db.WatchFacts, p registry.Policy, date time.Time, volume siteVolumes) []silence {
 	var out []silence
 	for _, site := range f.Sites {
 		if !site.Active(date) || site.Last.IsZero() && f.FirstDelivery.IsZero() {
@@ -92,6 +94,9 @@ func silentSites(f db.WatchFacts, p registry.Policy, date time.Time) []silence {
 		}
 		since := siteSince(f, site)
 		told := since.AddDate(0, 0, patience(site, p))
+		if from, gone := volume.vanished(site, since); gone && from.Before(told) {
+			told = from
+		}
 		if date.Before(told) {
 			continue
 		}

@@ -17,6 +17,8 @@ type morning struct {
 	facts  db.WatchFacts
 	policy registry.Policy
 	open   []db.Incident
+	// business are the registry's days; weeks are judged by them.
+	business registry.BusinessDays
 }
 
 func newMorning() *morning {
@@ -47,7 +49,7 @@ func later(a, b time.Time) time.Time {
 }
 
 func (m *morning) look() []db.IncidentSeed {
-	return activities.Incidents(m.facts, m.policy, registry.ReportSettings{}, m.date, m.open)
+	return activities.Incidents(m.facts, m.policy, registry.ReportSettings{}, m.date, m.open, m.business)
 }
 
 func TestQuietSites(t *testing.T) {

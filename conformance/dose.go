@@ -15,6 +15,7 @@ type dose struct {
 	code         string         // CVX as sent or by NDC; "998" for none
 	completion   []byte
 	administered bool // given here: RXA-9 is 00, complete or partial
+	late         bool // and more than 30 days ago
 	present      bool // RXA-20 says, or by its absence lets one think, that something was given
 }
 
@@ -148,6 +149,7 @@ func (c *checker) checkGiven(s *segment, d *dose) {
 		}
 	}
 	if d.administered && given < c.monthAgo {
+		d.late = true
 		c.hit(ruleLate, s, 3)
 	}
 }

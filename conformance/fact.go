@@ -53,7 +53,10 @@ type DoseFact struct {
 	// Administered doses were given by the sender now (RXA-9 = 00, complete or
 	// partial); others are history, refusals or not given.
 	Administered bool
-	Outcome      registry.Outcome
+	// Late doses were administered more than 30 days before the check (25 TAC
+	// 100.6(b)) and are reported as new (RXA-21 neither D nor U).
+	Late    bool
+	Outcome registry.Outcome
 	// RecordKey tells records apart: patient (name, birth date and sex), vaccine
 	// and date. The caller turns it into a keyed digest and keeps only that.
 	RecordKey Private

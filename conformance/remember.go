@@ -152,6 +152,7 @@ func (m *message) doseFact(i int, who string) DoseFact {
 	d.CVX, d.Date = o.dose.code, o.dose.given.String()
 	d.Completion, d.Action = text(o.dose.completion, 20), text(o.rxa.Field(21), 20)
 	d.Administered = o.dose.administered
+	d.Late = o.dose.late && d.Action != "D" && d.Action != "U"
 	if who != "" && d.CVX != "" && d.Date != "" {
 		d.RecordKey = Private(who + "|" + d.CVX + "|" + d.Date)
 	}

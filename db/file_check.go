@@ -42,6 +42,11 @@ type CheckedDose struct {
 	RecordKey string
 	// Year in which it was given; 0 where it is not known.
 	Year int
+	// Given doses were administered by the sender; Vaccine is their CVX code. Late
+	// ones went more than 30 days after they were given (25 TAC 100.6), as far as
+	// the message itself tells.
+	Given, Late bool
+	Vaccine     string
 	// Corrects marks a dose that takes back or changes one (RXA-21 D or U).
 	Corrects bool
 	// Details are what staff need to find the dose, in clear; sealed here.
@@ -73,6 +78,7 @@ type CheckWriter struct {
 	messages []CheckedMessage
 	findings []registry.Finding
 	found    int // findings written before those in the slice
+	doses    map[doseKind]doseCount
 	err      error
 }
 
@@ -115,6 +121,7 @@ func (s *Store) SaveCheck(
 			`delete from findings where file_id = @id`,
 			`delete from rule_counts where file_id = @id`,
 			`delete from doses where file_id = @id`,
+			`delete from dose_counts where file_id = @id`,
 		} {
 			if _, err := tx.Exec(ctx, sql, args); err != nil {
 				return err
@@ -132,6 +139,9 @@ func (s *Store) SaveCheck(
 		w.flushFindings()
 		if w.err != nil {
 			return w.err
+		}
+		if err := w.saveDoses(); err != nil {
+			return err
 		}
 		return finishCheck(ctx, tx, fileID, result)
 	})
@@ -224,6 +234,7 @@ func (w *CheckWriter) flushMessages() {
 		})
 	if w.err == nil {
 		w.copyDoses(batch)
+		w.countDoses(batch)
 	}
 }
 

@@ -40,6 +40,8 @@ type WatchFacts struct {
 	// ErrorsDue is when the first open error is due.
 	ErrorsDue time.Time
 	Sites     []SiteWatch
+	// Weeks are the volumes of past weeks, where they were asked for.
+	Weeks []SiteWeek
 }
 
 // SiteWatch is one site of it.

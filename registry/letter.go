@@ -149,9 +149,13 @@ type LetterDigest struct {
 	Overdue int `json:"overdue"`
 	DueSoon int `json:"due_soon"`
 	// Unanswered messages and errors AtRegistry wait for the registry.
-	Unanswered int          `json:"unanswered"`
-	AtRegistry int          `json:"at_registry"`
-	Sites      []LetterSite `json:"sites,omitempty"`
+	Unanswered int `json:"unanswered"`
+	AtRegistry int `json:"at_registry"`
+	// Given are the doses that were sent, Late those of them that went more than 30
+	// days after they were given (25 TAC 100.6).
+	Given int          `json:"given"`
+	Late  int          `json:"late"`
+	Sites []LetterSite `json:"sites,omitempty"`
 }
 
 // LetterSite is one site of it.
@@ -160,6 +164,7 @@ type LetterSite struct {
 	Sent int    `json:"sent"`
 	Rate string `json:"rate,omitempty"`
 	Open int    `json:"open"`
+	Late int    `json:"late,omitempty"`
 }
 
 // LetterPractice is the practice as letters name it.

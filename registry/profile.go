@@ -283,6 +283,14 @@ type Policy struct {
 	FloorFrom FloorFrom `yaml:"floor_from" json:"floor_from,omitempty"`
 	// QuietSiteDays without a record of a site raise an alarm.
 	QuietSiteDays int `yaml:"quiet_site_days" json:"quiet_site_days"`
+	// VolumeFactor is how many times its own usual week a site sends, or of which it
+	// sends only the part, that is an alarm. Weeks whose usual is below VolumeLeast
+	// messages are not judged; 0: never.
+	VolumeFactor int `yaml:"volume_factor" json:"volume_factor,omitempty"`
+	VolumeLeast  int `yaml:"volume_least" json:"volume_least,omitempty"`
+	// VolumeVaccines is how many vaccines a site gives in a usual week at least, for
+	// one alone to be an alarm; 0: never.
+	VolumeVaccines int `yaml:"volume_vaccines" json:"volume_vaccines,omitempty"`
 	// ReportDueDays is Reports.DueBusinessDays, as workflows need it.
 	ReportDueDays int `yaml:"report_due_days" json:"report_due_days"`
 	// ErrorDueDays is when an open error is overdue; ErrorDueHighDays and

@@ -329,6 +329,9 @@ func (c *checker) policy(p *registry.Profile) {
 			"cadence_days (%d) is more than floor_days (%d)", po.CadenceDays, po.FloorDays)
 	}
 	c.between("policy.quiet_site_days", int64(po.QuietSiteDays), 1, 365)
+	c.between("policy.volume_factor", int64(po.VolumeFactor), 2, 100)
+	c.between("policy.volume_least", int64(po.VolumeLeast), 0, 1_000_000)
+	c.between("policy.volume_vaccines", int64(po.VolumeVaccines), 0, 100)
 	c.between("policy.upload_days", int64(p.Policy.UploadDays), 1, 60)
 	c.between("policy.error_due_days", int64(po.ErrorDueDays), 1, 365)
 	c.between("policy.error_due_high_days", int64(po.ErrorDueHighDays), 1, 365)

@@ -160,7 +160,7 @@ func SampleLetterData() registry.LetterData {
 		Digest: registry.LetterDigest{
 			From: "2026-03-02", To: "2026-03-08", Sent: 40, Answered: 30, Refused: 4,
 			Rate: "86.6 % (the registry's mark is 90 %)", Before: "97.1 %", Settled: 3, Open: 7, Overdue: 2, DueSoon: 4,
-			Unanswered: 10, AtRegistry: 1, Sites: []registry.LetterSite{{ID: "plano", Sent: 30, Rate: "95.0 %", Open: 2}, {ID: "allen", Sent: 10, Open: 5}},
+			Unanswered: 10, AtRegistry: 1, Given: 52, Late: 3, Sites: []registry.LetterSite{{ID: "plano", Sent: 30, Rate: "95.0 %", Open: 2}, {ID: "allen", Sent: 10, Open: 5, Late: 3}},
 		},
 		HoldID: "h-7", Page: "connection", Actions: []string{"retry", "drop"},
 		Commands: []string{"starter hold resolve h-7 --action retry"},

@@ -119,6 +119,8 @@ type fileStory struct {
 	// Same are the times when the same bytes or messages came again or had been
 	// sent before.
 	Same []shownSame `json:"same"`
+	// Late are the doses that went more than 30 days after they were given, by site.
+	Late []db.LateDoses `json:"late_doses"`
 }
 
 type sentAs struct {
@@ -169,6 +171,9 @@ func (a *app) showOneFile(ctx context.Context, id string) error {
 		})
 	}
 	if story.Answer, err = store.FileAnswer(ctx, f.Practice, id); err != nil {
+		return err
+	}
+	if story.Late, err = lateOnly(store.LateDoses(ctx, db.LateFilter{Practice: f.Practice, File: id})); err != nil {
 		return err
 	}
 	if story.Same, err = sameFiles(ctx, store, f); err != nil {
@@ -226,6 +231,9 @@ func (s *screen) fileStory(f fileStory) {
 	if n := f.Answer; n.Messages > 0 && len(f.Deliveries) > 0 {
 		pairs = append(pairs, [2]string{"The registry", strconv.Itoa(n.Messages-n.Unanswered) + " of " +
 			plural(n.Messages, "message", "messages") + " answered, " + strconv.Itoa(n.Rejected) + " refused"})
+	}
+	if words := lateWords(f.Late); words != "" {
+		pairs = append(pairs, [2]string{"Late", words})
 	}
 	for _, same := range f.Same {
 		pairs = append(pairs, [2]string{"Seen before", day(same.At) + ": " + same.Why})

@@ -34,7 +34,9 @@ month, and which codes it told most.
 The rate is how much of what was answered was taken. Codes that the catalogue
 calls notices (duplicates and the like) neither lower it nor count as causes. The
 Texas registry calls 90 % high quality; what is below is marked (the setting
-policy.acceptance_percent). Too few answers give no rate.`,
+policy.acceptance_percent). Too few answers give no rate. Doses that went more than 30
+days after they were given (25 TAC 100.6) are counted by site; doses of the historical
+load, and such as had been sent before, are not among them.`,
 		Example: `  starter quality sunrise-plano
   starter quality sunrise-plano --site allen --weeks 4
   starter quality --vendor ehr.example.com
@@ -103,6 +105,9 @@ type shownQuality struct {
 	Fewest int           `json:"fewest"`
 	Weeks  []shownPeriod `json:"weeks"`
 	Months []shownPeriod `json:"months"`
+	// Late are the doses of the weeks that went more than 30 days after they were
+	// given, by site.
+	Late []db.LateDoses `json:"late_doses"`
 }
 
 func (a *app) quality(ctx context.Context, in qualityAsked) error {
@@ -144,6 +149,14 @@ func (a *app) quality(ctx context.Context, in qualityAsked) error {
 	today := a.now().In(loaded.Profile.BusinessDays().Location())
 	if shown.Weeks, err = periods(ctx, store, filter, db.ByWeek, weekBegins(today).AddDate(0, 0, -7*(in.weeks-1)), shown.Mark); err != nil {
 		return err
+	}
+	shown.Late = []db.LateDoses{}
+	if in.lane == "" || in.lane == string(registry.LaneProduction) {
+		if shown.Late, err = lateOnly(store.LateDoses(ctx, db.LateFilter{
+			Practice: in.practice, Site: in.site, Vendor: in.vendor, From: weekBegins(today).AddDate(0, 0, -7*(in.weeks-1)),
+		})); err != nil {
+			return err
+		}
 	}
 	month := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, today.Location())
 	if shown.Months, err = periods(ctx, store, filter, db.ByMonth, month.AddDate(0, 1-in.months, 0), shown.Mark); err != nil {
@@ -220,6 +233,9 @@ func (s *screen) quality(q shownQuality, codes texas.Catalogue, terminal bool) {
 	}
 	if unanswered > 0 {
 		s.line("%s not answered yet: the rates of those weeks and months may still change.", plural(unanswered, "message is", "messages are"))
+	}
+	if words := lateWords(q.Late); words != "" {
+		s.line("In these weeks %s", words)
 	}
 	s.line("Taken of what was answered; at least %d answers are needed for a rate. ! is below the registry's mark of %d %%.", q.Fewest, q.Mark)
 	var means [][2]string

@@ -38,6 +38,7 @@ func (b *bench) sent(t *testing.T, lane registry.Lane, c string, at time.Time, n
 			w.Message(db.CheckedMessage{
 				Ordinal: i + 1, ControlID: fmt.Sprintf("%s-%d", c, i), Site: []string{"plano", "allen"}[i%2],
 				Outcome: registry.OutcomeAccepted, Length: 100, Patient: []byte(`{"family":"Quarrow","given":"Zebedine"}`),
+				Doses: []db.CheckedDose{{Ordinal: 1, Given: true, Late: i%4 == 1, Vaccine: "08"}},
 			})
 		}
 		return db.CheckResult{At: at, Summary: registry.CheckSummary{Outcome: registry.OutcomeAccepted, ErrorFree: true, Messages: n, RuleSet: "r1"}}, nil

@@ -266,6 +266,8 @@ type shownStatus struct {
 	Files []shownFile `json:"files"`
 	// OpenErrors counts errors of the registry that nobody has settled.
 	OpenErrors int `json:"open_errors"`
+	// Late are sites of which doses went late in the last 30 days.
+	Late []db.LateDoses `json:"late_doses"`
 }
 
 type shownFile struct {
@@ -310,6 +312,9 @@ func (a *app) statusOf(ctx context.Context, id string) error {
 	}
 	for _, g := range open {
 		out.OpenErrors += g.Errors
+	}
+	if out.Late, err = a.lateNow(ctx, store, id); err != nil {
+		return err
 	}
 	gate := a.gate(ctx, p)
 	if gate != nil && gate.Gate != nil {
@@ -377,6 +382,10 @@ func (s *screen) statusOf(now time.Time, out shownStatus, gate *workflows.Status
 		s.raw("")
 		s.line("%s of the registry open. See: starter errors list --practice %s",
 			plural(out.OpenErrors, "error", "errors"), out.Practice)
+	}
+	if words := lateWords(out.Late); words != "" {
+		s.raw("")
+		s.line("In the last %d days %s", lateDays, words)
 	}
 }
 
