@@ -263,10 +263,10 @@ func splitVolumes(all []siteVolume, in func(siteVolume) bool) (with, without []s
 func volumeSeed(kind, key string, with []siteVolume) db.IncidentSeed {
 	var told []string
 	for _, v := range with[:min(len(with), maxSitesTold)] {
-		switch {
-		case kind == IncidentOneVaccine:
-			told = append(told, fmt.Sprintf("%s: %s, all of CVX %s, where %s are usual", v.site, amount(v.given, "dose", "doses"), v.only, amount(v.usualVaccine, "vaccine", "vaccines")))
-		default:
+		if kind == IncidentOneVaccine {
+			told = append(told, fmt.Sprintf("%s: %s, all of CVX %s, where %s are usual",
+				v.site, amount(v.given, "dose", "doses"), v.only, amount(v.usualVaccine, "vaccine", "vaccines")))
+		} else {
 			told = append(told, fmt.Sprintf("%s: %s, where about %d are usual", v.site, amount(v.records, "message", "messages"), v.usual))
 		}
 	}
