@@ -171,6 +171,8 @@ func watchLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
 	out := []activities.SendNoticeInput{
 		{Scope: scope(), Connection: "texas-sftp", Words: "the password ends"},
 		{Scope: scope(), Words: "the site agreement ends"},
+		{Event: "chat-failed/2026-03-02", Words: "rooms that did not take it: 1 of 1."},
+		{Event: "mailbox-refused/0123456789abcdef/1", Words: "The mail server refuses letters to maria@sunrise.example for good."},
 	}
 	found := map[string]bool{}
 	for range 60 {

@@ -24,14 +24,20 @@ type Chat struct {
 
 // OpenChat takes the addresses of rooms as shoutrrr writes them, such as
 // slack://…. It talks to nobody. It fails with kind Invalid when an address is of
-// no service that is known; the error does not repeat the address, which holds a
-// secret.
+// no service that is known, or is not whole; the error does not repeat the address,
+// which holds a secret.
 func OpenChat(urls []string) (*Chat, error) {
 	var known router.ServiceRouter
 	for i, url := range urls {
 		service, _, err := known.ExtractServiceName(url)
 		if err != nil || !slices.Contains(known.ListServices(), service) {
 			return nil, registry.Errorf(registry.Invalid, "chat", "room %d is no address of a chat such as slack://…", i+1)
+		}
+		if service == "matrix" {
+			continue // to look at its address is to log in
+		}
+		if _, err := known.Locate(url); err != nil {
+			return nil, registry.Errorf(registry.Invalid, "chat", "room %d: the address is not whole, or not as shoutrrr writes those of %s", i+1, service)
 		}
 	}
 	return &Chat{urls: urls}, nil

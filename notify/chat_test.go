@@ -74,8 +74,8 @@ func TestChat(t *testing.T) {
 		require.Empty(t, heard)
 	})
 	t.Run("an address of no chat is told without repeating it", func(t *testing.T) {
-		for _, url := range []string{"", "carrier-pigeon://s3cret@x", "::s3cret", "s3cret"} {
-			_, err := notify.OpenChat([]string{"slack://a:b@c", url})
+		for _, url := range []string{"", "carrier-pigeon://s3cret@x", "::s3cret", "s3cret", "slack://s3cret", "telegram://s3cret"} {
+			_, err := notify.OpenChat([]string{"matrix://user:word@nowhere.invalid", url})
 			require.Equal(t, registry.Invalid, registry.KindOf(err), url)
 			require.ErrorContains(t, err, "room 2")
 			require.NotContains(t, err.Error(), "s3cret")
