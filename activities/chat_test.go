@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"immtrail/activities"
+	"immtrail/db"
 	"immtrail/notify"
 	"immtrail/registry"
 )
@@ -88,5 +89,44 @@ func TestAlertsAreSaidInChat(t *testing.T) {
 		b.now = b.now.AddDate(0, 0, 1)
 		must(t, a.SendNotice, b.alert(t, "h-5"))
 		require.Len(t, man.letters, before+5, "another day")
+	})
+}
+
+func TestThatLettersDoNotGoOutIsSaidInChat(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, man := b.notices(t)
+	chat := &talker{}
+	a.Chat = chat
+	fails := func(t *testing.T, kind registry.Kind) {
+		t.Helper()
+		man.fail = registry.Errorf(kind, "mail", "the mail server answered 535 at the login")
+		_, err := run(t, a.SendNotice, letterInput(activities.NoticeProductionVendor, "production/sunrise"))
+		requireKind(t, kind, err)
+	}
+	t.Run("not while it may be weather", func(t *testing.T) {
+		fails(t, registry.Transient)
+		require.Empty(t, chat.said)
+		for _, kind := range []registry.Kind{registry.Transient, registry.Busy} {
+			cause := registry.Errorf(kind, "mail", "come again")
+			require.False(t, activities.MailFails(cause, 9))
+			require.True(t, activities.MailFails(cause, 10), "after about an hour it is said")
+		}
+	})
+	t.Run("not for one mailbox, nor for a letter that is none", func(t *testing.T) {
+		require.False(t, activities.MailFails(notify.RefuseMailboxes(registry.Errorf(registry.Refused, "mail", "550"), "a@b.example"), 10))
+		require.False(t, activities.MailFails(registry.Errorf(registry.Invalid, "mail", "nobody is addressed"), 10))
+	})
+	t.Run("when the server refuses us, once a day", func(t *testing.T) {
+		fails(t, registry.Unauthorised)
+		fails(t, registry.Unauthorised)
+		require.Equal(t, []string{"immtrail: letters do not go out (mail: the mail server answered 535 at the login)"}, chat.said)
+		n, ok, err := b.db.NoticeOf(t.Context(), "mail-fails/2026-03-02")
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, db.NoticeGivenUp, n.State, "nobody waits for it to leave")
+		b.now = b.now.AddDate(0, 0, 1)
+		fails(t, registry.Unauthorised)
+		require.Len(t, chat.said, 2)
 	})
 }

@@ -28,3 +28,6 @@ func Incidents(
 ) []db.IncidentSeed {
 	return incidents(f, p, reports, date, open, volumesOf(f, p, b, date))
 }
+
+// MailFails is mailFails.
+var MailFails = mailFails

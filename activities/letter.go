@@ -218,6 +218,7 @@ const (
 	PageAgreement  = "agreement-ends"
 	PageChat       = "chat-silent"
 	PageMailbox    = "mailbox-refused"
+	PageMail       = "mail-fails"
 )
 
 // incidentWords say in a subject line what an incident is about.
@@ -289,9 +290,12 @@ func (w *writer) byEvent() {
 		w.data.What = "a mailbox is refused"
 	case matter == PageMailbox:
 		w.data.What, w.data.Page = "a mailbox is refused", PageMailbox
-		w.data.Commands = []string{"starter letter list --waiting"}
+		w.data.Commands = []string{"starter letter list"}
 		w.since(w.date)
 	case w.in.Kind != NoticeWatch:
+	case matter == PageMail:
+		w.data.What, w.data.Page = "letters do not go out", PageMail
+		w.data.Commands = []string{"starter doctor", "starter letter list --waiting"}
 	case matter == "chat-failed":
 		w.data.What, w.data.Page = "a chat room was not reached", PageChat
 		w.data.Commands = []string{"starter doctor"}

@@ -172,6 +172,7 @@ func watchLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
 		{Scope: scope(), Connection: "texas-sftp", Words: "the password ends"},
 		{Scope: scope(), Words: "the site agreement ends"},
 		{Event: "chat-failed/2026-03-02", Words: "rooms that did not take it: 1 of 1."},
+		{Event: "mail-fails/2026-03-02", Words: "The last answer: mail: the mail server answered 535 at the login."},
 		{Event: "mailbox-refused/0123456789abcdef/1", Words: "The mail server refuses letters to maria@sunrise.example for good."},
 	}
 	found := map[string]bool{}

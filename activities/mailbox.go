@@ -108,7 +108,7 @@ func (a *Notices) tellRefused(ctx context.Context, in SendNoticeInput, kept db.N
 	}
 	alert := SendNoticeInput{
 		Scope: Scope{Calendar: in.Calendar}, Kind: NoticeWatch, Event: event, to: to,
-		Words: fmt.Sprintf("The mail server refuses letters to %s for good. The first of them: %q.", address, kept.Subject),
+		Words: fmt.Sprintf("The mail server refuses letters to %s for good. The first of them: %q; to read it: starter letter show %s", address, kept.Subject, kept.Event),
 	}
 	_, err = a.sendNotice(ctx, alert)
 	if err == nil || registry.KindOf(err) != registry.Refused {

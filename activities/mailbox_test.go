@@ -35,6 +35,7 @@ func TestAMailboxOfOurPeopleIsRefused(t *testing.T) {
 		require.Equal(t, "immtrail: a mailbox is refused", man.last().Subject)
 		require.Contains(t, man.last().Body, maria)
 		require.Contains(t, man.last().Body, `The first of them: "sunrise: the registry's answers`)
+		require.Contains(t, man.last().Body, "starter letter show "+digest.Event)
 		require.Contains(t, man.last().Body, `section "mailbox-refused"`)
 		require.Equal(t, db.NoticeGivenUp, state(t, digest.Event), "no person is asked what to do about a digest")
 	})

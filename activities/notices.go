@@ -135,6 +135,7 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 		return a.refused(ctx, in, kept, gone, err)
 	}
 	if err != nil {
+		a.sayMailFails(ctx, in, err)
 		return SendNoticeResult{}, err
 	}
 	out.Off = !receipt.Delivered
