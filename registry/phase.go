@@ -1,6 +1,9 @@
 package registry
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Phase is the stage of a practice on its way to a live connection.
 type Phase string
@@ -18,6 +21,9 @@ const (
 func Phases() []Phase {
 	return []Phase{PhaseRegistered, PhaseTesting, PhaseInReview, PhaseProduction, PhaseWithdrawn}
 }
+
+// After reports whether a practice comes to p later than to q.
+func (p Phase) After(q Phase) bool { return slices.Index(Phases(), p) > slices.Index(Phases(), q) }
 
 // Valid reports whether p is one of the phases.
 func (p Phase) Valid() bool {

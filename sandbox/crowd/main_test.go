@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,6 +52,8 @@ type world struct {
 	profile  *registry.Profile
 	files    *activities.Files
 	seed     uint64
+	// roots are the registry's folders of each practice.
+	roots map[string]string
 }
 
 // overlay is what the registry's staff might have said: four sessions for all
@@ -71,7 +74,7 @@ func newWorld(t *testing.T, workers int) *world {
 	vars := map[string]string{
 		"ID": secret, "KEY": base64.StdEncoding.EncodeToString(make([]byte, 32)), "URL": url, "GOOD": "right", "BAD": "wrong",
 	}
-	w := &world{cfg: config.Default(), getenv: func(name string) string { return vars[name] }}
+	w := &world{roots: map[string]string{}, cfg: config.Default(), getenv: func(name string) string { return vars[name] }}
 	cfg := w.cfg
 	cfg.Temporal.Address = e.HostPort()
 	cfg.Database.URL = "env:URL"
@@ -117,24 +120,29 @@ func (w *world) open(t *testing.T, url string) {
 	}
 }
 
-func (w *world) startWorker(t *testing.T) {
+// startWorker returns what stops it; the end of the test does so too.
+func (w *world) startWorker(t *testing.T) (stop func()) {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, end := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- service.Run(ctx, w.cfg, service.Options{
-			Getenv: w.getenv, Logger: slog.New(slog.DiscardHandler), Ready: func() { close(ready) },
-		})
+		ended <- w.runWorker(ctx, func() { close(ready) })
 	}()
-	t.Cleanup(func() {
-		stop()
+	stop = sync.OnceFunc(func() {
+		end()
 		<-ended
 	})
+	t.Cleanup(stop)
 	select {
 	case <-ready:
 	case err := <-ended:
 		require.NoError(t, err)
 	}
+	return stop
+}
+
+func (w *world) runWorker(ctx context.Context, ready func()) error {
+	return service.Run(ctx, w.cfg, service.Options{Getenv: w.getenv, Logger: slog.New(slog.DiscardHandler), Ready: ready})
 }
 
 // enrol makes a practice in production with a login of its own.
@@ -157,6 +165,7 @@ func (w *world) enrolIn(t *testing.T, id string, org int, phase registry.Phase, 
 	if change != nil {
 		change(&conn, &user)
 	}
+	w.roots[id] = user.Root
 	require.NoError(t, w.server.AddUser(id, user))
 	act := db.Act{By: registry.Actor{Name: "Maria Ortega", Via: "cli"}, At: time.Now()}
 	act.Key = "connection/" + id
@@ -173,25 +182,42 @@ func (w *world) enrolIn(t *testing.T, id string, org int, phase registry.Phase, 
 
 func orgCode(n int) string { return fmt.Sprintf("ORGA%04d", n) }
 
+// export is a file as an EHR makes it.
+func (w *world) export(t *testing.T, org int) []byte {
+	t.Helper()
+	w.seed++
+	var buf bytes.Buffer
+	gen := hl7gen.New(w.seed, hl7gen.Options{
+		OrgCode: orgCode(org), Now: time.Now(), ProcessingID: w.profile.Message.ProcessingID(registry.LaneProduction),
+	})
+	_, err := gen.Batch(&buf, hl7gen.BatchOptions{Messages: 1})
+	require.NoError(t, err)
+	return buf.Bytes()
+}
+
 // stage brings n files of a practice into the file store.
 func (w *world) stage(t *testing.T, id string, org, n int) []registry.FileRef {
 	t.Helper()
+	exports := make([][]byte, n)
+	for i := range exports {
+		exports[i] = w.export(t, org)
+	}
+	return w.stageAll(t, id, exports...)
+}
+
+func (w *world) stageAll(t *testing.T, id string, exports ...[]byte) []registry.FileRef {
+	t.Helper()
 	lane := registry.LaneProduction
-	for range n {
-		w.seed++
-		var buf bytes.Buffer
-		gen := hl7gen.New(w.seed, hl7gen.Options{OrgCode: orgCode(org), Now: time.Now(), ProcessingID: w.profile.Message.ProcessingID(lane)})
-		_, err := gen.Batch(&buf, hl7gen.BatchOptions{Messages: 1})
-		require.NoError(t, err)
-		path := filepath.Join(w.cfg.Outbox.Dir, id, string(lane), fmt.Sprintf("export%d.hl7", w.seed))
-		require.NoError(t, os.WriteFile(path, buf.Bytes(), 0o600))
+	for i, data := range exports {
+		path := filepath.Join(w.cfg.Outbox.Dir, id, string(lane), fmt.Sprintf("export%d-%d.hl7", w.seed, i))
+		require.NoError(t, os.WriteFile(path, data, 0o600))
 		old := time.Now().Add(-time.Hour)
 		require.NoError(t, os.Chtimes(path, old, old))
 	}
 	scope := activities.Scope{Practice: id}
-	found, err := w.files.ScanOutbox(t.Context(), activities.ScanOutboxInput{Scope: scope, Lane: lane, Max: n})
+	found, err := w.files.ScanOutbox(t.Context(), activities.ScanOutboxInput{Scope: scope, Lane: lane, Max: len(exports)})
 	require.NoError(t, err)
-	require.Len(t, found.Files, n)
+	require.Len(t, found.Files, len(exports))
 	var refs []registry.FileRef
 	for _, f := range found.Files {
 		staged, err := w.files.StageFile(t.Context(), activities.StageFileInput{Scope: scope, Lane: lane, Name: f.Name})

@@ -12,10 +12,12 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
 	"immtrail/activities"
 	"immtrail/config"
+	"immtrail/internal/reconcile"
 	"immtrail/internal/temporalconn"
 	"immtrail/internal/temporalconn/searchattr"
 	"immtrail/internal/wire"
@@ -47,6 +49,17 @@ type Engine interface {
 	MissingSearchAttributes(ctx context.Context) ([]string, error)
 	// Workers lists who polls the task queue.
 	Workers(ctx context.Context) ([]string, error)
+	// Travelled reads how far files came whose submission began since and which
+	// wanted picks.
+	Travelled(ctx context.Context, since time.Time, wanted func(ids []string) ([]string, error)) ([]reconcile.File, error)
+	// RunningFiles are the files whose submission runs; Onboardings the phases in
+	// which running onboardings believe their practices to be.
+	RunningFiles(ctx context.Context) (map[string]bool, error)
+	Onboardings(ctx context.Context) (map[string]registry.Phase, error)
+	// StartFile starts a file's submission; one that runs goes on.
+	StartFile(ctx context.Context, in workflows.FileSubmissionInput) error
+	// Terminate ends a workflow at once. One that has ended stays as it is.
+	Terminate(ctx context.Context, workflowID, reason string) error
 	// Close ends the connection.
 	Close()
 }
@@ -82,7 +95,12 @@ func (a *app) dialTemporal(ctx context.Context, cfg *config.Config, getenv func(
 	if err != nil {
 		return nil, err
 	}
-	return &temporalEngine{c: c, queue: cfg.Temporal.TaskQueue, namespace: cfg.Temporal.Namespace}, nil
+	dc, err := temporalconn.DataConverter(settings)
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return &temporalEngine{c: c, dc: dc, queue: cfg.Temporal.TaskQueue, namespace: cfg.Temporal.Namespace}, nil
 }
 
 // update sends a typed update and returns the workflow's sentence.
@@ -106,6 +124,7 @@ const updateTimeout = 30 * time.Second
 // temporalEngine is the real one.
 type temporalEngine struct {
 	c                client.Client
+	dc               converter.DataConverter
 	queue, namespace string
 }
 

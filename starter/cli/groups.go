@@ -22,7 +22,7 @@ func (a *app) groups() []group {
 		}},
 		{"machine", "The installation:", []*cobra.Command{
 			a.doctorCommand(), a.setupCommand(), a.migrateCommand(), a.configCommand(), a.keysCommand(),
-			a.auditCommand(), a.retentionCommand(), a.versionCommand(),
+			a.auditCommand(), a.retentionCommand(), a.reconcileCommand(), a.versionCommand(),
 		}},
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"immtrail/db"
 	"immtrail/dqa/extract"
 	"immtrail/internal/dbtest"
+	"immtrail/internal/reconcile"
 	"immtrail/registry"
 	"immtrail/starter/cli"
 	"immtrail/vault"
@@ -46,6 +49,12 @@ type fakeEngine struct {
 	sendFails error
 	missing   []string
 	workers   []string
+	// travelled, running and believed are what reconcile is told.
+	travelled  []reconcile.File
+	running    map[string]bool
+	believed   map[string]registry.Phase
+	started    []workflows.FileSubmissionInput
+	terminated []string
 }
 
 type sentUpdate struct {
@@ -108,6 +117,32 @@ func (f *fakeEngine) EnsureSearchAttributes(context.Context) error {
 func (f *fakeEngine) MissingSearchAttributes(context.Context) ([]string, error) {
 	return f.missing, nil
 }
+
+func (f *fakeEngine) Travelled(_ context.Context, _ time.Time, wanted func([]string) ([]string, error)) ([]reconcile.File, error) {
+	ids := []string{}
+	for _, t := range f.travelled {
+		ids = append(ids, t.ID)
+	}
+	picked, err := wanted(ids)
+	return slices.DeleteFunc(slices.Clone(f.travelled), func(t reconcile.File) bool { return !slices.Contains(picked, t.ID) }), err
+}
+
+func (f *fakeEngine) RunningFiles(context.Context) (map[string]bool, error) { return f.running, nil }
+
+func (f *fakeEngine) Onboardings(context.Context) (map[string]registry.Phase, error) {
+	return maps.Clone(f.believed), nil
+}
+
+func (f *fakeEngine) StartFile(_ context.Context, in workflows.FileSubmissionInput) error {
+	f.started = append(f.started, in)
+	return nil
+}
+
+func (f *fakeEngine) Terminate(_ context.Context, id, _ string) error {
+	f.terminated = append(f.terminated, id)
+	return nil
+}
+
 func (f *fakeEngine) Workers(context.Context) ([]string, error) { return f.workers, nil }
 func (f *fakeEngine) Close()                                    {}
 

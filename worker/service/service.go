@@ -17,6 +17,7 @@ import (
 	"immtrail/db"
 	"immtrail/internal/buildid"
 	"immtrail/internal/profiles"
+	"immtrail/internal/reconcile"
 	"immtrail/internal/temporalconn"
 	"immtrail/internal/wire"
 	"immtrail/registry"
@@ -144,7 +145,29 @@ func open(ctx context.Context, cfg *config.Config, opts Options, log *slog.Logge
 	}
 	r.closers = append(r.closers, r.client.Close)
 	// Workflows set them: with one missing their tasks would fail for ever.
-	return r, temporalconn.EnsureSearchAttributes(ctx, r.client, cfg.Temporal.Namespace)
+	if err := temporalconn.EnsureSearchAttributes(ctx, r.client, cfg.Temporal.Namespace); err != nil {
+		return r, err
+	}
+	return r, notRestored(ctx, r.client, r.store)
+}
+
+// notRestored refuses a database that is behind Temporal: it was restored from a
+// backup, gives numbers anew that workflows carry already, and would send again
+// what it does not know of.
+func notRestored(ctx context.Context, engine reconcile.Engine, store *db.Store) error {
+	mark, err := store.FileMark(ctx)
+	if err != nil {
+		return err
+	}
+	newest, err := reconcile.Newest(ctx, engine, reconcile.Since(mark.Newest))
+	if err != nil {
+		return fmt.Errorf("ask Temporal for the newest file: %w", err)
+	}
+	if newest > mark.Last {
+		return fmt.Errorf("the database is behind Temporal: it knows files up to f-%d, Temporal up to f-%d. "+
+			"Was a backup restored? Run `starter reconcile` before a worker starts", mark.Last, newest)
+	}
+	return nil
 }
 
 // startPatience is how long a worker waits for a database and a Temporal that
