@@ -70,9 +70,15 @@ func (o *outbox) close() { _ = o.root.Close() } // nothing is written through it
 // unfinished are endings that programs give to files they still write.
 var unfinished = []string{".part", ".tmp", ".filepart", ".partial", ".crdownload"}
 
+// writing tells by its name that a file is still being written.
+func writing(name string) bool {
+	lower := strings.ToLower(name)
+	return slices.ContainsFunc(unfinished, func(end string) bool { return strings.HasSuffix(lower, end) })
+}
+
 // list finds the plain files, oldest first. Hidden files, links and folders
 // are none; files with an unfinished name are counted only.
-func (o *outbox) list() (files []outboxFile, writing int, err error) {
+func (o *outbox) list() (files []outboxFile, unready int, err error) {
 	dir, err := o.root.Open(o.lane)
 	if err != nil {
 		return nil, 0, diskFault("outbox", "the folder of the outbox", err)
@@ -87,9 +93,8 @@ func (o *outbox) list() (files []outboxFile, writing int, err error) {
 		if !e.Type().IsRegular() || strings.HasPrefix(name, ".") {
 			continue
 		}
-		lower := strings.ToLower(name)
-		if slices.ContainsFunc(unfinished, func(end string) bool { return strings.HasSuffix(lower, end) }) {
-			writing++
+		if writing(name) {
+			unready++
 			continue
 		}
 		fi, err := e.Info()
@@ -104,7 +109,7 @@ func (o *outbox) list() (files []outboxFile, writing int, err error) {
 	slices.SortFunc(files, func(a, b outboxFile) int {
 		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), strings.Compare(a.name, b.name))
 	})
-	return files, writing, nil
+	return files, unready, nil
 }
 
 // token stands for the file wherever a name would be seen: keyed, so that
@@ -122,7 +127,7 @@ func (a *Files) scan(ctx context.Context, in ScanOutboxInput) (ScanOutboxResult,
 		return ScanOutboxResult{}, err
 	}
 	defer o.close()
-	files, writing, err := o.list()
+	files, unready, err := o.list()
 	if err != nil {
 		return ScanOutboxResult{}, err
 	}
@@ -140,7 +145,7 @@ func (a *Files) scan(ctx context.Context, in ScanOutboxInput) (ScanOutboxResult,
 			future[f.token] = f.info.ModTime().After(now)
 		}
 	}
-	result := ScanOutboxResult{Unstable: writing}
+	result := ScanOutboxResult{Unstable: unready}
 	for _, f := range files {
 		switch {
 		case now.Sub(f.info.ModTime()) < a.Stable && !future[f.token]:

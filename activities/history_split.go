@@ -53,12 +53,14 @@ func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cut
 	defer func() { _ = src.Close() }() // only read from
 	r := hl7.NewReader(src, hl7.Limits{})
 	fates := fates{db: d.DB, file: source.ID}
-	c := cutter{in: d.in, store: d.Files.Vault, open: map[string]*partWriter{}}
+	begin := func() partSink { return newPartWriter(ctx, d.Files.Vault, &parts) }
+	c := cutter{in: d.in, begin: begin, open: map[string]*openPart{}}
 	defer c.abandon()
 	for {
 		u, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return c.end()
+			err = c.end() // before the parts are read
+			return parts, err
 		}
 		if err != nil {
 			return nil, err
@@ -73,7 +75,7 @@ func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cut
 		if fate.LeftOut {
 			continue
 		}
-		if err := c.add(ctx, fate, u.Raw()); err != nil {
+		if err := c.add(fate, u.Raw(), int64(len(u.Raw()))); err != nil {
 			return nil, err
 		}
 	}
@@ -83,16 +85,31 @@ func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cut
 // year or one site.
 const partsOpen = 32
 
-// cutter writes parts, one at a time for each year or site.
-type cutter struct {
-	in    PlanHistoryInput
-	store *vault.Vault
-	open  map[string]*partWriter
-	keys  []string // of open, the oldest first
-	parts []cutPart
+// partSink is where a part goes: into the file store, or nowhere where parts are
+// only counted.
+type partSink interface {
+	write(raw []byte) error
+	end() error
+	abandon()
 }
 
-func (c *cutter) add(ctx context.Context, fate db.HistoryFate, raw []byte) error {
+// openPart is a part that is not full yet.
+type openPart struct {
+	partSink
+	messages int
+	bytes    int64 // of messages
+}
+
+// cutter cuts messages into parts, one at a time for each year or site.
+type cutter struct {
+	in    PlanHistoryInput
+	begin func() partSink
+	open  map[string]*openPart
+	keys  []string // of open, the oldest first
+}
+
+// add puts a message of so many bytes into its part.
+func (c *cutter) add(fate db.HistoryFate, raw []byte, size int64) error {
 	key := ""
 	switch c.in.PartBy {
 	case "year":
@@ -101,7 +118,7 @@ func (c *cutter) add(ctx context.Context, fate db.HistoryFate, raw []byte) error
 		key = fate.Site
 	}
 	out := c.open[key]
-	if out != nil && c.in.PartBytes > 0 && out.bytes+int64(len(raw)) > c.in.PartBytes {
+	if out != nil && c.in.PartBytes > 0 && out.bytes+size > c.in.PartBytes {
 		if err := c.finish(key); err != nil {
 			return err
 		}
@@ -113,22 +130,22 @@ func (c *cutter) add(ctx context.Context, fate db.HistoryFate, raw []byte) error
 				return err
 			}
 		}
-		out = newPartWriter(ctx, c.store)
+		out = &openPart{partSink: c.begin()}
 		c.open[key], c.keys = out, append(c.keys, key)
 	}
 	if err := out.write(raw); err != nil {
 		return err
 	}
-	out.bytes += int64(len(raw))
-	if out.batch.Messages() == c.in.PartMessages {
+	out.bytes += size
+	if out.messages++; out.messages == c.in.PartMessages {
 		return c.finish(key)
 	}
 	return nil
 }
 
 // finish completes the part of a key.
-func (c *cutter) finish(key string) (err error) {
-	c.parts, err = c.open[key].end(c.parts)
+func (c *cutter) finish(key string) error {
+	err := c.open[key].end()
 	if err == nil {
 		delete(c.open, key)
 		c.keys = slices.DeleteFunc(c.keys, func(k string) bool { return k == key })
@@ -137,13 +154,13 @@ func (c *cutter) finish(key string) (err error) {
 }
 
 // end completes all that is open, in the order in which it was begun.
-func (c *cutter) end() ([]cutPart, error) {
+func (c *cutter) end() error {
 	for len(c.keys) > 0 {
 		if err := c.finish(c.keys[0]); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return c.parts, nil
+	return nil
 }
 
 // abandon makes sure that nothing of unfinished parts is kept.
@@ -191,8 +208,8 @@ func unreadable(err error) bool {
 type partWriter struct {
 	batch *hl7.BatchWriter
 	pipe  *io.PipeWriter
-	bytes int64 // of messages
 	done  chan putResult
+	parts *[]cutPart // takes the part when it is whole
 }
 
 type putResult struct {
@@ -200,11 +217,11 @@ type putResult struct {
 	err    error
 }
 
-func newPartWriter(ctx context.Context, store *vault.Vault) *partWriter {
+func newPartWriter(ctx context.Context, store *vault.Vault, parts *[]cutPart) *partWriter {
 	read, write := io.Pipe()
 	// The envelope is empty: what is sent gets ours anyway, and whatever stood
 	// in it would make the same messages a different part.
-	w := &partWriter{batch: hl7.NewBatchWriter(write, hl7.Envelope{}), pipe: write, done: make(chan putResult, 1)}
+	w := &partWriter{batch: hl7.NewBatchWriter(write, hl7.Envelope{}), pipe: write, done: make(chan putResult, 1), parts: parts}
 	go func() {
 		object, err := store.Put(ctx, read)
 		_ = read.CloseWithError(io.ErrClosedPipe) // frees the writer where the vault gave up
@@ -215,18 +232,19 @@ func newPartWriter(ctx context.Context, store *vault.Vault) *partWriter {
 
 func (w *partWriter) write(raw []byte) error { return w.because(w.batch.WriteMessage(raw)) }
 
-// end completes the part and adds it to parts.
-func (w *partWriter) end(parts []cutPart) ([]cutPart, error) {
+// end completes the part and adds it to the parts.
+func (w *partWriter) end() error {
 	if err := w.because(w.batch.Close()); err != nil {
-		return nil, err
+		return err
 	}
 	_ = w.pipe.Close() // never fails
 	put := <-w.done
 	w.done <- put // for abandon, which may still come
 	if put.err != nil {
-		return nil, put.err
+		return put.err
 	}
-	return append(parts, cutPart{put.object, w.batch.Messages()}), nil
+	*w.parts = append(*w.parts, cutPart{put.object, w.batch.Messages()})
+	return nil
 }
 
 // because finds the vault's own words behind a pipe that it closed.

@@ -69,6 +69,9 @@ type Summary struct {
 	// Covered counts, by rule ID, the findings on single messages that a finding
 	// on the whole file says at once ([Rule.Covers]).
 	Covered map[string]int
+	// Unreadable says that the file could not be read to its end: what was counted
+	// is a part of it.
+	Unreadable bool
 	// Found says what a file seems to be that is not HL7, such as "a gzip
 	// archive".
 	Found string
@@ -295,7 +298,7 @@ func (c *fileChecker) result() Summary {
 	s.Top = top(counts, 10)
 	return Summary{
 		CheckSummary: s, Sites: c.perSite, Counts: counts,
-		Outcomes: perOutcome, Covered: c.covered, Found: c.found,
+		Outcomes: perOutcome, Covered: c.covered, Found: c.found, Unreadable: c.file.unreadable,
 	}
 }
 

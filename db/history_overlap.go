@@ -20,11 +20,12 @@ import (
 //     its records.
 //   - What our checker holds back is neither sent nor a duplicate.
 
-// standsSQL are the records of the files @files that a confirmed delivery of
-// another file carried and the registry did not refuse.
-const standsSQL = `
+// standsSQL are the records among mine that a confirmed delivery of a file other
+// than @files carried and the registry did not refuse.
+func standsSQL(mine string) string {
+	return `
 	select distinct mine.record_digest
-	from (select distinct record_digest from doses where file_id = any(@files) and record_digest is not null) mine
+	from (select distinct record_digest from ` + mine + ` and record_digest is not null) mine
 	join doses d using (record_digest)
 	join deliveries v on v.file_id = d.file_id and v.state = 'confirmed' and v.lane <> 'test'
 	join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held
@@ -32,10 +33,11 @@ const standsSQL = `
 	where d.file_id <> all(@files)
 	  and coalesce(a.answer, '') not in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')
 	  and not exists (select 1 from history_left_out o where o.file_id = d.file_id and o.message = d.message)`
+}
 
 // leaveOutStanding notes the messages of @files all of whose records stand.
-const leaveOutStanding = `
-	with stands as materialized (` + standsSQL + `)
+var leaveOutStanding = `
+	with stands as materialized (` + standsSQL(`doses where file_id = any(@files)`) + `)
 	insert into history_left_out (file_id, message, why)
 	select d.file_id, d.message, @why
 	from doses d join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,7 @@ import (
 func (a *app) historyCommand() *cobra.Command {
 	return folder("history", "Answer, approve, follow and close the one-time historical load",
 		"  starter history status sunrise-plano\n  starter history answer sunrise-plano --yes --since 2019-01-01",
-		a.historyAnswer(), a.historyApprove(), a.historyStatus(), a.historyClose(),
+		a.historyAnswer(), a.historyPlan(), a.historyApprove(), a.historyStatus(), a.historyClose(),
 		a.historySwitch("pause", "Keep further parts from starting", workflows.UpdatePause),
 		a.historySwitch("resume", "Go on with the parts of the load", workflows.UpdateResume))
 }
@@ -131,11 +132,19 @@ func (a *app) historySwitch(use, short string, m workflows.Message[workflows.Act
 }
 
 func (a *app) historyStatus() *cobra.Command {
-	return &cobra.Command{
+	var watch bool
+	var every time.Duration
+	cmd := &cobra.Command{
 		Use: "status PRACTICE", Short: "Show the plan, its dry run and how far the load is", Args: cobra.ExactArgs(1),
-		Example: "  starter history status sunrise-plano",
+		Example: "  starter history status sunrise-plano\n  starter history status sunrise-plano --watch",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, id := cmd.Context(), args[0]
+			if watch && every <= 0 {
+				return misused("--every %s: how often?", every)
+			}
+			if watch {
+				return a.watchHistory(ctx, id, every)
+			}
 			eng, err := a.engine(ctx)
 			if err != nil {
 				return err
@@ -147,6 +156,9 @@ func (a *app) historyStatus() *cobra.Command {
 			return a.show(progress, func(s *screen) { s.history(id, progress) })
 		},
 	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "follow it until its parts have left: bar, rate and time left")
+	cmd.Flags().DurationVar(&every, "every", 5*time.Second, "how often to look")
+	return cmd
 }
 
 func (s *screen) history(id string, h workflows.HistoryProgress) {

@@ -40,7 +40,9 @@ type fakeEngine struct {
 	// answer is what updates are answered with.
 	answer func(workflowID, name string, arg any) (workflows.Answer, error)
 	// queries are answered by workflow ID and name.
-	queries   map[string]any
+	queries map[string]any
+	// asked hears the key of each query before it is answered; may be nil.
+	asked     func(key string)
 	triggered []string
 	trigger   error
 	schedules []activities.EnsureSchedulesInput
@@ -76,6 +78,9 @@ func (f *fakeEngine) Update(_ context.Context, id, name string, arg, answer any)
 }
 
 func (f *fakeEngine) Query(_ context.Context, id, name string, answer any) error {
+	if f.asked != nil {
+		f.asked(id + " " + name)
+	}
 	value, ok := f.queries[id+" "+name]
 	if !ok {
 		return cli.ErrGone

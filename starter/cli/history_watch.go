@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+// watchHistory shows how far the load is until its parts have left, or whoever
+// watches has seen enough: a bar on a terminal, else a line for each change.
+func (a *app) watchHistory(ctx context.Context, id string, every time.Duration) error {
+	eng, err := a.engine(ctx)
+	if err != nil {
+		return err
+	}
+	show, done := a.historyBar()
+	defer done()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		p, err := query(ctx, eng, workflows.HistoryID(id), workflows.QueryHistoryProgress)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return a.explain(ctx, id, err)
+		}
+		show(p)
+		if p.State != registry.HistoryLoading {
+			done()
+			return a.show(p, func(s *screen) { s.history(id, p) })
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// historyBar returns what shows a state of the load; done may be called twice.
+func (a *app) historyBar() (show func(workflows.HistoryProgress), done func()) {
+	pace := &historyPace{now: a.env.Now}
+	if !a.env.IsTerminal || a.output != outputText {
+		last := ""
+		return func(p workflows.HistoryProgress) {
+			line := pace.words(p)
+			if sign := fmt.Sprint(p.Sent, p.InFlight, p.State, p.Paused != nil, p.Stopped); sign != last {
+				last = sign
+				a.note("%s", line)
+			}
+		}, func() {}
+	}
+	var words atomic.Value
+	words.Store("")
+	bars := mpb.New(mpb.WithOutput(a.env.Stderr), mpb.WithWidth(30))
+	bar := bars.AddBar(1, mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Name("historical load ")),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return short(words.Load().(string), 54) })))
+	return func(p workflows.HistoryProgress) {
+			words.Store(pace.words(p))
+			bar.SetTotal(int64(max(1, p.Parts)), false)
+			bar.SetCurrent(int64(p.Sent))
+		}, sync.OnceFunc(func() {
+			bar.Abort(true)
+			bars.Wait()
+		})
+}
+
+// historyPace tells rate and time left from what left since the watch began.
+type historyPace struct {
+	now   func() time.Time
+	begun time.Time
+	first int // parts that had left then
+}
+
+func (h *historyPace) words(p workflows.HistoryProgress) string {
+	now := h.now()
+	if h.begun.IsZero() {
+		h.begun, h.first = now, p.Sent
+	}
+	words := []string{fmt.Sprintf("%d of %s", p.Sent, plural(p.Parts, "part", "parts"))}
+	if p.InFlight > 0 {
+		words = append(words, fmt.Sprintf("%d on their way", p.InFlight))
+	}
+	switch gone, took := p.Sent-h.first, now.Sub(h.begun); {
+	case p.State != registry.HistoryLoading:
+		words = append(words, historyWords(p.State))
+	case p.Stopped != "":
+		words = append(words, "stopped: "+p.Stopped)
+	case p.Paused != nil:
+		words = append(words, "paused by "+p.Paused.By.Name)
+	case gone > 0 && took > 0:
+		left := time.Duration(float64(took) / float64(gone) * float64(p.Parts-p.Sent))
+		words = append(words, fmt.Sprintf("%.1f a minute", float64(gone)/took.Minutes()), "about "+lasting(left)+" left")
+	}
+	return strings.Join(words, ", ")
+}
