@@ -111,7 +111,7 @@ func ScanHistory(ctx context.Context, s HistoryScanner, practice, dir string) (H
 		Lane: registry.LaneHistorical, Now: s.Now, Profile: regraded(s.Profile, grades), Practice: p, Codes: s.Codes,
 		Contents: true, MaxFindings: 1, Run: &conformance.Run{},
 	}
-	err = s.DB.ScanHistory(ctx, practice, func(w *db.HistoryScan) error {
+	err = s.DB.ScanHistory(ctx, practice, func(w *db.HistoryScan) error { //nolint:contextcheck // the run carries it
 		run.w = w
 		if err := run.walk(); err != nil {
 			return err
