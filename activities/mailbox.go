@@ -19,10 +19,11 @@ import (
 //
 //   - an alert goes to that somebody in its place,
 //   - a digest is let go,
-//   - reminders fail with cause and stay unsaid, so that the next letter that gets
-//     through tells all of them.
+//   - a letter of reminders is let go, and what it told of counts as unsaid: the
+//     next morning's letter tells all of it.
 //
-// All of it may be repeated: each letter is one by its event.
+// Where nobody is left to tell it returns cause. All of it may be repeated: each
+// letter is one by its event.
 func (a *Notices) refused(ctx context.Context, in SendNoticeInput, kept db.Notice, gone []string, cause error) (SendNoticeResult, error) {
 	if !toOurPeople(in.Kind) {
 		return SendNoticeResult{}, cause
@@ -37,7 +38,8 @@ func (a *Notices) refused(ctx context.Context, in SendNoticeInput, kept db.Notic
 		}
 	}
 	switch {
-	case in.Kind == NoticeReminders || len(to) == 0:
+	case in.Kind == NoticeReminders:
+	case len(to) == 0:
 		return SendNoticeResult{}, cause
 	case in.Kind == NoticeDigestWeek || in.Kind == NoticeDigestMonth:
 	default:

@@ -120,16 +120,22 @@ func TestARefusedMailboxOfRemindersIsTold(t *testing.T) {
 	require.Len(t, due.Events, 1)
 	in := activities.SendNoticeInput{Kind: activities.NoticeReminders, Event: due.Events[0]}
 	for range 2 {
-		_, err := run(t, a.SendNotice, in)
-		requireKind(t, registry.Refused, err)
+		must(t, a.SendNotice, in)
 	}
-	require.Equal(t, 2, man.turned)
+	require.Equal(t, 1, man.turned, "the server is not asked again that day")
+	require.Empty(t, must(t, a.DueReminders, activities.DueRemindersInput{}).Events)
 	require.Len(t, man.letters, 1, "told once")
 	require.Equal(t, "desk@sunrise.example", man.to(t))
 	require.Contains(t, man.last().Subject, "a mailbox is refused")
 
-	b.now = b.now.AddDate(0, 0, 1)
-	require.NotEmpty(t, must(t, a.DueReminders, activities.DueRemindersInput{}).Events, "nothing of it counts as said")
+	man.gone, b.now = nil, b.now.AddDate(0, 0, 1)
+	due = must(t, a.DueReminders, activities.DueRemindersInput{})
+	require.Len(t, due.Events, 1)
+	in.Event = due.Events[0]
+	must(t, a.SendNotice, in)
+	require.Equal(t, "maria@sunrise.example", man.letters[1].To[0].Email)
+	require.Contains(t, man.letters[1].Body, "[reminder 1]", "nothing of the day before counts as said")
+	require.Equal(t, "immtrail: over: a mailbox is refused", man.last().Subject)
 }
 
 func TestNobodyIsLeftToTell(t *testing.T) {
@@ -155,7 +161,22 @@ func TestARefusedMailboxOutsideIsAQuestion(t *testing.T) {
 	b := open(t, registry.PhaseProduction)
 	a, man := b.notices(t)
 	man.gone = []string{"hl7@vendor.example"}
-	_, err := run(t, a.SendNotice, letterInput(activities.NoticeProductionVendor, "production/sunrise"))
+	in := letterInput(activities.NoticeProductionVendor, "production/sunrise")
+	_, err := run(t, a.SendNotice, in)
 	requireKind(t, registry.Refused, err)
 	require.Empty(t, man.letters, "the question is the letter")
+
+	t.Run("one of several is told to our people, and the others get the letter", func(t *testing.T) {
+		p := b.load(t)
+		p.Contacts = append(p.Contacts, registry.Contact{Role: registry.ContactVendor, Name: "Support", Email: "support@vendor.example"})
+		b.save(t, p, "two of the vendor's")
+		in.Event = "production/sunrise/2"
+		for range 2 {
+			must(t, a.SendNotice, in)
+		}
+		require.Len(t, man.letters, 2)
+		require.Len(t, man.letters[0].To, 2)
+		require.Equal(t, []registry.Contact{{Email: "maria@sunrise.example"}, {Email: "desk@sunrise.example"}}, man.last().To)
+		require.Contains(t, man.last().Body, "hl7@vendor.example")
+	})
 }

@@ -149,7 +149,7 @@ func (s *Store) RemindedOf(ctx context.Context, reader, event string) ([]Reminde
 	told, err := many[Reminded](ctx, s.pool, `
 		select distinct on (r.wait, r.since) r.wait, r.since, r.step, r.late, r.amount, r.reader
 		from reminders r join notices n on n.event = r.event
-		where r.reader = @reader and n.state <> 'prepared' and r.event <> @event
+		where r.reader = @reader and n.state in ('sent', 'off') and r.event <> @event
 		order by r.wait, r.since, n.prepared_at desc`, pgx.NamedArgs{"reader": reader, "event": event})
 	return told, fault("reminders", err)
 }
