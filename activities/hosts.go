@@ -44,8 +44,10 @@ type HostInput struct {
 	Version  int               `json:"version"`
 	Host     string            `json:"host"`
 	Calendar registry.Calendar `json:"calendar"`
-	// Policy is the registry's: patience and reminders.
+	// Policy is the registry's: patience and due days; no practice's overrides.
 	Policy registry.Policy `json:"policy"`
+	// Business are the registry's working days.
+	Business registry.BusinessDays `json:"business,omitzero"`
 }
 
 // PermitAsked tells a host's workflow that somebody has come to stand in line.
@@ -109,7 +111,9 @@ func (a *Hosts) ask(ctx context.Context, in AskPermitInput) (AskPermitResult, er
 		client.StartWorkflowOptions{
 			TaskQueue: a.TaskQueue, StaticSummary: "the line in front of " + visit.Host,
 			TypedSearchAttributes: temporal.NewSearchAttributes(needsAttention.ValueSet(false)),
-		}, HostWorkflow, HostInput{Version: 1, Host: visit.Host, Calendar: in.Calendar, Policy: profile.Policy})
+		}, HostWorkflow, HostInput{
+			Version: 1, Host: visit.Host, Calendar: in.Calendar, Policy: profile.Policy, Business: profile.BusinessDays(),
+		})
 	return AskPermitResult{Host: visit.Host, Connection: conn.Name}, err
 }
 

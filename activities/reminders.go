@@ -183,14 +183,20 @@ func (a *Notices) readers(ctx context.Context, date time.Time) ([]*reader, error
 	return out, nil
 }
 
-// item joins a wait with the policy of its practice.
+// item joins a wait with the policy of its practice. What holds a connection or a
+// server is many practices' and goes by the registry's, whichever of them stands for
+// the others.
 func (a *Notices) item(w db.Wait, p *db.WaitPractice) (item, error) {
-	profile, err := a.Profiles.Profile(w.Practice)
+	whose, shared := w.Practice, w.Connection != "" || w.Server != ""
+	if shared {
+		whose = ""
+	}
+	profile, err := a.Profiles.Profile(whose)
 	if err != nil {
 		return item{}, err
 	}
 	i := item{Wait: w, name: p.Name, policy: profile.Policy, business: profile.BusinessDays()}
-	if p.Policy != nil {
+	if p.Policy != nil && !shared {
 		i.policy = *p.Policy
 	}
 	return i, nil

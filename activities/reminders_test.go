@@ -193,6 +193,29 @@ func TestRemindersFollowThePolicy(t *testing.T) {
 	})
 }
 
+// What holds a connection stands with one of its practices; whose policy that one
+// has is no matter to the others.
+func TestRemindersOfAHeldConnectionAreTheRegistrys(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, man := b.notices(t)
+	b.enrolAt(t, "a-first", "TEST0002", "America/Chicago")
+	own := b.profile.Policy
+	own.HoldReminders, own.Lead = []int{9}, "boss@a-first.example"
+	require.NoError(t, b.db.KeepPolicy(t.Context(), "a-first", own))
+	must(t, b.practices.OpenHold, activities.OpenHoldInput{
+		ID: "h-7", WorkflowID: "host/127.0.0.1", Connection: "texas-sftp", Reason: registry.HoldConnection, What: "connection texas-sftp",
+		Actions: []registry.HoldAction{registry.ActionRetry},
+	})
+	told := b.mornings(t, a, man, b.now.AddDate(0, 0, 8), "America/Chicago")
+	require.Contains(t, man.letters[0].Body, "starter hold resolve h-7 --action retry")
+	require.NotEmpty(t, told)
+	require.Contains(t, told, "maria@sunrise.example 2026-03-03 08:00", "the first business day, not the ninth")
+	for _, line := range told {
+		require.NotContains(t, line, "boss@", "the lead of one practice")
+	}
+}
+
 func TestRemindersOfALetterThatDidNotGoOut(t *testing.T) {
 	t.Parallel()
 	b := open(t, registry.PhaseTesting)

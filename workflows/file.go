@@ -42,6 +42,7 @@ func FileSubmission(ctx workflow.Context, in FileSubmissionInput) (FileSubmissio
 	if err != nil {
 		return FileSubmissionResult{}, err
 	}
+	p.business = in.Business
 	f := &fileSubmission{process: p, in: in}
 	f.visitor = newVisitor(ctx, p, func(ctx workflow.Context, words string) {
 		f.show1(ctx, "waits for its turn on connection "+f.line.Connection+" to "+words, "nobody")

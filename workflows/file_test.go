@@ -23,7 +23,7 @@ func submitFile(t *testing.T, w *world, script func(env *testsuite.TestWorkflowE
 	}
 	env.ExecuteWorkflow(workflows.FileSubmission, workflows.FileSubmissionInput{
 		Version: 1, Practice: practice, File: registry.FileRef{ID: "f-1", Digest: "d", Size: 10},
-		Lane: registry.LaneTest, Policy: w.facts.Policy, Tell: workflows.OnboardingID(practice),
+		Lane: registry.LaneTest, Policy: w.facts.Policy, Business: w.facts.Business, Tell: workflows.OnboardingID(practice),
 	})
 	var result workflows.FileSubmissionResult
 	if env.GetWorkflowError() == nil {

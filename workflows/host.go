@@ -122,6 +122,7 @@ func newHost(ctx workflow.Context, in RegistryHostInput) (*registryHost, error) 
 	if err != nil {
 		return nil, err
 	}
+	p.business = in.Business
 	h := &registryHost{process: p, host: in.Host, look: true, alerts: map[string]workflow.CancelFunc{}}
 	if in.State != nil {
 		h.HostState = *in.State

@@ -172,6 +172,29 @@ func TestWaitsFollowThePolicy(t *testing.T) {
 		require.Empty(t, w.moves, "a policy decides nothing")
 	})
 
+	t.Run("a file that is held has its due day by business days, and another one by another policy", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.facts.Policy.HoldDueDays = 5
+		w.facts.Business = registry.BusinessDays{Holidays: []string{"2026-03-06"}}
+		w.fail["CheckFile"] = once(failure(registry.Missing))
+		policy := w.facts.Policy
+		policy.HoldDueDays = 2
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() {
+				require.Equal(t, "2026-03-10", statusOf(t, env).Progress.Due.Format(time.DateOnly), "a week and the holiday")
+				require.NoError(t, send(env, workflows.UpdateSetPolicy, workflows.SetPolicy{Policy: policy, By: ana}).refused)
+			})
+			at(env, days(2), func() {
+				require.Equal(t, "2026-03-04", statusOf(t, env).Progress.Due.Format(time.DateOnly))
+				require.Len(t, statusOf(t, env).Holds, 1, "a policy decides nothing")
+				decide(t, env, registry.ActionRetry)
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+	})
+
 	t.Run("the watch keeps the policy at its start and with each change", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

@@ -39,6 +39,9 @@ type Engine interface {
 	SendFile(ctx context.Context, in workflows.FileSubmissionInput) error
 	// Query asks a workflow for a noun.
 	Query(ctx context.Context, workflowID, name string, answer any) error
+	// Running lists the workflows of a type that run, by ID: of one practice, or of
+	// all where practice is empty. What began a moment ago may be missing.
+	Running(ctx context.Context, workflowType, practice string) ([]string, error)
 	// Trigger starts what a schedule starts, now.
 	Trigger(ctx context.Context, scheduleID string) error
 	// EnsureSchedules makes a practice's schedules as they should be.
@@ -190,6 +193,27 @@ func (e *temporalEngine) Query(ctx context.Context, workflowID, name string, ans
 		err = value.Get(answer)
 	}
 	return temporalWords(err)
+}
+
+func (e *temporalEngine) Running(ctx context.Context, workflowType, practice string) ([]string, error) {
+	// Neither type nor practice can hold a quotation mark (registry.CheckID).
+	query := fmt.Sprintf(`WorkflowType="%s" AND ExecutionStatus="Running"`, workflowType)
+	if practice != "" {
+		query += fmt.Sprintf(` AND %s="%s"`, searchattr.PracticeID.GetName(), practice)
+	}
+	var ids []string
+	for page := []byte(nil); ; {
+		found, err := e.c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, NextPageToken: page})
+		if err != nil {
+			return nil, temporalWords(err)
+		}
+		for _, w := range found.GetExecutions() {
+			ids = append(ids, w.GetExecution().GetWorkflowId())
+		}
+		if page = found.GetNextPageToken(); len(page) == 0 {
+			return ids, nil
+		}
+	}
 }
 
 func (e *temporalEngine) Trigger(ctx context.Context, scheduleID string) error {

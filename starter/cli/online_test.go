@@ -57,6 +57,8 @@ type fakeEngine struct {
 	believed   map[string]registry.Phase
 	started    []workflows.FileSubmissionInput
 	terminated []string
+	// ids are workflows that run, by type and practice: "FileSubmission sunrise-plano".
+	ids map[string][]string
 }
 
 type sentUpdate struct {
@@ -102,6 +104,10 @@ func (f *fakeEngine) SendFile(_ context.Context, in workflows.FileSubmissionInpu
 		f.sent = append(f.sent, in)
 	}
 	return f.sendFails
+}
+
+func (f *fakeEngine) Running(_ context.Context, workflowType, practice string) ([]string, error) {
+	return f.ids[strings.TrimSpace(workflowType+" "+practice)], nil
 }
 
 func (f *fakeEngine) Trigger(_ context.Context, id string) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"immtrail/activities"
 	"immtrail/registry"
 	"immtrail/workflows"
 )
@@ -15,10 +16,17 @@ func (a *app) profileApply() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use: "apply PRACTICE...", Short: "Give what runs the policy of today's profile",
-		Long: `A practice's workflows keep the policy (reminders, due days, thresholds) with which
-they began. This gives them the one that the profile has now, with the practice's
-own overrides, in the middle of whatever they wait for; nothing is restarted, and
-nothing is decided by it.`,
+		Long: `What runs keeps the policy (reminders, due days, thresholds, patience) with which it
+began. This gives a practice's onboarding, watch and historical load, and its files
+on their way, the one that the profile has now, with the practice's own overrides, in
+the middle of whatever they wait for; nothing is restarted, and nothing is decided by
+it. With --all also the lines in front of the registry's servers and the reminders,
+which go by the profile without any practice's overrides.
+
+Without it: what begins later takes today's profile (each submission, each file, each
+collection of reports). What is not policy (names, folders, limits of a host, rules,
+contacts, holidays, letters) counts from the next step on. How often files are sent is
+the schedule's: starter submission set.`,
 		Example: "  starter profile apply sunrise-plano\n  starter profile apply --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
@@ -31,11 +39,19 @@ nothing is decided by it.`,
 	return cmd
 }
 
-// appliedPolicy says what took the policy of a practice.
+// appliedPolicy says what took the policy of a practice, or with --all that of the
+// registry, whose practice is empty.
 type appliedPolicy struct {
 	Practice string   `json:"practice"`
-	Took     []string `json:"took"` // onboarding, history, watch
+	Took     []string `json:"took"` // workflow IDs
 }
+
+// policyTypes run for a practice under a search attribute; host and reminders run
+// for all.
+var (
+	practiceTypes = []string{"FileSubmission"}
+	registryTypes = []string{activities.HostWorkflow, activities.RemindersWorkflow}
+)
 
 func (a *app) applyProfile(ctx context.Context, ids []string) error {
 	by, err := a.actor()
@@ -56,34 +72,65 @@ func (a *app) applyProfile(ctx context.Context, ids []string) error {
 	}
 	out := []appliedPolicy{}
 	for _, p := range practices {
-		loaded, err := a.loadProfile(p.ID)
+		own := []string{workflows.OnboardingID(p.ID), workflows.HistoryID(p.ID), workflows.WatchID(p.ID)}
+		applied, err := a.giveProfile(ctx, eng, by, p.ID, own, practiceTypes)
 		if err != nil {
-			return err
-		}
-		applied := appliedPolicy{Practice: p.ID, Took: []string{}}
-		for _, wf := range []struct{ name, id string }{
-			{"onboarding", workflows.OnboardingID(p.ID)}, {"history", workflows.HistoryID(p.ID)}, {"watch", workflows.WatchID(p.ID)},
-		} {
-			_, err := update(ctx, eng, wf.id, workflows.UpdateSetPolicy, workflows.SetPolicy{Policy: loaded.Profile.Policy, By: by})
-			if errors.Is(err, errGone) {
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", p.ID, err)
-			}
-			applied.Took = append(applied.Took, wf.name)
+			return fmt.Errorf("%s: %w", p.ID, err)
 		}
 		out = append(out, applied)
 	}
-	return a.show(out, func(s *screen) {
-		for _, p := range out {
-			if len(p.Took) == 0 {
-				s.line("%s: nothing runs that has a policy; what begins takes today's.", p.Practice)
-				continue
-			}
-			s.line("%s: %s.", p.Practice, plural(len(p.Took), "workflow has the policy of today's profile", "workflows have the policy of today's profile"))
+	if len(ids) == 0 {
+		applied, err := a.giveProfile(ctx, eng, by, "", nil, registryTypes)
+		if err != nil {
+			return err
 		}
-	})
+		out = append(out, applied)
+	}
+	return a.show(out, func(s *screen) { s.applied(out) })
+}
+
+func (s *screen) applied(out []appliedPolicy) {
+	for _, p := range out {
+		whose := p.Practice
+		if whose == "" {
+			whose = "the registry's servers and the reminders"
+		}
+		if len(p.Took) == 0 {
+			s.line("%s: nothing runs that has a policy; what begins takes today's.", whose)
+			continue
+		}
+		s.line("%s: %s.", whose, plural(len(p.Took), "workflow has the policy of today's profile", "workflows have the policy of today's profile"))
+	}
+}
+
+// giveProfile gives the workflows of these IDs, and all that run of these types, the
+// policy of a practice, or of the registry where practice is empty.
+func (a *app) giveProfile(
+	ctx context.Context, eng Engine, by registry.Actor, practice string, ids, types []string,
+) (appliedPolicy, error) {
+	out := appliedPolicy{Practice: practice, Took: []string{}}
+	loaded, err := a.loadProfile(practice)
+	if err != nil {
+		return out, err
+	}
+	for _, of := range types {
+		found, err := eng.Running(ctx, of, practice)
+		if err != nil {
+			return out, err
+		}
+		ids = append(ids, found...)
+	}
+	for _, id := range ids {
+		_, err := update(ctx, eng, id, workflows.UpdateSetPolicy, workflows.SetPolicy{Policy: loaded.Profile.Policy, By: by})
+		if errors.Is(err, errGone) {
+			continue // it has ended, or never began
+		}
+		if err != nil {
+			return out, err
+		}
+		out.Took = append(out.Took, id)
+	}
+	return out, nil
 }
 
 // namedPractices are those of the IDs, or all where none is named; withdrawn ones

@@ -3,11 +3,13 @@ package cli_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"immtrail/registry"
+	"immtrail/starter/cli"
 	"immtrail/workflows"
 )
 
@@ -27,9 +29,33 @@ func TestProfileApply(t *testing.T) {
 			require.Equal(t, []int{1, 4}, sent.Policy.WaitReminders)
 			require.Equal(t, mary, sent.By)
 		}
-		var out []map[string]any
+	})
+	t.Run("files on their way have it too, and with --all servers and reminders, without a practice's values", func(t *testing.T) {
+		b.eng.updates = nil
+		b.eng.ids = map[string][]string{
+			"FileSubmission sunrise-plano": {"file/f-1", "file/f-2"}, "RegistryHost": {"host/sftp.example"}, "Reminders": {"reminders"},
+			"FileSubmission": {"file/f-9"}, // another practice's
+		}
+		var out []struct {
+			Practice string
+			Took     []string
+		}
 		b.run(t, "profile", "apply", "--all", "-o", "json").exits(0).json(&out)
-		require.Len(t, out, 1)
+		require.Len(t, out, 2)
+		require.Equal(t, []string{"onboarding/sunrise-plano", "history/sunrise-plano", "watch/sunrise-plano", "file/f-1", "file/f-2"}, out[0].Took)
+		require.Equal(t, []string{"host/sftp.example", "reminders"}, out[1].Took)
+		require.Equal(t, []int{1, 4}, b.eng.updates[4].arg.(workflows.SetPolicy).Policy.WaitReminders)
+		require.NotEqual(t, []int{1, 4}, b.eng.updates[5].arg.(workflows.SetPolicy).Policy.WaitReminders)
+		require.NotContains(t, b.run(t, "profile", "apply", "sunrise-plano").exits(0).shows("5 workflows").stdout, "servers")
+	})
+	t.Run("what ended meanwhile needs no policy", func(t *testing.T) {
+		b.eng.answer = func(id, _ string, _ any) (workflows.Answer, error) {
+			if id == "file/f-1" || strings.HasPrefix(id, "history") {
+				return workflows.Answer{}, cli.ErrGone
+			}
+			return workflows.Answer{}, nil
+		}
+		b.run(t, "profile", "apply", "sunrise-plano").exits(0).shows("3 workflows")
 	})
 	t.Run("without a practice, or with one that is not there, it is refused", func(t *testing.T) {
 		b.run(t, "profile", "apply").exits(2).complains("--all")
