@@ -105,9 +105,12 @@ func (a *Notices) letterDue(ctx context.Context, r *reader, event string, mornin
 type reader struct {
 	key     string
 	contact registry.Contact
-	// mornings are those of the policy of the first practice by name.
+	// mornings are those of the policy of the first practice by name, on the clock
+	// where the person is; own says that this zone is the person's and not the
+	// practice's.
 	mornings registry.Mornings
 	from     string
+	own      bool
 	items    []*item
 }
 
@@ -162,7 +165,7 @@ func (a *Notices) readers(ctx context.Context, date time.Time) ([]*reader, error
 		}
 		own := a.owners(w, p, known)
 		for _, c := range own {
-			if err := addItem(by, c, p, i); err != nil {
+			if err := a.addItem(by, c, p, i); err != nil {
 				return nil, err
 			}
 		}
@@ -171,7 +174,7 @@ func (a *Notices) readers(ctx context.Context, date time.Time) ([]*reader, error
 			continue
 		}
 		i.lead = true
-		if err := addItem(by, lead, p, i); err != nil {
+		if err := a.addItem(by, lead, p, i); err != nil {
 			return nil, err
 		}
 	}
@@ -202,22 +205,35 @@ func (a *Notices) item(w db.Wait, p *db.WaitPractice) (item, error) {
 	return i, nil
 }
 
-func addItem(by map[string]*reader, c registry.Contact, p *db.WaitPractice, i item) error {
+func (a *Notices) addItem(by map[string]*reader, c registry.Contact, p *db.WaitPractice, i item) error {
 	key := readerKey(c.Email)
 	r, ok := by[key]
 	if !ok {
 		r = &reader{key: key, contact: c}
 		by[key] = r
 	}
-	if !ok || p.ID < r.from {
-		m, err := i.policy.Mornings(cmp.Or(c.Zone, p.Zone), i.business)
+	zone := a.zoneOf(c)
+	if own := zone != ""; !ok || own && !r.own || own == r.own && p.ID < r.from {
+		m, err := i.policy.Mornings(cmp.Or(zone, p.Zone), i.business)
 		if err != nil {
 			return err
 		}
-		r.mornings, r.from = m, p.ID
+		r.mornings, r.from, r.own = m, p.ID, own
 	}
 	r.items = append(r.items, &i)
 	return nil
+}
+
+// zoneOf is the time zone where a person is: that of the contact, or of the person of
+// the settings with the same mailbox; empty where nobody says.
+func (a *Notices) zoneOf(c registry.Contact) string {
+	if c.Zone != "" {
+		return c.Zone
+	}
+	if at := slices.IndexFunc(a.People, func(o registry.Contact) bool { return sameAddress(o, c) }); at >= 0 {
+		return a.People[at].Zone
+	}
+	return ""
 }
 
 // owners are whose it is to act: who has the errors in hand, or else the

@@ -146,6 +146,39 @@ func TestRemindersOfOnePersonAreOneLetter(t *testing.T) {
 	})
 }
 
+// A person lives on one clock, however many practices in however many zones.
+func TestRemindersComeOnTheReadersClock(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseTesting) // its practice is in America/Chicago
+	a, man := b.notices(t)
+	step := activities.Progress{Stage: "testing: no file yet", Whose: "EHR vendor", Move: "starter submit sunrise FILE"}
+	next := func(t *testing.T, monday int, month time.Month) []string {
+		t.Helper()
+		b.now = time.Date(2026, month, monday, 15, 0, 0, 0, time.UTC)
+		b.waits(t, "sunrise", activities.Progress{Stage: step.Stage, Whose: step.Whose, Move: step.Move, Since: b.now})
+		return b.mornings(t, a, man, b.now.AddDate(0, 0, 4), "America/Chicago")
+	}
+	t.Run("that of the practice, where nobody says", func(t *testing.T) {
+		require.Equal(t, on("maria@sunrise.example", "2026-03-04 08:00"), next(t, 2, time.March))
+	})
+	t.Run("that of the settings, for the coordinator and for the lead", func(t *testing.T) {
+		a.People = []registry.Contact{
+			{Name: "Maria", Email: "Maria@sunrise.example", Zone: "America/Denver"},
+			{Name: "Immunization Desk", Email: "desk@sunrise.example", Zone: "America/New_York"},
+		}
+		b.profile.Policy.StepDueDays = 2
+		require.ElementsMatch(t, []string{"maria@sunrise.example 2026-03-18 09:00", "desk@sunrise.example 2026-03-18 07:00"}, next(t, 16, time.March))
+	})
+	t.Run("that of any of the person's practices that names one, before the practices' own", func(t *testing.T) {
+		a.People, b.profile.Policy.StepDueDays = nil, 0
+		b.enrolAt(t, "west", "TEST0002", "America/Los_Angeles",
+			registry.Contact{Role: registry.ContactCoordinator, Name: "Maria", Email: "maria@sunrise.example", Zone: "America/Denver"})
+		require.Equal(t, on("maria@sunrise.example", "2026-04-01 08:00"), next(t, 30, time.March), "a practice that has nothing for her")
+		b.waits(t, "west", activities.Progress{Stage: step.Stage, Whose: step.Whose, Move: step.Move, Since: time.Date(2026, 4, 13, 15, 0, 0, 0, time.UTC)})
+		require.Equal(t, on("maria@sunrise.example", "2026-04-15 09:00"), next(t, 13, time.April))
+	})
+}
+
 func (b *bundle) close(t *testing.T, id string) {
 	t.Helper()
 	must(t, b.practices.CloseHold, activities.CloseHoldInput{Scope: scope(), ID: id, Action: registry.ActionRetry, By: maria})

@@ -131,6 +131,7 @@ type SMTP struct {
 type Person struct {
 	Name  string `key:"name" doc:"the name that the audit log and letters carry"`
 	Email string `key:"email" doc:"where alerts reach the person"`
+	Zone  string `key:"zone" doc:"IANA time zone where the person is; empty: the practice's"`
 	// MayActFor lists the logins of the people this person may enter acts for.
 	MayActFor []string `key:"may_act_for" doc:"logins this person may act for with --as"`
 }

@@ -241,6 +241,7 @@ func TestBelongsTogether(t *testing.T) {
 		"a short day without an anchor":   {"calendar: {day: 1s}", "calendar.anchor"},
 		"half a client certificate":       {"temporal: {tls: {enabled: true, cert: c.pem}}", "temporal.tls.cert"},
 		"acting for nobody known":         {"people: {sam: {name: Sam, may_act_for: [mary]}}", "people.sam.may_act_for"},
+		"a person in no time zone":        {"people: {sam: {name: Sam, zone: Mountain}}", "people.sam.zone"},
 		"a single workflow task":          {"worker: {workflow_tasks: 1}", "worker.workflow_tasks"},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {

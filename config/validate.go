@@ -212,6 +212,9 @@ func (k *checker) people() {
 		if p.Email != "" {
 			k.mailbox("people."+login+".email", p.Email)
 		}
+		if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "Local" {
+			k.add("people."+login+".zone", "is an IANA zone such as America/Denver")
+		}
 		for _, other := range p.MayActFor {
 			if _, ok := k.c.People[strings.ToLower(other)]; !ok && other != "*" {
 				k.add("people."+login+".may_act_for", "names %s, which is no login below people", other)

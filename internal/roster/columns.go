@@ -146,11 +146,16 @@ func contactColumns(prefix string, role registry.ContactRole) []column {
 		}
 	}
 	who := map[string]string{"practice": "contact at the practice", "vendor": "contact at the EHR vendor", "coordinator": "who coordinates, to whom answers go"}[prefix]
-	return []column{
+	all := []column{
 		one("_contact", who, "Ann Grey", nil, func(c registry.Contact) string { return c.Name }, func(c *registry.Contact, v string) { c.Name = v }),
 		one("_email", "their address", prefix+"@clinics.example", mailFault, func(c registry.Contact) string { return c.Email }, func(c *registry.Contact, v string) { c.Email = v }),
 		one("_phone", "their telephone", "", nil, func(c registry.Contact) string { return c.Phone }, func(c *registry.Contact, v string) { c.Phone = v }),
 	}
+	if role == registry.ContactCoordinator { // who gets letters of reminder
+		all = append(all, one("_zone", "time zone where they are; empty: the practice's", "", zoneFault,
+			func(c registry.Contact) string { return c.Zone }, func(c *registry.Contact, v string) { c.Zone = v }))
+	}
+	return all
 }
 
 func or(v, otherwise string) string {

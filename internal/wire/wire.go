@@ -223,7 +223,7 @@ func (w Wire) People() []registry.Contact {
 	var out []registry.Contact
 	for _, login := range slices.Sorted(maps.Keys(w.Config.People)) {
 		if p := w.Config.People[login]; p.Email != "" {
-			out = append(out, registry.Contact{Name: p.Name, Email: p.Email})
+			out = append(out, registry.Contact{Name: p.Name, Email: p.Email, Zone: p.Zone})
 		}
 	}
 	return out
