@@ -18,6 +18,8 @@ type PortfolioPractice struct {
 	Sites      int
 	// Vendor and VendorName are the EHR vendor's contact; empty without one.
 	Vendor, VendorName string
+	// Coordinators are names and addresses of those who run its data exchange.
+	Coordinators []string
 	// Open counts errors that nobody settled, Overdue those of them whose date has
 	// come; Due is the earliest date of an open one, nil without any.
 	Open, Overdue int
@@ -47,14 +49,18 @@ func (s *Store) Portfolio(ctx context.Context, date time.Time) ([]PortfolioPract
 			select practice, count(*)::int as sites from sites group by practice
 		), vendors as (
 			select distinct on (practice) practice, email, name from contacts where role = 'ehr-vendor' order by practice, ordinal
+		), desks as (
+			select practice, array_agg(name order by ordinal) || array_agg(email order by ordinal) as coordinators
+			from contacts where role = 'coordinator' group by practice
 		)
-		select p.id, p.name, p.phase, p.connection, coalesce(c.sites, 0) as sites,
+		select p.id, p.name, p.phase, p.connection, coalesce(c.sites, 0) as sites, coalesce(d.coordinators, '{}') as coordinators,
 			coalesce(v.email, '') as vendor, coalesce(v.name, '') as vendor_name,
 			coalesce(w.open, 0) as open, coalesce(w.overdue, 0) as overdue, w.due
 		from practices p
 		left join wrong w on w.practice = p.id
 		left join clinics c on c.practice = p.id
 		left join vendors v on v.practice = p.id
+		left join desks d on d.practice = p.id
 		order by p.id`, pgx.NamedArgs{"date": date})
 	return all, fault("portfolio", err)
 }

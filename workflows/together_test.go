@@ -166,3 +166,33 @@ func TestAWaitIsRemindedOfUntilItIsAnswered(t *testing.T) {
 	require.Equal(t, "2026-03-23 08:00", told[2], "two business days after it began")
 	require.Equal(t, 1, strings.Count(strings.Join(told, " "), "2026-03-23"))
 }
+
+// The registry answers on day 70 of ninety: until then exactly the mornings that
+// the profile names, and nothing is decided by waiting.
+func TestNinetyDaysWithTheReminders(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, registry.PhaseInReview)
+	at(o.env, days(70), func() { // Monday 11 May
+		p, err := o.db.Practice(context.Background(), practice)
+		require.NoError(t, err)
+		require.Equal(t, registry.PhaseInReview, p.Phase, "silence is no decision")
+		require.NoError(t, o.env.SignalWorkflowByID(workflows.OnboardingID(practice), workflows.SignalProductionApproved.Name, approval))
+	})
+	o.run(t, 90)
+	told, bodies := o.reminders(t)
+	var review, firstFile []string
+	for i, body := range bodies {
+		if strings.Contains(body, "in review") {
+			review = append(review, told[i])
+			continue
+		}
+		require.Contains(t, body, "the first production file from the EHR")
+		firstFile = append(firstFile, told[i])
+	}
+	require.Equal(t, []int{5, 10, 15, 20}, o.profile.Policy.ReviewReminders)
+	require.Equal(t, []string{
+		"2026-03-09 08:00", "2026-03-16 08:00", "2026-03-23 08:00", "2026-03-30 08:00", "2026-04-27 08:00",
+	}, review, "business days 5, 10, 15, 20 and 40")
+	require.Equal(t, []int{2, 5, 10, 20}, o.profile.Policy.WaitReminders)
+	require.Equal(t, []string{"2026-05-13 08:00", "2026-05-18 08:00", "2026-05-26 08:00"}, firstFile, "2, 5 and 10, after Memorial Day")
+}

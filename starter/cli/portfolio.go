@@ -33,9 +33,11 @@ what they wait for, whose turn it is and since when, when it is due and how many
 errors are open. What needs you comes first, then what practices, vendors and the
 registry owe; in each, what is overdue and what has waited longest. Under each row
 stands the command, or the telephone call, that moves it. With a practice it also
-shows its files and what waits for you.`,
+shows its files and what waits for you. --owner with the name or address of a
+coordinator shows what is that person's to do.`,
 		Example: `  starter status
   starter status --owner you --overdue
+  starter status --owner "Mary Major"
   starter status --vendor ehr.example.com
   starter status --site elgin
   starter status --watch
@@ -53,7 +55,7 @@ shows its files and what waits for you.`,
 	f := cmd.Flags()
 	f.BoolVar(&asked.attention, "attention", false, "only what needs you")
 	f.BoolVar(&asked.overdue, "overdue", false, "only what is past its date")
-	f.StringVar(&asked.owner, "owner", "", "whose turn it is: you, practice, vendor or registry")
+	f.StringVar(&asked.owner, "owner", "", "whose turn: you, practice, vendor, registry, or a coordinator's name")
 	f.StringVar(&asked.vendor, "vendor", "", "the EHR vendor: address, the part behind its @, or name")
 	f.StringVar(&asked.site, "site", "", "only this site")
 	f.BoolVar(&asked.watch, "watch", false, "show it anew whenever it changes, until Ctrl-C")
@@ -155,6 +157,9 @@ func (a *app) portfolio(ctx context.Context, asked statusAsked) (lines []statusL
 	if err != nil {
 		return nil, 0, err
 	}
+	if err := a.ownerKnown(asked.owner, all); err != nil {
+		return nil, 0, err
+	}
 	known := make([]*registry.Practice, len(all))
 	byID := make(map[string]db.PortfolioPractice, len(all))
 	for i, p := range all {
@@ -177,7 +182,7 @@ func (a *app) portfolio(ctx context.Context, asked statusAsked) (lines []statusL
 	lines, told := []statusLine{}, map[string]bool{}
 	for _, l := range rows {
 		p := byID[l.Practice]
-		l.Vendor = p.Vendor
+		l.Vendor, l.Coordinators = p.Vendor, p.Coordinators
 		// Errors are told once, in the first row of the practice.
 		if l.Site == "" && l.Source != "connection" && !told[l.Practice] {
 			told[l.Practice] = true
@@ -235,7 +240,25 @@ func (q statusAsked) wants(l statusLine, p db.PortfolioPractice) bool {
 		return false
 	}
 	owner := strings.ToLower(q.owner)
-	return owner == "" || owner == strings.ToLower(l.Whose) || owner == "vendor" && l.Whose == "EHR vendor"
+	return owner == "" || owner == strings.ToLower(l.Whose) || owner == "vendor" && l.Whose == "EHR vendor" ||
+		l.Whose == "you" && coordinates(p, owner)
+}
+
+// coordinates reports whether somebody, by name or address in small letters, is the
+// practice's coordinator.
+func coordinates(p db.PortfolioPractice, who string) bool {
+	return slices.ContainsFunc(p.Coordinators, func(c string) bool { return strings.ToLower(c) == who })
+}
+
+// ownerKnown refuses an owner who is nobody: an empty overview would say that
+// nothing waits.
+func (a *app) ownerKnown(owner string, all []db.PortfolioPractice) error {
+	owner = strings.ToLower(owner)
+	if slices.Contains([]string{"", "you", "practice", "vendor", "ehr vendor", "registry", "nobody"}, owner) ||
+		slices.ContainsFunc(all, func(p db.PortfolioPractice) bool { return coordinates(p, owner) }) {
+		return nil
+	}
+	return misused("--owner %q is nobody who coordinates a practice: you, practice, vendor, registry, or a coordinator's name or address", owner)
 }
 
 // owners in the order in which the overview names them.

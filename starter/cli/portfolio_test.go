@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"immtrail/db"
+	"immtrail/registry"
 	"immtrail/starter/cli"
 )
 
@@ -66,6 +67,17 @@ func TestPortfolio(t *testing.T) {
 		require.Equal(t, []string{"beta"}, names)
 		names, _ = rows("--owner", "nobody")
 		require.Empty(t, names)
+	})
+	t.Run("by coordinator: what is theirs to do, of their practices", func(t *testing.T) {
+		p, err := b.open(t).Practice(t.Context(), "delta")
+		require.NoError(t, err)
+		p.Contacts = append(p.Contacts, registry.Contact{Role: registry.ContactCoordinator, Name: "Tess Mallow", Email: "tess@example.org"})
+		require.NoError(t, b.open(t).SavePractice(t.Context(), p, b.act("tess")))
+		for _, who := range []string{"tess mallow", "Tess@Example.org"} {
+			names, _ := rows("--owner", who)
+			require.Equal(t, []string{"delta"}, names)
+		}
+		b.run(t, "status", "--owner", "marry").exits(2).complains(`"marry" is nobody who coordinates a practice`)
 	})
 	t.Run("by vendor: address, domain or name", func(t *testing.T) {
 		for _, vendor := range []string{"desk@ehr.example", "EHR.example", "ehr desk"} {

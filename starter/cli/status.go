@@ -30,6 +30,8 @@ type statusLine struct {
 	Site   string `json:"site,omitempty"`
 	Sites  int    `json:"sites,omitempty"`
 	Vendor string `json:"vendor,omitempty"`
+	// Coordinators are names and addresses of those of "you" whose practice it is.
+	Coordinators []string `json:"coordinators,omitempty"`
 	// Days it waits; OpenErrors nobody settled, OverdueErrors of them are late.
 	Days          int  `json:"days_waiting"`
 	OpenErrors    int  `json:"open_errors"`
