@@ -132,6 +132,10 @@ type ErrorDetail struct {
 	// them, as the checker sealed it. Dose is empty where the error is about the
 	// message as a whole and it has several.
 	Text, Patient, Dose string
+	// AssignedAt is since when the assignee has it in hand, AssignedBy who said so.
+	// Nil without an assignee, and where a rule of the practice gave it away.
+	AssignedAt *time.Time
+	AssignedBy string
 }
 
 // ShowError reads one error. Kind Missing when there is none.
@@ -142,6 +146,11 @@ func (s *Store) ShowError(ctx context.Context, id string) (ErrorDetail, error) {
 	var err error
 	if d.RecordError, err = one[RecordError](ctx, s.pool, recordErrorFrom+` where e.id = @id`, args); err != nil {
 		return d, noSuchError(op, id, err)
+	}
+	if d.Assignee != "" {
+		if err := d.readAssigned(ctx, s.pool); err != nil {
+			return d, fault(op, err)
+		}
 	}
 	sealed, err := one[struct {
 		Text    []byte `db:"text"`
@@ -178,4 +187,20 @@ func noSuchError(op, id string, err error) error {
 		return registry.Errorf(registry.Missing, op, "there is no error %q; `starter errors list` shows them", id)
 	}
 	return fault(op, err)
+}
+
+func (d *ErrorDetail) readAssigned(ctx context.Context, q querier) error {
+	said, err := many[struct {
+		At time.Time
+		By string
+	}](ctx, q, `
+		select at, actor_name as by from events
+		where practice = @practice and kind = 'error-assigned' and detail->>'error' = @id and detail->>'to' = @to
+		order by id desc limit 1`,
+		pgx.NamedArgs{"practice": d.Practice, "id": d.ID, "to": d.Assignee})
+	if err != nil || len(said) == 0 {
+		return err
+	}
+	d.AssignedAt, d.AssignedBy = &said[0].At, said[0].By
+	return nil
 }

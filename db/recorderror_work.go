@@ -27,7 +27,7 @@ func (s *Store) endError(ctx context.Context, op, id string, to registry.ErrorSt
 	if strings.TrimSpace(act.By.Name) == "" || strings.TrimSpace(act.Reason) == "" {
 		return registry.Errorf(registry.Invalid, op, "an error is ended by a named person and with a reason")
 	}
-	return s.moveError(ctx, op, id, "error-"+string(to), act, func(tx pgx.Tx, e RecordError) (registry.ErrorState, error) {
+	return s.moveError(ctx, op, id, "error-"+string(to), "", act, func(tx pgx.Tx, e RecordError) (registry.ErrorState, error) {
 		_, err := tx.Exec(ctx, `
 			update errors set state = @to, settled_at = @at, settled_by = @by, reason = @reason, verified_by = null
 			where id = @id`,
@@ -40,7 +40,7 @@ func (s *Store) endError(ctx context.Context, op, id string, to registry.ErrorSt
 // owner is not empty; an empty assignee takes it out of anybody's. Kind
 // NotAllowed for an error that is settled.
 func (s *Store) AssignError(ctx context.Context, id, assignee string, owner registry.Owner, act Act) error {
-	return s.moveError(ctx, "error assign", id, "error-assigned", act, func(tx pgx.Tx, e RecordError) (registry.ErrorState, error) {
+	return s.moveError(ctx, "error assign", id, "error-assigned", assignee, act, func(tx pgx.Tx, e RecordError) (registry.ErrorState, error) {
 		to := registry.ErrorAssigned
 		switch {
 		case e.State == registry.ErrorFixSent:
@@ -57,9 +57,10 @@ func (s *Store) AssignError(ctx context.Context, id, assignee string, owner regi
 	})
 }
 
-// moveError changes an error that is not settled, with its audit event.
+// moveError changes an error that is not settled, with its audit event, which names
+// whom it was assigned to.
 func (s *Store) moveError(
-	ctx context.Context, op, id, kind string, act Act, change func(pgx.Tx, RecordError) (registry.ErrorState, error),
+	ctx context.Context, op, id, kind, assignee string, act Act, change func(pgx.Tx, RecordError) (registry.ErrorState, error),
 ) error {
 	return s.tx(ctx, op, func(tx pgx.Tx) error {
 		e, err := one[RecordError](ctx, tx, recordErrorFrom+` where e.id = @id for no key update of e`, pgx.NamedArgs{"id": id})
@@ -76,9 +77,13 @@ func (s *Store) moveError(
 		if err != nil {
 			return err
 		}
+		detail := map[string]any{"error": id, "code": e.Code}
+		if assignee != "" {
+			detail["to"] = assignee
+		}
 		_, err = record(ctx, tx, event{
 			practice: e.Practice, site: e.Site, kind: kind, from: string(e.State), to: string(to), act: act,
-			detail: map[string]any{"error": id, "code": e.Code},
+			detail: detail,
 		})
 		return err
 	})

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,11 +45,14 @@ type shownError struct {
 	Location  string              `json:"location,omitempty"`
 	Report    string              `json:"report"`
 	Assignee  string              `json:"assignee,omitempty"`
-	FixFile   string              `json:"fix_file,omitempty"`
-	Reopened  int                 `json:"reopened,omitempty"`
-	Proof     string              `json:"verified_by,omitempty"`
-	SettledBy string              `json:"settled_by,omitempty"`
-	Reason    string              `json:"reason,omitempty"`
+	// AssignedAt and AssignedBy are said of one error by itself.
+	AssignedAt *time.Time `json:"assigned_at,omitempty"`
+	AssignedBy string     `json:"assigned_by,omitempty"`
+	FixFile    string     `json:"fix_file,omitempty"`
+	Reopened   int        `json:"reopened,omitempty"`
+	Proof      string     `json:"verified_by,omitempty"`
+	SettledBy  string     `json:"settled_by,omitempty"`
+	Reason     string     `json:"reason,omitempty"`
 }
 
 func showError(e db.RecordError, codes texas.Catalogue) shownError {
@@ -181,6 +185,7 @@ func (a *app) showOneError(ctx context.Context, id string, patient bool) error {
 		Dose    string `json:"dose_given,omitempty"`
 		Text    string `json:"text,omitempty"`
 	}{shownError: showError(detail.RecordError, loaded.Catalogue)}
+	shown.AssignedAt, shown.AssignedBy = detail.AssignedAt, detail.AssignedBy
 	if patient {
 		by, err := a.actor()
 		if err != nil {
@@ -202,6 +207,14 @@ func (a *app) showOneError(ctx context.Context, id string, patient bool) error {
 		s.raw("")
 		s.line("To find the patient: starter errors show %s --reveal (goes into the audit log)", id)
 	})
+}
+
+// inHand is who has it in hand, since when, and on whose word.
+func (e shownError) inHand() string {
+	if e.AssignedAt == nil {
+		return e.Assignee
+	}
+	return fmt.Sprintf("%s, since %s (%s)", e.Assignee, day(*e.AssignedAt), e.AssignedBy)
 }
 
 func (s *screen) oneError(e shownError) {
@@ -226,7 +239,7 @@ func (s *screen) oneError(e shownError) {
 		[2]string{"Practice", e.Practice}, [2]string{"Site", e.Site}, [2]string{"Code", e.Code},
 		[2]string{"It means", meaning}, [2]string{"What to do", e.Remedy}, [2]string{"Who", string(e.Owner)},
 		[2]string{"Where", where}, [2]string{"Control ID", e.ControlID}, [2]string{"Place", e.Location},
-		[2]string{"Reported", reported}, [2]string{"Due", day(e.DueAt)}, [2]string{"In hand of", e.Assignee},
+		[2]string{"Reported", reported}, [2]string{"Due", day(e.DueAt)}, [2]string{"In hand of", e.inHand()},
 		[2]string{"Claimed", fix}, [2]string{"Proven by", e.Proof}, [2]string{"Settled by", e.SettledBy}, [2]string{"Reason", e.Reason},
 	)
 }

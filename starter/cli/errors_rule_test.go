@@ -33,6 +33,9 @@ func TestErrorsByFilterAndRule(t *testing.T) {
 		b.run(t, "errors", "rule", "list", "sunrise-plano").exits(0).fits().line("sunrise-plano", "allen", "IMR-111", "ehr-vendor", "Tess Mallow", "Mary Major")
 		b.run(t, "errors", "list", "--owner", "ehr-vendor", "--each").exits(0).fits().line("allen", "IMR-111", "ehr-vendor", "assigned")
 		require.Len(t, b.events(t, "owner-rule-set"), 1)
+		var each []struct{ ID string }
+		b.run(t, "errors", "list", "--owner", "ehr-vendor", "--each", "-o", "json").exits(0).json(&each)
+		require.NotContains(t, b.run(t, "errors", "show", each[0].ID).exits(0).line("In hand of", "Tess Mallow").stdout, "Tess Mallow, since", "nobody gave it into her hands")
 		b.run(t, "errors", "rule", "remove", "sunrise-plano", "--site", "allen", "--code", "IMR-111", "--reason", "mended").exits(0).fits()
 		b.run(t, "errors", "rule", "remove", "sunrise-plano", "--reason", "mended").exits(1).complains("no such rule")
 		b.run(t, "errors", "rule", "set", "sunrise-plano", "--owner", "moon", "--reason", "x").exits(2)

@@ -357,6 +357,7 @@ func TestReportsAndErrors(t *testing.T) {
 	t.Run("it is put into somebody's hands", func(t *testing.T) {
 		b.run(t, "errors", "assign", "e-1", "--to", "Tess").exits(0)
 		b.run(t, "errors", "list", "--assignee", "Tess").exits(0).line("e-1", "assigned")
+		b.run(t, "errors", "show", "e-1").exits(0).fits().line("In hand of", "Tess, since 2026-03-31 (Mary Major)")
 		b.run(t, "errors", "assign", "e-1", "--to", "Tess", "--owner", "aunt").exits(2).complains("ehr-vendor")
 	})
 	t.Run("codes are explained, and new ones taught", func(t *testing.T) {
