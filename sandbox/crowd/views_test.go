@@ -46,11 +46,7 @@ func TestSavedViews(t *testing.T) {
 	w := newWorld(t, 1)
 	plain := func(id string, org int, phase registry.Phase) {
 		w.enrolIn(t, id, org, phase, nil)
-		_, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
-			ID: workflows.OnboardingID(id), TaskQueue: w.cfg.Temporal.TaskQueue,
-			TypedSearchAttributes: temporal.NewSearchAttributes(searchattr.PracticeID.ValueSet(id)),
-		}, workflows.Onboarding, workflows.OnboardingInput{Version: 1, Practice: id, By: registry.System})
-		require.NoError(t, err)
+		w.onboard(t, id)
 	}
 	plain("new-one", 1, registry.PhaseRegistered)
 	plain("tester", 2, registry.PhaseTesting)
@@ -93,6 +89,16 @@ func TestSavedViews(t *testing.T) {
 		require.NotContains(t, found, "onboarding/malformed", "it waits for nothing")
 		require.NotContains(t, w.list(t, strings.Replace(query, day, due.Format(time.DateOnly), 1)), "onboarding/sunrise-plano")
 	})
+}
+
+// onboard starts a practice's onboarding, as the starter does.
+func (w *world) onboard(t *testing.T, id string) {
+	t.Helper()
+	_, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
+		ID: workflows.OnboardingID(id), TaskQueue: w.cfg.Temporal.TaskQueue,
+		TypedSearchAttributes: temporal.NewSearchAttributes(searchattr.PracticeID.ValueSet(id)),
+	}, workflows.Onboarding, workflows.OnboardingInput{Version: 1, Practice: id, By: registry.System})
+	require.NoError(t, err)
 }
 
 // finds waits until the query finds exactly these workflows.

@@ -1,0 +1,69 @@
+package crowd_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+
+	"immtrail/registry"
+	"immtrail/workflows"
+)
+
+// A new worker takes over from one that knew sixty open practices and their files.
+// It remembers nothing, so that it plays every history again; that a later build's
+// code plays what an earlier one wrote is what TestReplay of package workflows
+// holds its recordings for.
+func TestNewWorkerTakesOverSixtyPractices(t *testing.T) {
+	const each = 20
+	w := newWorld(t, 0)
+	stop := w.startWorker(t)
+	var practices, open []string
+	for n, phase := range []registry.Phase{registry.PhaseTesting, registry.PhaseInReview, registry.PhaseProduction} {
+		for i := range each {
+			org := n*each + i
+			id := fmt.Sprintf("clinic-%02d", org)
+			w.enrolIn(t, id, org, phase, nil)
+			practices = append(practices, id)
+			if phase == registry.PhaseProduction {
+				file := w.stage(t, id, org, 1)
+				w.submit(t, id, file)
+				open = append(open, workflows.FileID(file[0].ID))
+			}
+			w.onboard(t, id)
+			open = append(open, workflows.OnboardingID(id))
+		}
+	}
+	w.until(t, "clinic", each)
+	for _, id := range open {
+		require.Eventually(t, func() bool { return w.stageOf(t, id) != "" }, patience, tick, id)
+	}
+	stop()
+
+	w.startWorker(t)
+	for _, id := range open {
+		require.NotEmpty(t, w.stageOf(t, id), "%s was stranded", id)
+	}
+	for _, id := range practices {
+		handle, err := w.temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+			WorkflowID: workflows.WatchID(id), UpdateName: workflows.UpdateWithdraw.Name,
+			Args:         []any{workflows.Act{By: registry.Actor{Name: "Maria Ortega", Via: "cli"}, Reason: "the clinic closed"}},
+			WaitForStage: client.WorkflowUpdateStageCompleted,
+		})
+		require.NoError(t, err, id)
+		require.NoError(t, handle.Get(t.Context(), nil), id)
+	}
+	w.finds(t, "WorkflowType = 'Onboarding' AND ExecutionStatus = 'Running'")
+	w.finds(t, "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')")
+}
+
+// stageOf asks a workflow where it stands; empty where it has not said so yet.
+func (w *world) stageOf(t *testing.T, id string) string {
+	t.Helper()
+	answer, err := w.temporal.QueryWorkflow(t.Context(), id, "", workflows.QueryStatus.Name)
+	require.NoError(t, err, id)
+	var status workflows.Status
+	require.NoError(t, answer.Get(&status), id)
+	return status.Progress.Stage
+}
