@@ -82,7 +82,7 @@ func (a *Notices) sayInChat(ctx context.Context, in SendNoticeInput, kept db.Not
 		Event: "chat-failed/" + in.date(a.Clock).UTC().Format(time.DateOnly),
 		Words: "What was to be said there went out as a letter all the same. " + silent.Error() + ".",
 	}
-	if _, err := a.sendNotice(ctx, failed); err != nil {
+	if err := a.aside(ctx, failed); err != nil {
 		activity.GetLogger(ctx).Error("that a chat failed could not be told", "kind", registry.KindOf(err))
 	}
 }

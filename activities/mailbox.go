@@ -112,7 +112,7 @@ func (a *Notices) tellRefused(ctx context.Context, in SendNoticeInput, kept db.N
 		Scope: Scope{Calendar: in.Calendar}, Kind: NoticeWatch, Event: event, to: to,
 		Words: fmt.Sprintf("The mail server refuses letters to %s for good. The first of them: %q; to read it: starter letter show %s", address, kept.Subject, kept.Event),
 	}
-	_, err = a.sendNotice(ctx, alert)
+	err = a.aside(ctx, alert)
 	if err == nil || registry.KindOf(err) != registry.Refused {
 		return err
 	}
@@ -187,9 +187,8 @@ func (a *Notices) tellTaken(ctx context.Context, in SendNoticeInput, address str
 	if err != nil {
 		return err
 	}
-	_, err = a.sendNotice(ctx, SendNoticeInput{
+	return a.aside(ctx, SendNoticeInput{
 		Scope: Scope{Calendar: in.Calendar}, Kind: NoticeResolved, Event: event + "/over", to: addresses(alert.Recipients),
 		Words: fmt.Sprintf("The mail server takes letters to %s again.", address),
 	})
-	return err
 }

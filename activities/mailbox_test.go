@@ -2,10 +2,13 @@ package activities_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
 
 	"immtrail/activities"
 	"immtrail/db"
@@ -93,6 +96,35 @@ func TestAMailboxOfOurPeopleIsRefused(t *testing.T) {
 		require.Equal(t, "immtrail: a mailbox is refused", man.last().Subject)
 		require.Equal(t, db.NoticeSent, state(t, alert.Event))
 	})
+}
+
+func TestARefusedMailboxOfManyAlertsAtOnceIsToldOnce(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, man := b.notices(t)
+	man.gone = []string{"maria@sunrise.example"}
+	const alerts = 8
+	var sent sync.WaitGroup
+	failed := make([]error, alerts)
+	for i := range alerts {
+		in := b.alert(t, fmt.Sprintf("h-%d", i))
+		sent.Go(func() {
+			var suite testsuite.WorkflowTestSuite
+			env := suite.NewTestActivityEnvironment()
+			env.RegisterActivity(a.SendNotice)
+			_, failed[i] = env.ExecuteActivity(a.SendNotice, in)
+		})
+	}
+	sent.Wait()
+	told := 0
+	for _, l := range man.letters {
+		if strings.Contains(l.Subject, "a mailbox is refused") {
+			told++
+		}
+	}
+	require.Equal(t, make([]error, alerts), failed)
+	require.Equal(t, 1, told)
+	require.Len(t, man.letters, alerts+1, "and each alert goes to somebody else")
 }
 
 // crashing gets letters out whose subject holds words, and never hears of it.

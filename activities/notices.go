@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"immtrail/db"
 	"immtrail/notify"
 	"immtrail/registry"
@@ -30,6 +32,9 @@ type Notices struct {
 	Clock  Clock
 	// Chat is told of alerts beside the mail; nil: nowhere.
 	Chat Chat
+
+	// asides are letters that nobody asked for, on their way.
+	asides singleflight.Group
 }
 
 // NoticeKind is which letter; it is also the name of its template.
@@ -145,6 +150,13 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 		a.mailboxes(ctx, in, kept, receipt.Refused)
 	}
 	return out, err
+}
+
+// aside sends a letter that comes of another one. Those that are on their way may
+// have the same thing to say at the same moment: one of them says it.
+func (a *Notices) aside(ctx context.Context, in SendNoticeInput) error {
+	_, err, _ := a.asides.Do(in.Event, func() (any, error) { return a.sendNotice(ctx, in) })
+	return err
 }
 
 // WriteNotice writes a letter down and sends nothing: a person reads it first, and

@@ -3,6 +3,7 @@ package activities_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 // postman keeps what he was given, and can lose the answer.
 type postman struct {
+	mu      sync.Mutex
 	letters []notify.Rendered
 	ids     []string
 	fail    error
@@ -28,6 +30,8 @@ type postman struct {
 }
 
 func (p *postman) Send(_ context.Context, r notify.Rendered, id string) (notify.Receipt, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.letters, p.ids = append(p.letters, r), append(p.ids, id)
 	if p.fail != nil {
 		return notify.Receipt{}, p.fail
