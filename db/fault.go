@@ -61,6 +61,8 @@ func serverFault(pg *pgconn.PgError) (registry.Kind, string) {
 		return registry.Busy, "the server is full (SQLSTATE " + pg.Code + ")"
 	case "55P03", "25006": // lock not available; read-only, as after a failover
 		return registry.Transient, "the server is not free (SQLSTATE " + pg.Code + ")"
+	case "40001", "40P01": // two transactions wanted the same rows in another order
+		return registry.Transient, "somebody else changed the same at that moment; nothing was changed, do it again"
 	case "42P01", "42703", "42883": // no such table, column, function
 		return registry.Invalid, "the schema is not the one of this build; run `starter migrate`"
 	}

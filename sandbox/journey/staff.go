@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -38,9 +39,41 @@ func (p *player) inReview(ctx context.Context) error {
 		return p.journal.did("production-mail", p.today())
 	}
 	if p.opts.Manual {
-		return nil
+		return p.saveMail()
 	}
 	return p.relay(ctx)
+}
+
+// saveMail puts the Production email where the person who plays the coordinator
+// finds it, as if saved in the mail program.
+func (p *player) saveMail() error {
+	saved := p.stage.Path("saved", p.practice.ID+".eml")
+	m, there := p.productionMail()
+	if _, err := os.Stat(saved); err == nil || !there {
+		return nil //nolint:nilerr // it is not saved yet, and cannot be
+	}
+	data, err := os.ReadFile(filepath.Join(p.stage.MailDir(), m.Name))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(saved), 0o755); err != nil {
+		return err
+	}
+	// Renamed into its place: whoever waits for it must not read a half.
+	if err := os.WriteFile(saved+".part", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(saved+".part", saved)
+}
+
+// productionMail is the practice's Production email, once it lies in the mailbox.
+func (p *player) productionMail() (mailcatcher.Mail, bool) {
+	for _, m := range p.mails() {
+		if isProductionMail(m) && strings.Contains(m.MessageID, p.productionMessageID()) {
+			return m, true
+		}
+	}
+	return mailcatcher.Mail{}, false
 }
 
 // requestArrived says whether the letter lies in the registry's mailbox.
@@ -69,7 +102,7 @@ func (p *player) productionMessageID() string {
 // sendProductionMail is the email that opens Production.
 func (p *player) sendProductionMail() error {
 	m := mail.NewMsg()
-	if err := m.From("reviewer@registry.example"); err != nil {
+	if err := m.FromFormat("Registry Reviewer", "reviewer@registry.example"); err != nil {
 		return err
 	}
 	if err := m.To(stage.CoordinatorMail); err != nil {
@@ -90,19 +123,15 @@ func (p *player) sendProductionMail() error {
 // relay tells the process of the Production email: as a signal that is typed in
 // the Web UI, or with the starter and the email itself as evidence.
 func (p *player) relay(ctx context.Context) error {
-	for _, m := range p.mails() {
-		if !isProductionMail(m) || !strings.Contains(m.MessageID, p.productionMessageID()) {
-			continue
-		}
-		if p.approve == "signal" {
-			return p.signalApproval(ctx)
-		}
-		eml := filepath.Join(p.stage.MailDir(), m.Name)
-		_, err := p.stage.Starter(ctx, "production", "approve", p.practice.ID,
-			"--approved-by", "Registry Reviewer", "--email-date", p.today().Format(time.DateOnly), "--email", eml)
-		return tolerate(err)
+	m, there := p.productionMail()
+	switch {
+	case !there:
+		return nil
+	case p.approve == "signal":
+		return p.signalApproval(ctx)
 	}
-	return nil
+	_, err := p.stage.Starter(ctx, "production", "approve", p.practice.ID, "--email", filepath.Join(p.stage.MailDir(), m.Name))
+	return tolerate(err)
 }
 
 // signalApproval sends what a person types into the Web UI's dialog: plain JSON.
