@@ -134,7 +134,7 @@ func (w *writer) details(ctx context.Context) error {
 		w.data.ProductionProcessingID = w.profile.Message.ProductionProcessingID
 		return w.sinceMove(ctx, "phase", string(registry.PhaseProduction))
 	case NoticeApprovalRefused:
-		w.data.Commands = []string{"starter production approve " + w.in.Practice}
+		w.data.Commands, w.data.Page = []string{"starter production approve " + w.in.Practice}, PageApproval
 		return nil
 	case NoticeFirstFile:
 		f, ok, err := w.DB.FirstProductionFile(ctx, w.in.Practice)
@@ -219,6 +219,7 @@ const (
 	PageChat       = "chat-silent"
 	PageMailbox    = "mailbox-refused"
 	PageMail       = "mail-fails"
+	PageApproval   = "approval-refused"
 )
 
 // incidentWords say in a subject line what an incident is about.
@@ -287,7 +288,7 @@ func (w *writer) byEvent() {
 	matter, _, _ := strings.Cut(w.in.Event, "/")
 	switch {
 	case matter == PageMailbox && w.in.Kind == NoticeResolved:
-		w.data.What = "a mailbox is refused"
+		w.data.What, w.data.Page = "a mailbox is refused", PageMailbox
 	case matter == PageMailbox:
 		w.data.What, w.data.Page = "a mailbox is refused", PageMailbox
 		w.data.Commands = []string{"starter letter list"}
@@ -314,7 +315,7 @@ func (w *writer) holdOver(ctx context.Context) error {
 	if err := w.heldLink(ctx, h); err != nil {
 		return err
 	}
-	w.data.What, w.data.Commands = h.Reason.Words(), nil
+	w.data.What, w.data.Page, w.data.Commands = h.Reason.Words(), string(h.Reason), nil
 	if h.ClosedAt != nil {
 		w.data.Words = fmt.Sprintf("%s settled it on %s. What waited goes on.", h.ClosedBy, h.ClosedAt.Format(time.DateOnly))
 	}

@@ -44,7 +44,7 @@ func (w *writer) upload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.data.HoldID, w.data.What = h.ID, h.Reason.Words()
+	w.data.HoldID, w.data.What, w.data.Page = h.ID, h.Reason.Words(), string(h.Reason)
 	w.data.Upload = registry.LetterUpload{
 		File: file, Name: d.RemoteName, Path: filepath.Join(conn.Settings.Folder, d.RemoteName),
 		Where: webClient(conn, w.profile), Messages: d.Messages, Bytes: int(d.Size), SHA256: d.Digest,

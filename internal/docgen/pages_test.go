@@ -33,7 +33,9 @@ func TestSectionsThatAlertsNameExist(t *testing.T) {
 	}
 	for _, name := range named {
 		require.True(t, have[name], "docs/runbook.md has no heading with `%s`", name)
-		for _, kind := range []registry.LetterKind{registry.LetterHold, registry.LetterWatch} {
+		for _, kind := range []registry.LetterKind{
+			registry.LetterHold, registry.LetterWatch, registry.LetterApprovalRefused, registry.LetterByHand, registry.LetterResolved,
+		} {
 			_, body, err := letters.Render(kind, registry.LetterData{Page: name})
 			require.NoError(t, err)
 			told := sectionTold.FindStringSubmatch(body)

@@ -249,6 +249,11 @@ func (a *app) switchCommand(verb, short string, m workflows.Message[workflows.Ac
 			if verb == "withdraw" && !yes {
 				return misused("a practice that is withdrawn does not come back; add --yes if that is meant")
 			}
+			if verb == "withdraw" {
+				if done, err := a.withdrawUnbegun(cmd.Context(), args[0], reason); done || err != nil {
+					return err
+				}
+			}
 			return a.actOn(cmd.Context(), args[0], workflows.WatchID(args[0]), m, reason)
 		},
 	}
@@ -298,6 +303,36 @@ func ask[T any](ctx context.Context, a *app, practice, workflowID string, m work
 	return a.show(answer, func(s *screen) {
 		s.line("%s: %s.", practice, strings.TrimSuffix(answer.Words, "."))
 	})
+}
+
+// withdrawUnbegun withdraws a practice that was only made known: no workflow stands
+// for it that could. done is false where one does.
+func (a *app) withdrawUnbegun(ctx context.Context, id, reason string) (done bool, err error) {
+	by, err := a.actor()
+	if err != nil {
+		return false, err
+	}
+	store, err := a.store(ctx)
+	if err != nil {
+		return false, err
+	}
+	p, err := a.practice(ctx, store, id)
+	if err != nil || p.Phase != registry.PhaseRegistered {
+		return false, err
+	}
+	eng, err := a.engine(ctx)
+	if err != nil {
+		return false, err
+	}
+	if _, err := query(ctx, eng, workflows.OnboardingID(id), workflows.QueryStatus); !errors.Is(err, errGone) {
+		return false, nil // it runs, or cannot tell: its watch is asked
+	}
+	phase, err := store.MovePhase(ctx, id, registry.EventWithdrawn, a.act(by, "withdrawn/"+id, reason), nil)
+	if err != nil {
+		return false, err
+	}
+	answer := workflows.Answer{Words: "the practice is withdrawn; nothing was under way", Phase: phase}
+	return true, a.show(answer, func(s *screen) { s.line("%s: %s.", id, answer.Words) })
 }
 
 // explain says what to do where the workflow that should answer does not run.

@@ -153,6 +153,18 @@ func TestOnboard(t *testing.T) {
 		b.eng.answer = func(string, string, any) (workflows.Answer, error) { return workflows.Answer{}, cli.ErrGone }
 		b.run(t, "review", "request", "sunrise-plano").exits(1).complains("starter onboard sunrise-plano")
 	})
+	t.Run("one that was only made known is withdrawn all the same", func(t *testing.T) {
+		b.add(t, "never-begun", "NEVE0001")
+		b.run(t, "practice", "withdraw", "never-begun", "--reason", "a double", "--yes").exits(0).shows("withdrawn; nothing was under way")
+		p, err := b.open(t).Practice(t.Context(), "never-begun")
+		require.NoError(t, err)
+		require.Equal(t, registry.PhaseWithdrawn, p.Phase)
+		b.run(t, "audit", "list", "--practice", "never-begun").exits(0).shows("a double", "Mary Major")
+		b.add(t, "begun", "BEGU0001")
+		b.eng.queries["onboarding/begun "+workflows.QueryStatus.Name] = workflows.Status{Phase: registry.PhaseRegistered}
+		b.run(t, "practice", "withdraw", "begun", "--reason", "closed", "--yes").exits(1)
+		require.Equal(t, "watch/begun", b.last(t).workflowID, "its workflow is asked")
+	})
 	t.Run("withdrawing asks twice, and every act for a reason", func(t *testing.T) {
 		b.run(t, "practice", "withdraw", "sunrise-plano", "--reason", "x").exits(2).complains("--yes")
 		b.run(t, "practice", "pause", "sunrise-plano").exits(2).complains("reason")
