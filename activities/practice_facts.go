@@ -46,6 +46,10 @@ func (a *Practices) facts(ctx context.Context, scope Scope) (PracticeFacts, erro
 	if err != nil {
 		return PracticeFacts{}, err
 	}
+	skip, err := a.DB.OpenSkip(ctx, p.ID)
+	if err != nil {
+		return PracticeFacts{}, err
+	}
 	facts := PracticeFacts{
 		Practice: p.ID, Name: p.Name, Registry: p.Registry, Connection: p.Connection, Sites: len(p.Sites),
 		Zone: p.Zone, Phase: p.Phase, History: p.History, Submission: p.Submission,
@@ -53,6 +57,9 @@ func (a *Practices) facts(ctx context.Context, scope Scope) (PracticeFacts, erro
 		Wanted: Wanted(p, items), Entered: entry.From, Since: entry.Since,
 		Call: call(profile), FirstProduction: first,
 		Reviews: reviews, ReviewAsked: asked, Second: next,
+	}
+	if skip.Key != "" {
+		facts.Skip = &SkipFacts{Key: skip.Key, Due: skip.Due, By: skip.By}
 	}
 	if kept {
 		facts.Early, facts.EarlyBy = &early.Approval, early.By

@@ -57,6 +57,19 @@ type PracticeFacts struct {
 	// nil where none waits.
 	Early   *registry.Approval `json:"early,omitempty"`
 	EarlyBy registry.Actor     `json:"early_by,omitzero"`
+	// Skip is a person's wish that one submission be left out; nil where none is.
+	Skip *SkipFacts `json:"skip,omitempty"`
+}
+
+// SubmissionSkipped is the kind of the event that a submission was left out.
+const SubmissionSkipped = db.SubmissionSkipped
+
+// SkipFacts is such a wish: the first submission that begins at or after Due, on the
+// wall clock, is left out, and Key keeps that it was.
+type SkipFacts struct {
+	Key string    `json:"key"`
+	Due time.Time `json:"due"`
+	By  string    `json:"by"`
 }
 
 // LoadPractice reads the facts about a practice. Kind Missing when there is no

@@ -34,6 +34,8 @@ type EnsureSchedulesInput struct {
 	// Cadence is what a person set, where the caller knows it; the worker looks it
 	// up itself.
 	Cadence *registry.Cadence `json:"cadence,omitempty"`
+	// Holidays of the registry, YYYY-MM-DD, for a cadence that leaves them out.
+	Holidays []string `json:"holidays,omitempty"`
 	// Paused pauses the submission schedule. Where it is not set a schedule
 	// that exists stays as it is, so that what somebody paused in the Web UI
 	// is not set going by the way.
@@ -109,7 +111,7 @@ func (a *Schedules) submission(ctx context.Context, in EnsureSchedulesInput) (cl
 		}
 	}
 	if in.Cadence != nil {
-		spec = cadenceSpec(*in.Cadence, in.Calendar)
+		spec = cadenceSpec(*in.Cadence, in.Calendar, in.Holidays)
 	}
 	return client.ScheduleOptions{
 		ID:            CycleScheduleID(in.Practice),

@@ -10,11 +10,14 @@ import (
 
 // cadenceSpec is a person's cadence as Temporal keeps it. On a calendar whose
 // days are no days of 24 hours only its distance counts.
-func cadenceSpec(c registry.Cadence, cal registry.Calendar) client.ScheduleSpec {
+func cadenceSpec(c registry.Cadence, cal registry.Calendar, holidays []string) client.ScheduleSpec {
 	if !cal.Real() {
 		return every(time.Duration(c.Days()) * cal.Day)
 	}
 	spec := client.ScheduleSpec{TimeZoneName: c.Zone, Jitter: c.Jitter}
+	if c.SkipHolidays {
+		spec.Skip = wholeDays(holidays)
+	}
 	if c.Every == registry.CadenceCron {
 		spec.CronExpressions = []string{c.Cron}
 		return spec
@@ -28,6 +31,24 @@ func cadenceSpec(c registry.Cadence, cal registry.Calendar) client.ScheduleSpec 
 		spec.Calendars = append(spec.Calendars, onDays(c, one)...)
 	}
 	return spec
+}
+
+// wholeDays are days (YYYY-MM-DD) as the Schedule leaves them out.
+func wholeDays(days []string) []client.ScheduleCalendarSpec {
+	var out []client.ScheduleCalendarSpec
+	for _, day := range days {
+		at, err := time.Parse(time.DateOnly, day)
+		if err != nil {
+			continue // the profile was checked when it was loaded
+		}
+		one := func(n int) []client.ScheduleRange { return []client.ScheduleRange{{Start: n}} }
+		out = append(out, client.ScheduleCalendarSpec{
+			Year: one(at.Year()), Month: one(int(at.Month())), DayOfMonth: one(at.Day()),
+			Hour: []client.ScheduleRange{{Start: 0, End: 23}}, Minute: []client.ScheduleRange{{Start: 0, End: 59}},
+			Second: []client.ScheduleRange{{Start: 0, End: 59}}, Comment: "holiday of the registry",
+		})
+	}
+	return out
 }
 
 // onDays narrows a time to the days of the cadence.

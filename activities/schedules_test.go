@@ -325,6 +325,30 @@ func TestCadencesOfPersons(t *testing.T) {
 			}
 		}
 	})
+	t.Run("holidays of the registry are left out where the cadence says so", func(t *testing.T) {
+		t.Parallel()
+		for _, skip := range []bool{true, false} {
+			s, a := newScheduler(t)
+			in := scheduleInput(0, 1)
+			in.Holidays = []string{"2026-11-26", "2026-12-25"}
+			in.Cadence = &registry.Cadence{Every: "daily", At: []string{"06:00", "18:00"}, Zone: "UTC", SkipHolidays: skip}
+			require.NoError(t, in.Cadence.Check())
+			_, err := a.EnsureSchedules(t.Context(), in)
+			require.NoError(t, err)
+			got := s.kept[activities.CycleScheduleID("sunrise-plano")].Spec
+			require.Len(t, got.Calendars, 2, "twice a day")
+			if !skip {
+				require.Empty(t, got.Skip)
+				continue
+			}
+			require.Len(t, got.Skip, 2)
+			day := got.Skip[1]
+			require.Equal(t, []int{2026, 12, 25}, []int{day.Year[0].Start, day.Month[0].Start, day.DayOfMonth[0].Start})
+			require.Equal(t, 23, day.Hour[0].End)
+		}
+		monthly := registry.Cadence{Every: "monthly", Day: 1, At: []string{"18:00"}, Zone: "UTC", SkipHolidays: true}
+		require.ErrorContains(t, monthly.Check(), "more than 30 days")
+	})
 	t.Run("a rehearsal keeps the distance", func(t *testing.T) {
 		t.Parallel()
 		got := spec(t, 2*time.Second, registry.Cadence{Every: "weekly", Weekday: "fri", At: []string{"18:00"}, Zone: "UTC"})

@@ -21,6 +21,9 @@ type Cadence struct {
 	// Cron has five fields: minute, hour, day of the month, month, weekday.
 	Cron string `json:"cron,omitempty"`
 	Zone string `json:"zone"`
+	// SkipHolidays leaves out the registry's holidays; what lies there goes with the
+	// next submission.
+	SkipHolidays bool `json:"skip_holidays,omitempty"`
 	// Jitter is within how long after its time a submission begins, so that
 	// practices do not begin all at once.
 	Jitter time.Duration `json:"jitter,omitempty"`
@@ -54,6 +57,9 @@ func (c Cadence) Check() error {
 	}
 	if !slices.Contains(Cadences(), c.Every) {
 		return fmt.Errorf("a cadence is %s", strings.Join(Cadences(), ", "))
+	}
+	if c.SkipHolidays && c.Every == CadenceMonthly {
+		return fmt.Errorf("a monthly cadence leaves out no holiday: more than 30 days could lie between two submissions")
 	}
 	if c.Every == CadenceCron {
 		if len(strings.Fields(c.Cron)) != 5 {
@@ -158,6 +164,9 @@ func (c Cadence) Words() string {
 		words += " at " + strings.Join(c.At, ", ")
 	}
 	words += " (" + c.Zone + ")"
+	if c.SkipHolidays {
+		words += ", not on holidays of the registry"
+	}
 	if c.Jitter > 0 {
 		words += ", within " + c.Jitter.String()
 	}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -20,6 +21,10 @@ type SubmissionCycleResult struct {
 	// Why says why nothing was taken.
 	Why string `json:"why,omitempty"`
 }
+
+// skipSlack is how long before the time that the Schedule told a submission may
+// begin and still be the one that a person meant.
+const skipSlack = time.Second
 
 // SubmissionCycle empties the outbox of the phase's lane and starts one
 // FileSubmission a file. A Schedule starts it.
@@ -50,6 +55,13 @@ func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
 	if facts.Submission != registry.SubmissionOn {
 		result.Why = "submission is " + string(facts.Submission)
 		return result, nil
+	}
+	if skip := facts.Skip; skip != nil && !workflow.Now(ctx).Before(skip.Due.Add(-skipSlack)) {
+		result.Why = "left out, as " + skip.By + " asked"
+		_, err := must(ctx, p, ledgerWork, "keep that a submission was left out", practices.RecordAct, activities.RecordActInput{
+			Scope: p.scope(), Kind: activities.SubmissionSkipped, By: registry.System, Reason: result.Why, Key: skip.Key,
+		})
+		return result, err
 	}
 	most := max(1, facts.Policy.FilesPerCycle)
 	if lane == registry.LaneProduction {

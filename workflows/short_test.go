@@ -52,6 +52,22 @@ func TestSubmissionCycle(t *testing.T) {
 			env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 2)
 		})
 	}
+	t.Run("a submission that a person asked to leave out takes nothing, and that is kept", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		w.facts.Skip = &activities.SkipFacts{Key: "submission-skipped/7", By: "Carla"} // its time has come
+		env, r := run(t, w)
+		require.Equal(t, "left out, as Carla asked", r.Why)
+		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 0)
+		require.Equal(t, []string{activities.SubmissionSkipped}, w.acts)
+	})
+	t.Run("one before that time goes on", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		w.facts.Skip = &activities.SkipFacts{Key: "submission-skipped/7", By: "Carla", Due: time.Now().AddDate(1, 0, 0)}
+		env, _ := run(t, w)
+		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 2)
+	})
 	for _, phase := range []registry.Phase{registry.PhaseRegistered, registry.PhaseWithdrawn} {
 		t.Run("nothing leaves while "+phase.Words(), func(t *testing.T) {
 			t.Parallel()

@@ -318,6 +318,7 @@ func (w *watch) switchSubmission(ctx workflow.Context, a Act, to registry.Submis
 	if _, err := must(ctx, w.process, ledgerWork, "show it on the schedule", schedules.EnsureSchedules,
 		activities.EnsureSchedulesInput{
 			Scope: w.scope(), Connection: facts.Connection, Zone: facts.Zone, CadenceDays: w.policy.CadenceDays,
+			Holidays: facts.Business.Holidays,
 			Paused: to == registry.SubmissionPaused, Resume: to == registry.SubmissionOn, Policy: w.policy,
 		}); err != nil {
 		return Answer{}, err

@@ -44,6 +44,8 @@ type Engine interface {
 	Running(ctx context.Context, workflowType, practice string) ([]string, error)
 	// Trigger starts what a schedule starts, now.
 	Trigger(ctx context.Context, scheduleID string) error
+	// NextRun is when a schedule acts next; zero where it is paused or never does.
+	NextRun(ctx context.Context, scheduleID string) (time.Time, error)
 	// EnsureSchedules makes a practice's schedules as they should be.
 	EnsureSchedules(ctx context.Context, in activities.EnsureSchedulesInput) error
 	// EnsureSearchAttributes registers what the cluster does not know yet.
@@ -219,6 +221,17 @@ func (e *temporalEngine) Running(ctx context.Context, workflowType, practice str
 func (e *temporalEngine) Trigger(ctx context.Context, scheduleID string) error {
 	err := e.c.ScheduleClient().GetHandle(ctx, scheduleID).Trigger(ctx, client.ScheduleTriggerOptions{})
 	return temporalWords(err)
+}
+
+func (e *temporalEngine) NextRun(ctx context.Context, scheduleID string) (time.Time, error) {
+	d, err := e.c.ScheduleClient().GetHandle(ctx, scheduleID).Describe(ctx)
+	if err != nil {
+		return time.Time{}, temporalWords(err)
+	}
+	if d.Schedule.State != nil && d.Schedule.State.Paused || len(d.Info.NextActionTimes) == 0 {
+		return time.Time{}, nil
+	}
+	return d.Info.NextActionTimes[0], nil
 }
 
 func (e *temporalEngine) EnsureSchedules(ctx context.Context, in activities.EnsureSchedulesInput) error {

@@ -45,6 +45,7 @@ type fakeEngine struct {
 	asked     func(key string)
 	triggered []string
 	trigger   error
+	next      time.Time
 	schedules []activities.EnsureSchedulesInput
 	signals   []string
 	sent      []workflows.FileSubmissionInput
@@ -114,6 +115,8 @@ func (f *fakeEngine) Trigger(_ context.Context, id string) error {
 	f.triggered = append(f.triggered, id)
 	return f.trigger
 }
+
+func (f *fakeEngine) NextRun(context.Context, string) (time.Time, error) { return f.next, f.trigger }
 
 func (f *fakeEngine) EnsureSchedules(_ context.Context, in activities.EnsureSchedulesInput) error {
 	f.schedules = append(f.schedules, in)

@@ -42,6 +42,7 @@ clocks are put forward is refused.`,
 	flags.StringVar(&c.Cron, "cron", "", "five fields: minute, hour, day of the month, month, weekday")
 	flags.StringVar(&c.Zone, "zone", "", "time zone (else the practice's)")
 	flags.DurationVar(&c.Jitter, "jitter", 0, "begin within so long after the time, such as 15m")
+	flags.BoolVar(&c.SkipHolidays, "skip-holidays", false, "not on the registry's holidays; files go with the next one")
 	flags.BoolVar(&back, "profile", false, "go back to what the profile says")
 	flags.StringVar(&reason, "reason", "", "why; it goes into the audit log")
 	return cmd

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 
 	"immtrail/activities"
 	"immtrail/registry"
-	"immtrail/workflows"
 )
 
 func (a *app) submitCommand() *cobra.Command {
@@ -194,78 +192,4 @@ func (a *app) copyAside(dir string, src io.Reader) (string, error) {
 		return "", couldNot("copy into the outbox: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return f.Name(), nil
-}
-
-func (a *app) submissionCommand() *cobra.Command {
-	run := &cobra.Command{
-		Use: "run PRACTICE", Short: "Send what lies in the outbox now, instead of on schedule", Args: cobra.ExactArgs(1),
-		Example: "  starter submission run sunrise-plano",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.runSubmission(cmd.Context(), args[0])
-		},
-	}
-	var reason, site string
-	attest := &cobra.Command{
-		Use: "attest PRACTICE", Short: "State that there was nothing to send; the 30 days count anew", Args: cobra.ExactArgs(1),
-		Long: `States that a practice, or one site of it, had nothing to send: the days until the
-registry's limit of 30 begin anew. Who says so and why goes into the audit log and
-into the evidence of the practice.`,
-		Example: `  starter submission attest sunrise-plano --reason "closed for two weeks"
-  starter submission attest lonestar-group --site elgin --reason "closed for renovation"`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			by, err := a.actor()
-			if err != nil {
-				return err
-			}
-			if err := a.knowsSite(cmd.Context(), args[0], site); err != nil {
-				return err
-			}
-			return ask(cmd.Context(), a, args[0], workflows.WatchID(args[0]), workflows.UpdateAttestNothing,
-				workflows.Attest{Act: workflows.Act{By: by, Reason: reason}, Site: site})
-		},
-	}
-	attest.Flags().StringVar(&reason, "reason", "", "why there was nothing")
-	attest.Flags().StringVar(&site, "site", "", "one site only")
-	_ = attest.MarkFlagRequired("reason")
-	return folder("submission", "Set, run, pause and resume ongoing submission",
-		"  starter submission run sunrise-plano\n  starter submission pause sunrise-plano --reason \"EHR upgrade\"",
-		run, a.submissionSet(),
-		a.switchCommand("pause", "Stop sending files for a practice", workflows.UpdatePause),
-		a.switchCommand("resume", "Go on sending files for a practice", workflows.UpdateResume),
-		attest)
-}
-
-// knowsSite refuses a site that the practice has not; an empty one is the practice.
-func (a *app) knowsSite(ctx context.Context, practice, site string) error {
-	if site == "" {
-		return nil
-	}
-	store, err := a.store(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := a.practice(ctx, store, practice)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(p.Sites, func(s registry.Site) bool { return s.ID == site }) {
-		return refused("%s has no site %q; see: starter practice show %s", practice, site, practice)
-	}
-	return nil
-}
-
-func (a *app) runSubmission(ctx context.Context, id string) error {
-	if _, err := a.actor(); err != nil {
-		return err
-	}
-	eng, err := a.engine(ctx)
-	if err != nil {
-		return err
-	}
-	if err := eng.Trigger(ctx, activities.CycleScheduleID(id)); err != nil {
-		return a.explain(ctx, id, err)
-	}
-	return a.show(map[string]any{"practice": id, "started": true}, func(s *screen) {
-		s.line("%s: a submission has been started. Next: starter status %s", id, id)
-	})
 }

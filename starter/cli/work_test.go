@@ -81,10 +81,30 @@ func TestSubmit(t *testing.T) {
 		b.run(t, "submit", "sunrise-plano", file).exits(3).complains("outbox", "starter setup")
 	})
 	t.Run("submission run starts one by itself", func(t *testing.T) {
-		b.run(t, "submission", "run", "sunrise-plano").exits(0)
+		b.run(t, "submission", "run", "sunrise-plano").exits(2)
+		b.run(t, "submission", "run", "sunrise-plano", "--reason", "the export is mended").exits(0)
+		require.Equal(t, "the export is mended", b.events(t, "submission-run")[0].Reason)
 		b.eng.trigger = cli.ErrGone
 		defer func() { b.eng.trigger = nil }()
-		b.run(t, "submission", "run", "sunrise-plano").exits(1).complains("starter onboard")
+		b.run(t, "submission", "run", "sunrise-plano", "--reason", "again").exits(1).complains("starter onboard")
+	})
+	t.Run("submission skip leaves out the next one on schedule, with who and why, once", func(t *testing.T) {
+		skip := []string{"submission", "skip", "sunrise-plano", "--reason", "the EHR is upgraded"}
+		b.run(t, skip...).exits(1).complains("no submission on schedule")
+		b.eng.next = time.Date(2026, 4, 1, 1, 15, 0, 0, time.UTC)
+		for range 2 {
+			b.run(t, skip...).exits(0).fits().shows("the submission of 2026-03-31 20:15 CDT is left out")
+		}
+		got := b.events(t, "submission-skip")
+		require.Len(t, got, 1)
+		require.Equal(t, "the EHR is upgraded", got[0].Reason)
+		wish, err := b.open(t).OpenSkip(t.Context(), "sunrise-plano")
+		require.NoError(t, err)
+		require.True(t, b.eng.next.Equal(wish.Due))
+		require.NoError(t, b.open(t).RecordAct(t.Context(), "sunrise-plano", "", db.SubmissionSkipped, db.Act{Key: wish.Key, By: registry.System, At: b.at()}))
+		wish, err = b.open(t).OpenSkip(t.Context(), "sunrise-plano")
+		require.NoError(t, err)
+		require.Empty(t, wish.Key, "it was left out")
 	})
 }
 
