@@ -50,6 +50,10 @@ type ScanOutboxResult struct {
 	More bool `json:"more,omitempty"`
 	// Unstable counts files that are still being written; the next look takes them.
 	Unstable int `json:"unstable,omitempty"`
+	// Stuck counts those of them that have not changed for a day, OldestStuck stands
+	// for the oldest.
+	Stuck       int    `json:"stuck,omitempty"`
+	OldestStuck string `json:"oldest_stuck,omitempty"`
 }
 
 // ScanOutbox looks into the outbox of one lane. Kind Missing when the folder
@@ -66,6 +70,9 @@ type StageFileInput struct {
 	Lane registry.Lane `json:"lane"`
 	// Name is that of ScanOutbox.
 	Name string `json:"name"`
+	// Wrong asks for an error, instead of a result, where the file does not match its
+	// checksum; it counts the files that do not.
+	Wrong int `json:"wrong,omitempty"`
 }
 
 // StageFileResult is the file as the process knows it from here on.
@@ -77,6 +84,9 @@ type StageFileResult struct {
 	// Gone says that the file had already left the outbox; File is then the
 	// one that was staged under that name, if any.
 	Gone bool `json:"gone,omitempty"`
+	// WrongSum says that the file does not match the checksum file beside it; it was
+	// not taken.
+	WrongSum bool `json:"wrong_sum,omitempty"`
 }
 
 // StageFile puts the file into the vault, records it, and only then moves it

@@ -26,6 +26,7 @@ type outbox struct {
 	lane     string
 	practice string
 	sealer   *db.Sealer
+	with     companions
 }
 
 // outboxFile is a file that lies there, with the name that the EHR gave it.
@@ -34,6 +35,8 @@ type outboxFile struct {
 	name  string
 	token string
 	info  fs.FileInfo
+	// done and checksum are its companions, where the profile wants them.
+	done, checksum string
 }
 
 // openOutbox opens the practice's folder. Kind Missing when it, the lane's folder
@@ -62,7 +65,12 @@ func (a *Files) openOutbox(practice string, lane registry.Lane) (*outbox, error)
 		_ = root.Close() // nothing was written
 		return nil, err
 	}
-	return &outbox{root: root, lane: string(lane), practice: practice, sealer: a.DB.Sealer()}, nil
+	profile, err := a.Profiles.Profile(practice)
+	if err != nil {
+		_ = root.Close() // nothing was written
+		return nil, err
+	}
+	return &outbox{root: root, lane: string(lane), practice: practice, sealer: a.DB.Sealer(), with: companionsOf(profile)}, nil
 }
 
 func (o *outbox) close() { _ = o.root.Close() } // nothing is written through it
@@ -77,24 +85,50 @@ func writing(name string) bool {
 }
 
 // list finds the plain files, oldest first. Hidden files, links and folders
-// are none; files with an unfinished name are counted only.
-func (o *outbox) list() (files []outboxFile, unready int, err error) {
+// are none; files with an unfinished name, or without the companions that the
+// profile wants, are not ready.
+func (o *outbox) list() (files, unready []outboxFile, err error) {
+	all, err := o.entries()
+	if err != nil {
+		return nil, nil, err
+	}
+	for name, fi := range all {
+		if o.with.is(name) {
+			continue
+		}
+		f := outboxFile{name: name, token: o.token(fi), info: fi}
+		ready := false
+		if !writing(name) {
+			f.done, f.checksum, ready = o.with.of(name, fi, all)
+		}
+		if ready {
+			files = append(files, f)
+		} else {
+			unready = append(unready, f)
+		}
+	}
+	for _, of := range [][]outboxFile{files, unready} {
+		slices.SortFunc(of, func(a, b outboxFile) int {
+			return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), strings.Compare(a.name, b.name))
+		})
+	}
+	return files, unready, nil
+}
+
+// entries are the plain files of the lane by name.
+func (o *outbox) entries() (map[string]fs.FileInfo, error) {
 	dir, err := o.root.Open(o.lane)
 	if err != nil {
-		return nil, 0, diskFault("outbox", "the folder of the outbox", err)
+		return nil, diskFault("outbox", "the folder of the outbox", err)
 	}
 	defer func() { _ = dir.Close() }() // only read from
 	entries, err := dir.ReadDir(-1)
 	if err != nil {
-		return nil, 0, diskFault("outbox", "the folder of the outbox", err)
+		return nil, diskFault("outbox", "the folder of the outbox", err)
 	}
+	all := make(map[string]fs.FileInfo, len(entries))
 	for _, e := range entries {
-		name := e.Name()
-		if !e.Type().IsRegular() || strings.HasPrefix(name, ".") {
-			continue
-		}
-		if writing(name) {
-			unready++
+		if !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
 		fi, err := e.Info()
@@ -102,14 +136,11 @@ func (o *outbox) list() (files []outboxFile, unready int, err error) {
 			continue // it went while we looked
 		}
 		if err != nil {
-			return nil, 0, diskFault("outbox", "a file in the outbox", err)
+			return nil, diskFault("outbox", "a file in the outbox", err)
 		}
-		files = append(files, outboxFile{name: name, token: o.token(fi), info: fi})
+		all[e.Name()] = fi
 	}
-	slices.SortFunc(files, func(a, b outboxFile) int {
-		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), strings.Compare(a.name, b.name))
-	})
-	return files, unready, nil
+	return all, nil
 }
 
 // token stands for the file wherever a name would be seen: keyed, so that
@@ -145,7 +176,14 @@ func (a *Files) scan(ctx context.Context, in ScanOutboxInput) (ScanOutboxResult,
 			future[f.token] = f.info.ModTime().After(now)
 		}
 	}
-	result := ScanOutboxResult{Unstable: unready}
+	result := ScanOutboxResult{Unstable: len(unready)}
+	for _, f := range unready {
+		if now.Sub(f.info.ModTime()) >= stuckAfter {
+			if result.Stuck++; result.Stuck == 1 {
+				result.OldestStuck = f.token
+			}
+		}
+	}
 	for _, f := range files {
 		switch {
 		case now.Sub(f.info.ModTime()) < a.Stable && !future[f.token]:
@@ -189,6 +227,15 @@ func (a *Files) stage(ctx context.Context, in StageFileInput) (StageFileResult, 
 	i := slices.IndexFunc(files, func(f outboxFile) bool { return f.token == in.Name })
 	if i < 0 {
 		return a.gone(ctx, in)
+	}
+	if files[i].checksum != "" {
+		right, err := o.sumMatches(files[i])
+		if err == nil && !right && in.Wrong > 0 {
+			err = wrongSum(in.Wrong)
+		}
+		if err != nil || !right {
+			return StageFileResult{WrongSum: err == nil}, err
+		}
 	}
 	return a.take(ctx, o, files[i], in, profile.File.AfterStaging == "delete")
 }
@@ -278,6 +325,24 @@ func (o *outbox) clear(f outboxFile, fileID string, remove bool) error {
 	}
 	if err != nil {
 		return diskFault(op, "a file in taken/", err)
+	}
+	return o.clearCompanions(f, to, remove)
+}
+
+// clearCompanions follows the file: one that stays behind says nothing of the next
+// file of that name, since it is older.
+func (o *outbox) clearCompanions(f outboxFile, to string, remove bool) error {
+	for suffix, name := range map[string]string{o.with.done: f.done, o.with.checksum: f.checksum} {
+		if name == "" {
+			continue
+		}
+		err := o.root.Rename(filepath.Join(o.lane, name), to+suffix)
+		if err == nil && remove {
+			err = o.root.Remove(to + suffix)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return diskFault("clear outbox", "a companion of a file", err)
+		}
 	}
 	return nil
 }

@@ -220,7 +220,12 @@ const (
 	PageMailbox    = "mailbox-refused"
 	PageMail       = "mail-fails"
 	PageApproval   = "approval-refused"
+	PageStuck      = "outbox-unfinished"
 )
+
+// StuckEvent is the event of the letter on a file that nobody finishes: one letter a
+// file.
+func StuckEvent(practice, token string) string { return PageStuck + "/" + practice + "/" + token }
 
 // incidentWords say in a subject line what an incident is about.
 var incidentWords = map[string]string{
@@ -300,6 +305,9 @@ func (w *writer) byEvent() {
 	case matter == "chat-failed":
 		w.data.What, w.data.Page = "a chat room was not reached", PageChat
 		w.data.Commands = []string{"starter doctor"}
+	case matter == PageStuck:
+		w.data.What, w.data.Page = "a file in the outbox is not finished", PageStuck
+		w.data.Commands = []string{"starter status " + w.in.Practice}
 	default:
 		w.data.What, w.data.Page = "an agreement with the registry ends", PageAgreement
 		w.data.Commands = []string{"starter prerequisite list " + w.in.Practice}

@@ -87,6 +87,12 @@ type FileSettings struct {
 	// AfterStaging is what happens to a file in the outbox once it is safe in
 	// the file store: "keep" moves it to taken/, "delete" removes it.
 	AfterStaging string `yaml:"after_staging" json:"after_staging"`
+	// DoneSuffix and ChecksumSuffix are the endings of files that the EHR writes
+	// beside each file, once it is complete (".done") or with its checksum
+	// (".sha256", ".md5"): a file without them is not taken yet. Empty: it writes
+	// none.
+	DoneSuffix     string `yaml:"done_suffix" json:"done_suffix,omitempty"`
+	ChecksumSuffix string `yaml:"checksum_suffix" json:"checksum_suffix,omitempty"`
 }
 
 // FolderSettings are folders at the registry, relative to the login's home.

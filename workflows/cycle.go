@@ -18,6 +18,8 @@ type SubmissionCycleResult struct {
 	Known   int `json:"known"`
 	// Unstable files are still being written; the next cycle takes them.
 	Unstable int `json:"unstable,omitempty"`
+	// Wrong files do not match their checksum; a person was asked.
+	Wrong int `json:"wrong,omitempty"`
 	// Why says why nothing was taken.
 	Why string `json:"why,omitempty"`
 }
@@ -79,26 +81,55 @@ func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
 		return result, err
 	}
 	result.Unstable = outbox.Unstable
+	var wrong []activities.OutboxFile
 	for _, f := range outbox.Files {
-		if err := take(ctx, p, facts, lane, f, &result); err != nil {
+		bad, err := take(ctx, p, facts, lane, f, 0, &result)
+		if err != nil {
+			return result, err
+		}
+		if bad {
+			wrong = append(wrong, f)
+		}
+	}
+	if outbox.Stuck > 0 {
+		if err := p.notice(ctx, activities.SendNoticeInput{
+			Kind: activities.NoticeWatch, Event: activities.StuckEvent(p.practice, outbox.OldestStuck), Words: stuckWords(outbox.Stuck),
+		}); err != nil {
+			return result, err
+		}
+	}
+	// A person is asked once the others are on their way.
+	for _, f := range wrong {
+		result.Wrong = len(wrong)
+		if _, err := take(ctx, p, facts, lane, f, len(wrong), &result); err != nil {
 			return result, err
 		}
 	}
 	return result, nil
 }
 
+func stuckWords(n int) string {
+	files := "1 file has"
+	if n > 1 {
+		files = fmt.Sprintf("%d files have", n)
+	}
+	return files + " lain in the outbox for more than a day without being finished: by the name it is still written, " +
+		"or the companion that the profile wants (file.done_suffix, file.checksum_suffix) is missing. Ask the EHR vendor whether the export was cut off."
+}
+
 // take brings one file from the outbox into the vault and sets it on its way.
 // A file that is known is set on its way again too: where that was done, the
 // engine refuses the second start, and where a crash came between, it is the
-// first.
+// first. wrongSum says that it is not what its checksum says; with so many of these
+// named, a person is asked instead.
 func take(
 	ctx workflow.Context, p *process, facts activities.PracticeFacts, lane registry.Lane,
-	f activities.OutboxFile, result *SubmissionCycleResult,
-) error {
+	f activities.OutboxFile, wrong int, result *SubmissionCycleResult,
+) (wrongSum bool, err error) {
 	staged, action, err := attempt(ctx, p, fileWork, "take a file from the outbox", files.StageFile,
-		activities.StageFileInput{Scope: p.scope(), Lane: lane, Name: f.Name})
+		activities.StageFileInput{Scope: p.scope(), Lane: lane, Name: f.Name, Wrong: wrong})
 	if err != nil || action != "" || staged.File.ID == "" {
-		return err
+		return staged.WrongSum, err
 	}
 	if staged.Known {
 		result.Known++
@@ -106,7 +137,7 @@ func take(
 		result.Started++
 	}
 	summary := fmt.Sprintf("%s file of %s", lane, p.practice)
-	return startBeside(ctx, p, FileSubmission, FileID(staged.File.ID), summary, FileSubmissionInput{
+	return false, startBeside(ctx, p, FileSubmission, FileID(staged.File.ID), summary, FileSubmissionInput{
 		Version: 1, Practice: p.practice, File: staged.File, Lane: lane,
 		Calendar: p.calendar, Policy: facts.Policy, Business: facts.Business, Tell: OnboardingID(p.practice),
 	})

@@ -61,6 +61,22 @@ func TestSubmissionCycle(t *testing.T) {
 		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 0)
 		require.Equal(t, []string{activities.SubmissionSkipped}, w.acts)
 	})
+	t.Run("a file with a wrong checksum waits for a person once the others are on their way", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		w.staged["n-1"] = activities.StageFileResult{WrongSum: true}
+		env, r := run(t, w)
+		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 1)
+		require.Equal(t, 1, r.Wrong)
+		require.Equal(t, []string{"n-1 0", "n-2 0", "n-1 1"}, w.stagings)
+	})
+	t.Run("a file that nobody finishes is told of", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		w.outbox.Stuck, w.outbox.OldestStuck = 2, "n-9"
+		_, _ = run(t, w)
+		require.Equal(t, activities.NoticeWatch, w.letters[activities.StuckEvent(practice, "n-9")])
+	})
 	t.Run("one before that time goes on", func(t *testing.T) {
 		t.Parallel()
 		w := ready(t, registry.PhaseProduction)

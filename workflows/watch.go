@@ -319,7 +319,7 @@ func (w *watch) switchSubmission(ctx workflow.Context, a Act, to registry.Submis
 		activities.EnsureSchedulesInput{
 			Scope: w.scope(), Connection: facts.Connection, Zone: facts.Zone, CadenceDays: w.policy.CadenceDays,
 			Holidays: facts.Business.Holidays,
-			Paused: to == registry.SubmissionPaused, Resume: to == registry.SubmissionOn, Policy: w.policy,
+			Paused:   to == registry.SubmissionPaused, Resume: to == registry.SubmissionOn, Policy: w.policy,
 		}); err != nil {
 		return Answer{}, err
 	}

@@ -148,6 +148,9 @@ func (w *world) ScanOutbox(_ context.Context, _ activities.ScanOutboxInput) (act
 }
 
 func (w *world) StageFile(_ context.Context, in activities.StageFileInput) (activities.StageFileResult, error) {
+	w.mu.Lock()
+	w.stagings = append(w.stagings, fmt.Sprintf("%s %d", in.Name, in.Wrong))
+	w.mu.Unlock()
 	return w.staged[in.Name], w.called("StageFile")
 }
 

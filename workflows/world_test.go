@@ -49,7 +49,9 @@ type world struct {
 	early   []activities.RecordActInput
 	letters map[string]activities.NoticeKind
 	order   []string // letters in order, by event
-	holds   map[string]string
+	// stagings are the files that were to be taken, with the count of wrong ones.
+	stagings []string
+	holds    map[string]string
 	// historyKeys are the keys of SetHistory and what was written under them.
 	historyKeys map[string]string
 	// closedBecause is the reason with which the load was closed; submitted are

@@ -152,7 +152,18 @@ func (c *checker) files(p *registry.Profile) {
 	c.between("file.max_bytes", p.File.MaxBytes, 1024, 1<<40)
 	c.between("file.max_messages", int64(p.File.MaxMessages), 1, 100_000_000)
 	c.oneOf("file.after_staging", p.File.AfterStaging, "keep", "delete")
+	for key, suffix := range map[string]string{"file.done_suffix": p.File.DoneSuffix, "file.checksum_suffix": p.File.ChecksumSuffix} {
+		if suffix != "" && !companionForm.MatchString(suffix) {
+			c.fail(key, "an ending such as .done")
+		}
+	}
+	if p.File.DoneSuffix != "" && strings.EqualFold(p.File.DoneSuffix, p.File.ChecksumSuffix) {
+		c.fail(c.culprit("file.checksum_suffix", "file.done_suffix"), "is the ending of both companions")
+	}
 }
+
+// companionForm leaves out the endings that files with messages have.
+var companionForm = regexp.MustCompile(`^\.(done|ok|rdy|ready|trg|trigger|fin|eof|complete|sha256|sha1|md5|sum|chk)$`)
 
 // lenient reports whether a grade lets a file go.
 func lenient(grade string) bool { return grade != "" && grade != "error" }

@@ -154,7 +154,7 @@ func (a *app) ensureSchedules(ctx context.Context, store *db.Store, eng Engine, 
 		Scope:      activities.Scope{Practice: p.ID, Calendar: a.cfg.Calendar.Registry()},
 		Connection: p.Connection, Zone: p.Zone, CadenceDays: loaded.Profile.Policy.CadenceDays,
 		Holidays: loaded.Profile.Holidays,
-		Paused: p.Submission == registry.SubmissionPaused, Policy: loaded.Profile.Policy,
+		Paused:   p.Submission == registry.SubmissionPaused, Policy: loaded.Profile.Policy,
 	}
 	set, ok, err := store.Cadence(ctx, p.ID)
 	if err != nil {
