@@ -22,6 +22,7 @@ type OpenSSH struct {
 	Command *exec.Cmd
 
 	path, config string
+	begin        string // options of the SFTP server
 	log          bytes.Buffer
 	done         chan struct{}
 }
@@ -41,7 +42,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin yes
 MaxStartups 100
-Subsystem sftp internal-sftp
+Subsystem sftp internal-sftp%s
 LogLevel ERROR
 `
 
@@ -49,6 +50,12 @@ LogLevel ERROR
 // line) and proves hostKeyFile (a private key as PEM, mode 0600); its own files
 // go into dir. [ErrNoSSHD] where there is none.
 func StartOpenSSH(dir, clientKeyLine, hostKeyFile string) (*OpenSSH, error) {
+	return StartOpenSSHIn(dir, clientKeyLine, hostKeyFile, "")
+}
+
+// StartOpenSSHIn is StartOpenSSH where logins begin in a folder that is not
+// the user's own; its name holds no blanks.
+func StartOpenSSHIn(dir, clientKeyLine, hostKeyFile, begin string) (*OpenSSH, error) {
 	path, err := exec.LookPath("sshd")
 	if err != nil {
 		path = "/usr/sbin/sshd" // not on every PATH
@@ -67,6 +74,9 @@ func StartOpenSSH(dir, clientKeyLine, hostKeyFile string) (*OpenSSH, error) {
 		}
 	}
 	s := &OpenSSH{path: path, config: filepath.Join(dir, "sshd_config")}
+	if begin != "" {
+		s.begin = " -d " + begin
+	}
 	// Between finding a free port and taking it somebody else may take it.
 	for range 3 {
 		if err = s.start(hostKeyFile, keys); err == nil {
@@ -82,7 +92,7 @@ func (s *OpenSSH) start(hostKeyFile, keys string) error {
 		return err
 	}
 	s.Port = l.Addr().(*net.TCPAddr).Port
-	err = errors.Join(l.Close(), os.WriteFile(s.config, fmt.Appendf(nil, sshdConfig, s.Port, hostKeyFile, keys), 0o600))
+	err = errors.Join(l.Close(), os.WriteFile(s.config, fmt.Appendf(nil, sshdConfig, s.Port, hostKeyFile, keys, s.begin), 0o600))
 	if err != nil {
 		return err
 	}
