@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -120,4 +121,25 @@ func TestArchivesOfALoad(t *testing.T) {
 		staged := must(t, b.files.StageFile, activities.StageFileInput{Scope: scope(), Lane: registry.LaneProduction, Name: found.Files[0].Name})
 		require.True(t, b.check(t, staged.File, registry.LaneProduction).HoldFile)
 	})
+}
+
+// Two EHRs of one practice: each counts its control IDs for itself, and the same
+// child has another chart number in each.
+func TestTwoSourcesOfALoad(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	present, facts := b.batch(t, 1, registry.LaneHistorical, 8)
+	old := regexp.MustCompile(`MSH\|\^~\\&\|[^|]*`).ReplaceAll(present, []byte(`MSH|^~\&|OLDCHART`))
+	old = regexp.MustCompile(`PID\|1\|\|`).ReplaceAll(old, []byte(`PID|1||9`))
+	require.NotEqual(t, messagesOf(t, present), messagesOf(t, old))
+	b.put(t, registry.LaneHistorical, "a-old.hl7", old)
+	b.put(t, registry.LaneHistorical, "b-present.hl7", present)
+	plan := must(t, b.histories().PlanHistory, planInput(100))
+	require.Equal(t, 16, plan.Came)
+	require.Equal(t, len(facts.ControlIDs), plan.Repeated, "the same doses of the same children, whatever their charts are called")
+	require.Equal(t, 8, plan.Messages)
+	require.Zero(t, plan.Errors)
+	for _, c := range plan.Top {
+		require.NotContains(t, c.Rule, "F-07", "the same control IDs of another system are no repetition")
+	}
 }

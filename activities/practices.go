@@ -148,6 +148,10 @@ type HistoryAnswer struct {
 	Can bool `json:"can"`
 	// Since is how far back it goes, YYYY-MM-DD; empty where Can is false.
 	Since string `json:"since,omitempty"`
+	// Form and Size are the vendor's words on what would come, free of patient
+	// data: "zip of HL7 2.5.1, one a year", "about 40,000 records".
+	Form string `json:"form,omitempty"`
+	Size string `json:"size,omitempty"`
 }
 
 // SetHistory moves the state with its audit event, in one transaction. Kind

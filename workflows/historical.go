@@ -50,8 +50,8 @@ type HistoricalState struct {
 	// Tolerated is the percentage of refused records that a person accepted
 	// when the load had stopped itself; each supplement begins anew.
 	Tolerated int `json:"tolerated,omitempty"`
-	// AskedAt is when the vendor was asked.
-	AskedAt time.Time `json:"asked_at,omitzero"`
+	// Sources are the EHRs whose vendors were asked; the first is the present one.
+	Sources []HistorySource `json:"sources,omitempty"`
 }
 
 // HistoryPause says who paused a load, when and why.
@@ -83,10 +83,10 @@ func HistoricalLoad(ctx workflow.Context, in HistoricalLoadInput) (HistoricalLoa
 type historical struct {
 	*process
 	HistoricalState
-	in       HistoricalLoadInput
-	answer   *AnswerHistorical
-	approval *ApproveHistorical
-	closing  *CloseHistorical
+	in         HistoricalLoadInput
+	answeredBy registry.Actor // the last answer of a vendor
+	approval   *ApproveHistorical
+	closing    *CloseHistorical
 	// again asks for another look at the files now; looks counts them.
 	again  bool
 	looks  int
@@ -110,12 +110,18 @@ func newHistorical(ctx workflow.Context, in HistoricalLoadInput) (*historical, e
 	if in.State != nil {
 		h.HistoricalState = *in.State
 	}
+	if len(h.Sources) == 0 {
+		h.Sources = []HistorySource{{}}
+	}
 	hear(ctx, p, SignalFileSettled, h.settled)
 	hear(ctx, p, SignalWithdrawn, func(Withdrawn) { h.withdrawn = true })
 	if err := answer(ctx, QueryStatus, h.status); err != nil {
 		return nil, err
 	}
 	if err := answer(ctx, QueryHistoryProgress, h.historyProgress); err != nil {
+		return nil, err
+	}
+	if err := handle(ctx, p, UpdateAskHistorical, h.checkAsking, h.takeAsking); err != nil {
 		return nil, err
 	}
 	if err := handle(ctx, p, UpdateAnswerHistorical, h.checkAnswer, h.takeAnswer); err != nil {
@@ -152,7 +158,7 @@ func (h *historical) settled(f FileSettled) {
 func (h *historical) historyProgress() HistoryProgress {
 	return HistoryProgress{
 		State: h.State, Plan: h.Plan, Counts: h.counts, Sent: h.Sent, InFlight: len(h.Flying), Parts: h.Parts, Waiting: h.Waiting,
-		Paused: h.Paused, Stopped: h.stopped, Aside: h.aside,
+		Paused: h.Paused, Stopped: h.stopped, Aside: h.aside, Sources: h.Sources,
 	}
 }
 

@@ -3,42 +3,12 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
 	"immtrail/activities"
 	"immtrail/registry"
 )
-
-// ask puts the job aide's two questions to the EHR vendor.
-func (h *historical) ask(ctx workflow.Context) error {
-	if err := h.notice(ctx, activities.SendNoticeInput{
-		Kind: activities.NoticeHistoryQuestions, Event: "history-questions/" + h.practice,
-	}); err != nil {
-		return err
-	}
-	h.AskedAt = h.now(ctx)
-	return h.set(ctx, registry.HistoryAsked, registry.System, nil)
-}
-
-func (h *historical) awaitAnswer(ctx workflow.Context) error {
-	if err := h.say(ctx, activities.Progress{
-		Stage: "historical load: the EHR vendor was asked", Next: "can it send one, and how far back?",
-		Whose: "EHR vendor", Since: h.AskedAt, Wait: registry.WaitHistory,
-		Move: fmt.Sprintf("starter history answer %s --yes --since YYYY-MM-DD (or --no)", h.practice),
-	}); err != nil {
-		return err
-	}
-	if err := h.wait(ctx, func() bool { return h.answer != nil }); err != nil {
-		return err
-	}
-	state := registry.HistoryAsked
-	if !h.answer.Can {
-		state = registry.HistoryNone
-	}
-	return h.set(ctx, state, actor(h.answer.By), &h.answer.HistoryAnswer)
-}
 
 // plan looks at what was delivered for the load, day by day, until a named
 // person has approved exactly what lies there.
@@ -164,33 +134,6 @@ func (h *historical) planNotes() []string {
 		notes = append(notes, h.aside)
 	}
 	return notes
-}
-
-func (h *historical) checkAnswer(a AnswerHistorical) error {
-	if err := named(a.By); err != nil {
-		return err
-	}
-	if a.Can {
-		if _, err := time.Parse(time.DateOnly, a.Since); err != nil {
-			return errors.New("how far back? give the first day as YYYY-MM-DD")
-		}
-	}
-	if h.State != registry.HistoryAsked && h.State != registry.HistoryNotAsked {
-		return fmt.Errorf("the vendor's answer is on record; the load is %s", h.State)
-	}
-	return nil
-}
-
-func (h *historical) takeAnswer(_ workflow.Context, a AnswerHistorical) (Answer, error) {
-	again := h.answer != nil
-	if !again {
-		h.answer = &a
-	}
-	words := "noted: there is no historical load"
-	if a.Can {
-		words = "noted; put the files of the load into the practice's historical outbox"
-	}
-	return Answer{Words: words, Again: again}, nil
 }
 
 func (h *historical) checkPlanApproval(a ApproveHistorical) error {

@@ -84,6 +84,53 @@ func TestHistoricalLoad(t *testing.T) {
 		require.Zero(t, w.calls["PlanHistory"])
 	})
 
+	t.Run("a load has as many sources as the practice had EHRs", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		withParts(w, 1)
+		var unknown, asked, again, backwards, no, late *reply
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			old := workflows.HistoryEHR{EHR: "OldChart", Vendor: "OldChart Inc.", From: "2012-01-01", To: "2019-06-30"}
+			at(env, days(1), func() {
+				unknown = send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{EHR: "OldChart", By: ana})
+				backwards = send(env, workflows.UpdateAskHistorical, workflows.AskHistorical{
+					HistoryEHR: workflows.HistoryEHR{EHR: "X", From: "2020-01-01", To: "2019-01-01"}, By: ana,
+				})
+				asked = send(env, workflows.UpdateAskHistorical, workflows.AskHistorical{HistoryEHR: old, By: ana})
+				again = send(env, workflows.UpdateAskHistorical, workflows.AskHistorical{HistoryEHR: old, By: ana})
+			})
+			at(env, days(2), func() {
+				no = send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{By: ana})
+			})
+			at(env, days(3), func() {
+				require.Equal(t, registry.HistoryAsked, w.facts.History, "one no of two is no end")
+				require.Contains(t, statusOf(t, env).Progress.Move, `--ehr "OldChart"`)
+				late = send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{
+					EHR: "OldChart", By: ana,
+					HistoryAnswer: activities.HistoryAnswer{Can: true, Since: "2012-01-01", Form: "zip, one file a year", Size: "40,000 records"},
+				})
+			})
+			at(env, days(5), func() {
+				sources := progressOf(t, env).Sources
+				require.Len(t, sources, 2)
+				require.False(t, sources[0].Answer.Can)
+				require.Equal(t, "zip, one file a year", sources[1].Answer.Form)
+				approvePlan(env, "plan-one")
+			})
+			at(env, days(9), func() { closeLoad(env, "") })
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.ErrorContains(t, unknown.refused, "ask first")
+		require.ErrorContains(t, backwards.refused, "after its last")
+		require.NoError(t, asked.refused)
+		require.True(t, again.answer.Again)
+		require.NoError(t, no.refused)
+		require.NoError(t, late.refused)
+		require.Equal(t, registry.HistoryClosed, result.State)
+		require.Equal(t, 2, w.count(activities.NoticeHistoryQuestions), "a letter for each EHR")
+		require.Equal(t, []string{"history-asked", "history-answered", "history-answered"}, w.acts, "kept as evidence")
+	})
+
 	t.Run("asked, planned, approved, sent in windows, reconciled, locked", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

@@ -51,6 +51,7 @@ var (
 	UpdateApproveProduction  = Message[ApproveProduction]{"approve-production"}
 	UpdateRecordRevision     = Message[Act]{"record-revision"} // the registry wants changes
 	// To history/<practice>.
+	UpdateAskHistorical     = Message[AskHistorical]{"ask-historical"} // another EHR's vendor
 	UpdateAnswerHistorical  = Message[AnswerHistorical]{"answer-historical"}
 	UpdateApproveHistorical = Message[ApproveHistorical]{"approve-historical"}
 	UpdateCloseHistorical   = Message[CloseHistorical]{"close-historical"}
@@ -97,8 +98,35 @@ type ApproveProduction struct {
 	By registry.Actor `json:"by"`
 }
 
-// AnswerHistorical is the EHR vendor's answer, relayed by a person.
+// AskHistorical asks about the records of another EHR: practices change EHRs.
+type AskHistorical struct {
+	HistoryEHR
+	By registry.Actor `json:"by"`
+}
+
+// HistoryEHR is an EHR that a load comes from, as persons call it. From and To
+// bound its use (YYYY-MM-DD); empty where nobody knows or it is the present one.
+type HistoryEHR struct {
+	EHR    string `json:"ehr"`
+	Vendor string `json:"vendor,omitempty"`
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+}
+
+// HistorySource is an EHR with the questions to its vendor and the answer. The
+// first is the practice's present EHR and has no name.
+type HistorySource struct {
+	HistoryEHR
+	AskedAt    time.Time                 `json:"asked_at,omitzero"`
+	Answer     *activities.HistoryAnswer `json:"answer,omitempty"`
+	AnsweredBy string                    `json:"answered_by,omitempty"`
+	AnsweredAt time.Time                 `json:"answered_at,omitzero"`
+}
+
+// AnswerHistorical is the EHR vendor's answer, relayed by a person. EHR is empty
+// for the practice's present one.
 type AnswerHistorical struct {
+	EHR string `json:"ehr,omitempty"`
 	activities.HistoryAnswer
 	By registry.Actor `json:"by"`
 }
@@ -256,6 +284,8 @@ type HistoryProgress struct {
 	// Aside says what lies in the outbox and was not taken, such as refused
 	// archives.
 	Aside string `json:"aside,omitempty"`
+	// Sources are the EHRs that were asked.
+	Sources []HistorySource `json:"sources,omitempty"`
 }
 
 // OnboardingInput starts a practice's onboarding.

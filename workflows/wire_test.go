@@ -39,7 +39,7 @@ func TestWireNames(t *testing.T) {
 	}
 	for _, u := range []string{
 		workflows.UpdateWaivePrerequisites.Name, workflows.UpdateRequestReview.Name, workflows.UpdateApproveProduction.Name,
-		workflows.UpdateRecordRevision.Name, workflows.UpdateAnswerHistorical.Name, workflows.UpdateApproveHistorical.Name, workflows.UpdateCloseHistorical.Name,
+		workflows.UpdateRecordRevision.Name, workflows.UpdateAskHistorical.Name, workflows.UpdateAnswerHistorical.Name, workflows.UpdateApproveHistorical.Name, workflows.UpdateCloseHistorical.Name,
 		workflows.UpdatePlanHistorical.Name,
 		workflows.UpdateAttestNothing.Name, workflows.UpdatePause.Name, workflows.UpdateResume.Name,
 		workflows.UpdateWithdraw.Name, workflows.UpdateResolveHold.Name, workflows.UpdateSettlePrerequisite.Name, workflows.UpdateSendLetter.Name, workflows.UpdateSetPolicy.Name,
@@ -79,8 +79,12 @@ func TestStatesSurviveJSON(t *testing.T) {
 	}
 	history := workflows.HistoricalState{
 		State: registry.HistoryLoading, Plan: activities.HistoryPlan{Digest: "d", Parts: 3}, Next: 2, Sent: 1,
-		Plans: 5, Tolerated: 6, AskedAt: epoch, Waiting: true, Parts: 7, Answered: 1, Flying: []string{"f-2"}, Explained: 1,
+		Plans: 5, Tolerated: 6, Waiting: true, Parts: 7, Answered: 1, Flying: []string{"f-2"}, Explained: 1,
 		Switches: 1, Paused: &workflows.HistoryPause{By: ana, Reason: "asked for", Since: epoch},
+		Sources: []workflows.HistorySource{{
+			HistoryEHR: workflows.HistoryEHR{EHR: "e", Vendor: "v", From: "2012-01-01", To: "2019-01-01"}, AskedAt: epoch,
+			Answer: &activities.HistoryAnswer{Can: true, Since: "2012-01-01", Form: "f", Size: "s"}, AnsweredBy: "Ana", AnsweredAt: epoch,
+		}},
 	}
 	watch := workflows.WatchState{Acts: 1, Mornings: 2, OpenErrors: 3}
 	host := workflows.HostState{

@@ -16,35 +16,9 @@ import (
 func (a *app) historyCommand() *cobra.Command {
 	return folder("history", "Answer, approve, follow and close the one-time historical load",
 		"  starter history status sunrise-plano\n  starter history answer sunrise-plano --yes --since 2019-01-01",
-		a.historyAnswer(), a.historyPlan(), a.historyApprove(), a.historyStatus(), a.historyClose(),
+		a.historyAsk(), a.historyAnswer(), a.historyPlan(), a.historyApprove(), a.historyStatus(), a.historyClose(),
 		a.historySwitch("pause", "Keep further parts from starting", workflows.UpdatePause),
 		a.historySwitch("resume", "Go on with the parts of the load", workflows.UpdateResume))
-}
-
-func (a *app) historyAnswer() *cobra.Command {
-	var yes, no bool
-	var since string
-	cmd := &cobra.Command{
-		Use: "answer PRACTICE", Short: "Record what the EHR vendor said: can it send one, how far back", Args: cobra.ExactArgs(1),
-		Example: "  starter history answer sunrise-plano --yes --since 2019-01-01\n  starter history answer sunrise-plano --no",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if yes && since == "" {
-				return misused("--since is missing: how far back does the EHR go (YYYY-MM-DD)?")
-			}
-			by, err := a.actor()
-			if err != nil {
-				return err
-			}
-			return ask(cmd.Context(), a, args[0], workflows.HistoryID(args[0]), workflows.UpdateAnswerHistorical,
-				workflows.AnswerHistorical{HistoryAnswer: activities.HistoryAnswer{Can: yes, Since: since}, By: by})
-		},
-	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "the EHR can send a historical load")
-	cmd.Flags().BoolVar(&no, "no", false, "it cannot, or there is none")
-	cmd.Flags().StringVar(&since, "since", "", "the first day of the load, YYYY-MM-DD")
-	cmd.MarkFlagsMutuallyExclusive("yes", "no")
-	cmd.MarkFlagsOneRequired("yes", "no")
-	return cmd
 }
 
 func (a *app) historyApprove() *cobra.Command {
@@ -164,6 +138,7 @@ func (a *app) historyStatus() *cobra.Command {
 func (s *screen) history(id string, h workflows.HistoryProgress) {
 	plan, n := h.Plan, h.Counts
 	s.line("Historical load of %s: %s.", id, historyWords(h.State))
+	s.historySources(h.Sources)
 	if h.Aside != "" {
 		s.line("%s", h.Aside+".")
 	}

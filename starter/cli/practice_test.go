@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"immtrail/activities"
 	"immtrail/db"
 	"immtrail/registry"
 	"immtrail/starter/cli"
@@ -300,12 +301,35 @@ func TestHistory(t *testing.T) {
 		b.run(t, "history", "answer", "sunrise-plano").exits(2)
 		b.run(t, "history", "answer", "sunrise-plano", "--yes", "--no").exits(2)
 	})
+	t.Run("another EHR is asked about, and its answer told apart", func(t *testing.T) {
+		b.run(t, "history", "ask", "sunrise-plano").exits(2).complains("ehr")
+		b.run(t, "history", "ask", "sunrise-plano", "--ehr", "OldChart", "--vendor", "Old Inc.", "--to", "2019-06-30").exits(0)
+		require.Equal(t, workflows.HistoryEHR{EHR: "OldChart", Vendor: "Old Inc.", To: "2019-06-30"}, b.last(t).arg.(workflows.AskHistorical).HistoryEHR)
+		b.run(t, "history", "answer", "sunrise-plano", "--ehr", "OldChart", "--yes", "--since", "2012-01-01", "--form", "zip", "--size", "40,000").exits(0)
+		got := b.last(t).arg.(workflows.AnswerHistorical)
+		require.Equal(t, "OldChart", got.EHR)
+		require.Equal(t, "zip", got.Form)
+		require.Equal(t, "40,000", got.Size)
+	})
 	t.Run("without a load under way it says where the practice stands", func(t *testing.T) {
 		b.run(t, "history", "status", "sunrise-plano").exits(1).complains("starter status sunrise-plano")
 	})
 	progress := workflows.HistoryProgress{State: registry.HistoryPlanned, Waiting: true}
 	progress.Plan.Digest, progress.Plan.Parts, progress.Plan.Messages = digest, 12, 5000
 	b.eng.queries["history/sunrise-plano history-progress"] = progress
+	t.Run("status lists the EHRs where there are several", func(t *testing.T) {
+		several := progress
+		several.Sources = []workflows.HistorySource{
+			{AskedAt: b.at()},
+			{
+				HistoryEHR: workflows.HistoryEHR{EHR: "OldChart", Vendor: "Old Inc.", From: "2012-01-01", To: "2019-06-30"}, AnsweredBy: "Mary",
+				Answer: &activities.HistoryAnswer{Can: true, Since: "2012-01-01", Form: "zip, a file a year", Size: "40,000 records"},
+			},
+		}
+		b.eng.queries["history/sunrise-plano history-progress"] = several
+		b.run(t, "history", "status", "sunrise-plano").exits(0).fits().line("the present EHR", "asked on").line("OldChart", "yes")
+		b.eng.queries["history/sunrise-plano history-progress"] = progress
+	})
 	t.Run("status shows the plan and the command that approves it", func(t *testing.T) {
 		b.run(t, "history", "status", "sunrise-plano").exits(0).fits().
 			line("Parts", "12").shows("starter history approve sunrise-plano --plan 3f9c3f9c3f9c")

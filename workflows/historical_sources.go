@@ -1,0 +1,210 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"immtrail/activities"
+	"immtrail/registry"
+)
+
+// ask puts the job aide's questions to the vendor of the present EHR.
+func (h *historical) ask(ctx workflow.Context) error {
+	if err := h.notice(ctx, activities.SendNoticeInput{
+		Kind: activities.NoticeHistoryQuestions, Event: "history-questions/" + h.practice,
+	}); err != nil {
+		return err
+	}
+	h.Sources[0].AskedAt = h.now(ctx)
+	return h.set(ctx, registry.HistoryAsked, registry.System, nil)
+}
+
+// awaitAnswer waits until one vendor can send something, or none can.
+func (h *historical) awaitAnswer(ctx workflow.Context) error {
+	open := func() int {
+		return slices.IndexFunc(h.Sources, func(s HistorySource) bool { return s.Answer == nil })
+	}
+	can := func() int {
+		return slices.IndexFunc(h.Sources, func(s HistorySource) bool { return s.Answer != nil && s.Answer.Can })
+	}
+	for {
+		asked := h.Sources[max(0, open())]
+		if err := h.say(ctx, activities.Progress{
+			Stage: "historical load: the EHR vendor was asked", Next: "can it send one, and how far back?",
+			Whose: "EHR vendor", Since: asked.AskedAt, Wait: registry.WaitHistory,
+			Move: fmt.Sprintf("starter history answer %s%s --yes --since YYYY-MM-DD (or --no)", h.practice, asked.flag()),
+		}); err != nil {
+			return err
+		}
+		before := open()
+		if err := h.wait(ctx, func() bool { return can() >= 0 || open() != before }); err != nil {
+			return err
+		}
+		switch {
+		case can() >= 0:
+			s := h.Sources[can()]
+			return h.set(ctx, registry.HistoryAsked, h.answeredBy, s.Answer)
+		case open() < 0:
+			return h.set(ctx, registry.HistoryNone, h.answeredBy, h.Sources[0].Answer)
+		}
+	}
+}
+
+// flag names a source in a command.
+func (s HistorySource) flag() string {
+	if s.EHR == "" {
+		return ""
+	}
+	return fmt.Sprintf(" --ehr %q", s.EHR)
+}
+
+// called is how an EHR is named in sentences.
+func (s HistoryEHR) called() string {
+	words := "the present EHR"
+	if s.EHR != "" {
+		words = s.EHR
+	}
+	if s.Vendor != "" {
+		words += " of " + s.Vendor
+	}
+	switch {
+	case s.From != "" && s.To != "":
+		words += ", used from " + s.From + " to " + s.To
+	case s.To != "":
+		words += ", used until " + s.To
+	case s.From != "":
+		words += ", used since " + s.From
+	}
+	return words
+}
+
+// mostSources and mostWords bound what persons type, which goes into history.
+const (
+	mostSources = 10
+	mostWords   = 200
+)
+
+func (h *historical) source(ehr string) int {
+	return slices.IndexFunc(h.Sources, func(s HistorySource) bool { return strings.EqualFold(s.EHR, ehr) })
+}
+
+func (h *historical) checkAsking(a AskHistorical) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	if a.EHR == "" {
+		return errors.New("which EHR? give its name; the present one is asked by itself")
+	}
+	for _, text := range []string{a.EHR, a.Vendor} {
+		if len(text) > mostWords || strings.ContainsAny(text, "\r\n") {
+			return fmt.Errorf("names have one line of at most %d bytes", mostWords)
+		}
+	}
+	for _, day := range []string{a.From, a.To} {
+		if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
+			return errors.New("give days as YYYY-MM-DD")
+		}
+	}
+	if a.From != "" && a.To != "" && a.From > a.To {
+		return errors.New("it was used from a day after its last")
+	}
+	switch {
+	case h.State == registry.HistoryClosed || h.State == registry.HistoryNone:
+		return fmt.Errorf("the load is %s", h.State)
+	case h.source(a.EHR) < 0 && len(h.Sources) >= mostSources:
+		return fmt.Errorf("%d EHRs were asked; more are not meant to be", mostSources)
+	}
+	return nil
+}
+
+// takeAsking writes the questions about another EHR.
+func (h *historical) takeAsking(ctx workflow.Context, a AskHistorical) (Answer, error) {
+	if h.source(a.EHR) >= 0 {
+		return Answer{Words: "this EHR was asked about before", Again: true}, nil
+	}
+	n := len(h.Sources)
+	h.Sources = append(h.Sources, HistorySource{HistoryEHR: a.HistoryEHR, AskedAt: h.now(ctx)})
+	key := fmt.Sprintf("source/%d", n)
+	if _, err := must(ctx, h.process, ledgerWork, "note another EHR of the load", practices.RecordAct, activities.RecordActInput{
+		Scope: h.scope(), Kind: "history-asked", By: actor(a.By), Reason: a.called(), Key: h.key(ctx, key),
+	}); err != nil {
+		return Answer{}, err
+	}
+	// Beside the answer: a mail server that is down keeps nobody waiting.
+	h.chores = append(h.chores, func(ctx workflow.Context) error {
+		return h.notice(ctx, activities.SendNoticeInput{
+			Kind: activities.NoticeHistoryQuestions, Event: "history-questions/" + h.practice + "/" + key,
+			Words: "These questions are about the records of " + a.called() + ".",
+		})
+	})
+	return Answer{Words: "noted; the questions about " + a.called() + " are being sent"}, nil
+}
+
+func (h *historical) checkAnswer(a AnswerHistorical) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	if a.Can {
+		if _, err := time.Parse(time.DateOnly, a.Since); err != nil {
+			return errors.New("how far back? give the first day as YYYY-MM-DD")
+		}
+	}
+	if len(a.Form) > mostWords || len(a.Size) > mostWords {
+		return fmt.Errorf("form and size have at most %d bytes each", mostWords)
+	}
+	i := h.source(a.EHR)
+	if i < 0 {
+		return errors.New("nobody was asked about that EHR; ask first (starter history ask)")
+	}
+	asking := h.State == registry.HistoryAsked || h.State == registry.HistoryNotAsked
+	if i == 0 && !asking || h.State == registry.HistoryClosed || h.State == "" {
+		return fmt.Errorf("the vendor's answer is on record; the load is %s", h.State)
+	}
+	return nil
+}
+
+// takeAnswer keeps what a vendor said: in the state, and in the audit as evidence.
+func (h *historical) takeAnswer(ctx workflow.Context, a AnswerHistorical) (Answer, error) {
+	i := h.source(a.EHR)
+	s := &h.Sources[i]
+	words := "noted: there is no historical load"
+	if a.Can {
+		words = "noted; put the files of the load into the practice's historical outbox"
+	}
+	if s.Answer != nil {
+		return Answer{Words: words, Again: true}, nil
+	}
+	if i > 0 && !a.Can {
+		words = "noted: there is nothing of " + s.called()
+	}
+	answer := a.HistoryAnswer
+	s.Answer, s.AnsweredBy, s.AnsweredAt = &answer, a.By.Name, h.now(ctx)
+	h.answeredBy = actor(a.By)
+	if _, err := must(ctx, h.process, ledgerWork, "keep the vendor's answer", practices.RecordAct, activities.RecordActInput{
+		Scope: h.scope(), Kind: "history-answered", By: h.answeredBy, Reason: answered(s.HistoryEHR, answer),
+		Key: h.key(ctx, fmt.Sprintf("answer/%d", i)),
+	}); err != nil {
+		return Answer{}, err
+	}
+	return Answer{Words: words}, nil
+}
+
+// answered is an answer as the audit keeps it.
+func answered(s HistoryEHR, a activities.HistoryAnswer) string {
+	words := s.called() + ": no"
+	if a.Can {
+		words = s.called() + ": yes, back to " + a.Since
+	}
+	if a.Form != "" {
+		words += "; form: " + a.Form
+	}
+	if a.Size != "" {
+		words += "; size: " + a.Size
+	}
+	return words
+}
