@@ -58,4 +58,18 @@ func TestLetters(t *testing.T) {
 		require.NotContains(t, b.run(t, "letter", "list", "--waiting").exits(0).stdout, event)
 		b.run(t, "letter", "list").exits(0).shows("sent on")
 	})
+	t.Run("one that a mail server does not take for good is told from one that a person let go", func(t *testing.T) {
+		store := b.open(t)
+		for event, by := range map[string]registry.Actor{"digest/sunrise-plano/month/2026-03": registry.System, "history-questions/sunrise-plano": mary} {
+			_, err := store.PrepareNotice(t.Context(), db.Notice{
+				Event: event, Kind: registry.LetterDigestMonth, Practice: "sunrise-plano", MessageID: event + "@x.example",
+				Recipients: []string{"gone@example.org"}, Subject: "s", Body: "b", PreparedAt: b.at(),
+			})
+			require.NoError(t, err)
+			_, err = store.GiveUpNotice(t.Context(), "sunrise-plano", event, db.Act{Key: event, By: by, At: b.at()})
+			require.NoError(t, err)
+		}
+		b.run(t, "letter", "list").exits(0).fits().shows("not sent: the mail server", "not sent: given up by Mary")
+		require.NotContains(t, b.run(t, "letter", "list", "--waiting").exits(0).stdout, "digest/")
+	})
 }

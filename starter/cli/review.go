@@ -139,6 +139,9 @@ func letterState(n db.Notice) string {
 	case db.NoticeOff:
 		return "kept, not sent: letters are switched off (notify.deliver)"
 	case db.NoticeGivenUp:
+		if n.GivenUpBy == registry.System.Name {
+			return "not sent: the mail server does not take it"
+		}
 		return "not sent: given up by " + n.GivenUpBy
 	}
 	return "written, not sent yet"
