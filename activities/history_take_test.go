@@ -143,3 +143,32 @@ func TestTwoSourcesOfALoad(t *testing.T) {
 		require.NotContains(t, c.Rule, "F-07", "the same control IDs of another system are no repetition")
 	}
 }
+
+// The overlap with the daily feed, from its side: a daily message goes although
+// the load has carried the same dose, since it is the newer one.
+func TestDailyMessagesAfterALoad(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a := b.histories()
+	b.setHistory(t, registry.HistoryAsked)
+	load, _ := b.batch(t, 1, registry.LaneHistorical, 6)
+	b.put(t, registry.LaneHistorical, "a.hl7", load)
+	plan := must(t, a.PlanHistory, planInput(3))
+	b.setHistory(t, registry.HistoryPlanned)
+	must(t, a.ApproveHistory, activities.ApproveHistoryInput{Scope: scope(), Digest: plan.Digest, By: maria, Key: "approve"})
+	parts := must(t, a.ListParts, activities.ListPartsInput{Scope: scope(), Max: 10}).Parts
+	require.Len(t, parts, 2)
+	b.deliverPart(t, parts[0])
+	messages := messagesOf(t, load)
+
+	file, _ := b.send(t, registry.LaneProduction, "daily.hl7", []byte(strings.Join(messages[1:5], "")))
+	sent, err := b.db.Deliveries(t.Context(), file.ID)
+	require.NoError(t, err)
+	require.Equal(t, 4, sent[0].Messages, "two of them repeat the part that went; they go all the same")
+
+	b.check(t, parts[1].File, registry.LaneHistorical)
+	p := must(t, b.deliveries.PrepareDelivery, activities.PrepareDeliveryInput{
+		Scope: scope(), File: parts[1].File, Lane: registry.LaneHistorical, Attempt: 1,
+	})
+	require.Equal(t, 1, p.Messages, "the load leaves behind what the daily feed has sent since")
+}

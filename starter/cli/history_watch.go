@@ -62,9 +62,10 @@ func (a *app) historyBar() (show func(workflows.HistoryProgress), done func()) {
 	}
 	var words atomic.Value
 	words.Store("")
-	bars := mpb.New(mpb.WithOutput(a.env.Stderr), mpb.WithWidth(30))
-	bar := bars.AddBar(1, mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Name("historical load ")),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return short(words.Load().(string), 54) })))
+	bars := mpb.New(mpb.WithOutput(a.env.Stderr), mpb.WithWidth(18))
+	// Without a total at first: one that is given here cannot grow.
+	bar := bars.AddBar(0, mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Name("load ")),
+		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return short(words.Load().(string), 74) })))
 	return func(p workflows.HistoryProgress) {
 			words.Store(pace.words(p))
 			bar.SetTotal(int64(max(1, p.Parts)), false)
