@@ -1,6 +1,7 @@
 package crowd_test
 
 import (
+	"encoding/json"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -88,6 +89,21 @@ func TestSavedViews(t *testing.T) {
 		require.Contains(t, found, "onboarding/sunrise-plano")
 		require.NotContains(t, found, "onboarding/malformed", "it waits for nothing")
 		require.NotContains(t, w.list(t, strings.Replace(query, day, due.Format(time.DateOnly), 1)), "onboarding/sunrise-plano")
+	})
+	t.Run("profile apply reaches what runs, also files on their way and the reminders", func(t *testing.T) {
+		var out []struct {
+			Practice string
+			Took     []string
+		}
+		require.NoError(t, json.Unmarshal([]byte(w.starter(t, "profile", "apply", "--all", "-o", "json")), &out))
+		took := map[string][]string{}
+		for _, p := range out {
+			took[p.Practice] = p.Took
+		}
+		require.Equal(t, []string{"onboarding/sunrise-plano", "watch/sunrise-plano", "file/f-999"}, took["sunrise-plano"])
+		require.Equal(t, []string{"onboarding/live-one", "history/live-one", "watch/live-one"}, took["live-one"])
+		require.Equal(t, []string{"reminders"}, took[""])
+		w.finds(t, told["who needs you"], "file/f-999") // a policy decides nothing
 	})
 }
 

@@ -189,6 +189,9 @@ func TestProductionApprovedEarly(t *testing.T) {
 		require.Equal(t, "2026-03-30", out["early_approval"].(map[string]any)["email_date"])
 		require.NotContains(t, out, "approval")
 	})
+	t.Run("and with its status", func(t *testing.T) {
+		b.run(t, "status", "sunrise-plano").exits(0).fits().shows("A Production email came early (by the reviewer, email of 2026-03-30", "applied when the")
+	})
 	t.Run("its email may follow, and is the same approval's", func(t *testing.T) {
 		b.run(t, "production", "approve", "sunrise-plano", "--email", b.file(t, "production.eml", productionEmail)).exits(0)
 		got := b.last(t).arg.(workflows.ApproveProduction)

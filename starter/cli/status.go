@@ -270,6 +270,8 @@ type shownStatus struct {
 	OpenErrors int `json:"open_errors"`
 	// Late are sites of which doses went late in the last 30 days.
 	Late []db.LateDoses `json:"late_doses"`
+	// Early is a Production email that is kept until the review is reached.
+	Early *registry.Approval `json:"early_approval,omitempty"`
 }
 
 type shownFile struct {
@@ -318,6 +320,13 @@ func (a *app) statusOf(ctx context.Context, id string) error {
 	if out.Late, err = a.lateNow(ctx, store, id); err != nil {
 		return err
 	}
+	early, kept, err := store.EarlyApproval(ctx, id)
+	if err != nil {
+		return err
+	}
+	if kept {
+		out.Early = &early.Approval
+	}
 	gate := a.gate(ctx, p)
 	if gate != nil && gate.Gate != nil {
 		out.Gate = gate.Gate
@@ -360,6 +369,10 @@ func (s *screen) statusOf(now time.Time, out shownStatus, gate *workflows.Status
 		for _, f := range gate.Gate.Files {
 			s.line("  %s: %s", f.FileID, f.Because)
 		}
+	}
+	if out.Early != nil {
+		s.raw("")
+		s.line("A Production email came early (%s). It is kept, and applied when the review is reached.", approvalWords(out.Early))
 	}
 	if gate != nil && gate.Refused != "" {
 		s.raw("")
