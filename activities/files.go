@@ -32,6 +32,8 @@ type ScanOutboxInput struct {
 	Lane registry.Lane `json:"lane"`
 	// Max bounds the answer.
 	Max int `json:"max"`
+	// Strict asks for an error, instead of a count, where there are stray files.
+	Strict bool `json:"strict,omitempty"`
 }
 
 // OutboxFile is a file that is complete: its size and time did not change
@@ -54,6 +56,10 @@ type ScanOutboxResult struct {
 	// for the oldest.
 	Stuck       int    `json:"stuck,omitempty"`
 	OldestStuck string `json:"oldest_stuck,omitempty"`
+	// Stray counts files of a shared folder that are nobody's or of two practices,
+	// OldestStray stands for the oldest. One practice of the folder is told of them.
+	Stray       int    `json:"stray,omitempty"`
+	OldestStray string `json:"oldest_stray,omitempty"`
 }
 
 // ScanOutbox looks into the outbox of one lane. Kind Missing when the folder

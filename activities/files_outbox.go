@@ -27,6 +27,10 @@ type outbox struct {
 	practice string
 	sealer   *db.Sealer
 	with     companions
+	// shared is the folder that several practices share, among whom; empty: it is the
+	// practice's own.
+	shared string
+	among  sharers
 }
 
 // outboxFile is a file that lies there, with the name that the EHR gave it.
@@ -96,7 +100,7 @@ func (o *outbox) list() (files, unready []outboxFile, err error) {
 		if o.with.is(name) {
 			continue
 		}
-		f := outboxFile{name: name, token: o.token(fi), info: fi}
+		f := outboxFile{name: name, token: o.token(name, fi), info: fi}
 		ready := false
 		if !writing(name) {
 			f.done, f.checksum, ready = o.with.of(name, fi, all)
@@ -122,13 +126,31 @@ func (o *outbox) entries() (map[string]fs.FileInfo, error) {
 		return nil, diskFault("outbox", "the folder of the outbox", err)
 	}
 	defer func() { _ = dir.Close() }() // only read from
+	all := map[string]fs.FileInfo{}
+	var below func(string) error
+	if o.shared != "" {
+		below = func(folder string) error { return o.entriesBelow(folder, all) }
+	}
+	return all, plainFiles(dir, func(fi fs.FileInfo) { all[fi.Name()] = fi }, below)
+}
+
+// plainFiles hands on the plain files of a folder, and its folders to below where
+// that is set. Hidden ones and links are neither.
+func plainFiles(dir *os.File, file func(fs.FileInfo), below func(folder string) error) error {
 	entries, err := dir.ReadDir(-1)
 	if err != nil {
-		return nil, diskFault("outbox", "the folder of the outbox", err)
+		return diskFault("outbox", "the folder of the outbox", err)
 	}
-	all := make(map[string]fs.FileInfo, len(entries))
 	for _, e := range entries {
-		if !e.Type().IsRegular() || strings.HasPrefix(e.Name(), ".") {
+		switch {
+		case strings.HasPrefix(e.Name(), "."):
+			continue
+		case e.IsDir() && below != nil:
+			if err := below(e.Name()); err != nil {
+				return err
+			}
+			continue
+		case !e.Type().IsRegular():
 			continue
 		}
 		fi, err := e.Info()
@@ -136,17 +158,17 @@ func (o *outbox) entries() (map[string]fs.FileInfo, error) {
 			continue // it went while we looked
 		}
 		if err != nil {
-			return nil, diskFault("outbox", "a file in the outbox", err)
+			return diskFault("outbox", "a file in the outbox", err)
 		}
-		all[e.Name()] = fi
+		file(fi)
 	}
-	return all, nil
+	return nil
 }
 
 // token stands for the file wherever a name would be seen: keyed, so that
 // nobody can try names against it.
-func (o *outbox) token(fi fs.FileInfo) string {
-	sum := o.sealer.Digest("outbox", o.practice, o.lane, fi.Name(), fi.ModTime().UTC().Format(time.RFC3339Nano), strconv.FormatInt(fi.Size(), 10))
+func (o *outbox) token(name string, fi fs.FileInfo) string {
+	sum := o.sealer.Digest("outbox", o.practice, o.lane, name, fi.ModTime().UTC().Format(time.RFC3339Nano), strconv.FormatInt(fi.Size(), 10))
 	return "n-" + hex.EncodeToString(sum[:16])
 }
 
@@ -176,7 +198,18 @@ func (a *Files) scan(ctx context.Context, in ScanOutboxInput) (ScanOutboxResult,
 			future[f.token] = f.info.ModTime().After(now)
 		}
 	}
-	result := ScanOutboxResult{Unstable: len(unready)}
+	shared, err := a.scanShared(ctx, in, now)
+	if err != nil {
+		return ScanOutboxResult{}, err
+	}
+	files, unready = append(files, shared.own...), append(unready, shared.unready...)
+	result := ScanOutboxResult{Unstable: len(unready), Stray: len(shared.strays)}
+	if result.Stray > 0 {
+		result.OldestStray = shared.strays[0].token
+		if in.Strict {
+			return ScanOutboxResult{}, strayError(shared.dir, result.Stray)
+		}
+	}
 	for _, f := range unready {
 		if now.Sub(f.info.ModTime()) >= stuckAfter {
 			if result.Stuck++; result.Stuck == 1 {
@@ -226,7 +259,18 @@ func (a *Files) stage(ctx context.Context, in StageFileInput) (StageFileResult, 
 	}
 	i := slices.IndexFunc(files, func(f outboxFile) bool { return f.token == in.Name })
 	if i < 0 {
-		return a.gone(ctx, in)
+		shared, err := a.openShared(ctx, in.Practice, in.Lane)
+		if err != nil || shared == nil {
+			return a.goneUnless(ctx, in, err)
+		}
+		defer shared.close()
+		if files, _, err = shared.list(); err != nil {
+			return StageFileResult{}, err
+		}
+		if i = slices.IndexFunc(files, func(f outboxFile) bool { return f.token == in.Name }); i < 0 {
+			return a.gone(ctx, in)
+		}
+		o = shared
 	}
 	if files[i].checksum != "" {
 		right, err := o.sumMatches(files[i])
@@ -238,6 +282,14 @@ func (a *Files) stage(ctx context.Context, in StageFileInput) (StageFileResult, 
 		}
 	}
 	return a.take(ctx, o, files[i], in, profile.File.AfterStaging == "delete")
+}
+
+// goneUnless is gone where nothing went wrong before.
+func (a *Files) goneUnless(ctx context.Context, in StageFileInput, err error) (StageFileResult, error) {
+	if err != nil {
+		return StageFileResult{}, err
+	}
+	return a.gone(ctx, in)
 }
 
 // gone answers for a file that is not in the outbox any more.
@@ -306,7 +358,7 @@ func (o *outbox) clear(f outboxFile, fileID string, remove bool) error {
 	if err := o.root.MkdirAll(folder, 0o700); err != nil {
 		return diskFault(op, "the folder taken/", err)
 	}
-	from, to := filepath.Join(o.lane, f.name), filepath.Join(folder, fileID+"_"+f.name)
+	from, to := filepath.Join(o.lane, f.name), filepath.Join(folder, fileID+"_"+filepath.Base(f.name))
 	if len(fileID)+1+len(f.name) > 250 {
 		to = filepath.Join(folder, fileID+"_"+f.token)
 	}

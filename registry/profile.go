@@ -87,6 +87,13 @@ type FileSettings struct {
 	// AfterStaging is what happens to a file in the outbox once it is safe in
 	// the file store: "keep" moves it to taken/, "delete" removes it.
 	AfterStaging string `yaml:"after_staging" json:"after_staging"`
+	// SharedOutbox is a folder (absolute; with test/ and production/ and their
+	// markers) into which an EHR writes files of several practices; each of them names
+	// it. SharedPatterns are those of this practice's files below a lane's folder, as
+	// path.Match has them; what matches nobody's belongs to whom its messages name
+	// (MSH-4, MSH-22).
+	SharedOutbox   string   `yaml:"shared_outbox" json:"shared_outbox,omitempty"`
+	SharedPatterns []string `yaml:"shared_patterns" json:"shared_patterns,omitempty"`
 	// DoneSuffix and ChecksumSuffix are the endings of files that the EHR writes
 	// beside each file, once it is complete (".done") or with its checksum
 	// (".sha256", ".md5"): a file without them is not taken yet. Empty: it writes

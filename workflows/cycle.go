@@ -18,8 +18,10 @@ type SubmissionCycleResult struct {
 	Known   int `json:"known"`
 	// Unstable files are still being written; the next cycle takes them.
 	Unstable int `json:"unstable,omitempty"`
-	// Wrong files do not match their checksum; a person was asked.
+	// Wrong files do not match their checksum, Stray ones of a shared folder are
+	// nobody's; a person is asked.
 	Wrong int `json:"wrong,omitempty"`
+	Stray int `json:"stray,omitempty"`
 	// Why says why nothing was taken.
 	Why string `json:"why,omitempty"`
 }
@@ -98,14 +100,8 @@ func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
 			return result, err
 		}
 	}
-	// A person is asked once the others are on their way.
-	for _, f := range wrong {
-		result.Wrong = len(wrong)
-		if _, err := take(ctx, p, facts, lane, f, len(wrong), &result); err != nil {
-			return result, err
-		}
-	}
-	return result, nil
+	result.Wrong, result.Stray = len(wrong), outbox.Stray
+	return result, askAbout(ctx, p, lane, wrong, outbox)
 }
 
 func stuckWords(n int) string {

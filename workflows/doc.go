@@ -14,6 +14,8 @@
 //
 //	SubmissionCycle  cycle/<practice>-<time>    minutes; started by a Schedule
 //	    empties the outbox of the phase's lane, one FileSubmission a file
+//	OutboxQuestion   outbox/<practice>/<token>  until a person answers
+//	    about files with a wrong checksum, or of nobody in a shared folder
 //	FileSubmission   file/<file>                minutes to days
 //	    check → prepare → upload → confirm → report
 //	ReportCollection reports/<connection>-<time> minutes; started by a Schedule

@@ -315,3 +315,7 @@ func HostID(host string) string { return activities.HostID(host) }
 
 // FileID is the workflow ID of a file's submission.
 func FileID(file string) string { return "file/" + file }
+
+// OutboxQuestionID is the ID of the question about a file in an outbox, by the token
+// that stands for it.
+func OutboxQuestionID(practice, token string) string { return "outbox/" + practice + "/" + token }

@@ -24,6 +24,7 @@ func Types() map[string]any {
 		"HistoricalLoad":              HistoricalLoad,
 		activities.CycleWorkflow:      SubmissionCycle,
 		"FileSubmission":              FileSubmission,
+		"OutboxQuestion":              OutboxQuestion,
 		activities.CollectionWorkflow: ReportCollection,
 		activities.HostWorkflow:       RegistryHost,
 		activities.RemindersWorkflow:  Reminders,

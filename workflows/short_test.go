@@ -22,6 +22,7 @@ func TestSubmissionCycle(t *testing.T) {
 		t.Helper()
 		env := w.env()
 		env.OnWorkflow("FileSubmission", mock.Anything, mock.Anything).Return(workflows.FileSubmissionResult{}, nil).Maybe()
+		env.OnWorkflow("OutboxQuestion", mock.Anything, mock.Anything).Return(nil).Maybe()
 		env.ExecuteWorkflow(workflows.SubmissionCycle, activities.CycleInput{Version: 1, Practice: practice})
 		require.NoError(t, env.GetWorkflowError())
 		var r workflows.SubmissionCycleResult
@@ -68,7 +69,36 @@ func TestSubmissionCycle(t *testing.T) {
 		env, r := run(t, w)
 		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 1)
 		require.Equal(t, 1, r.Wrong)
-		require.Equal(t, []string{"n-1 0", "n-2 0", "n-1 1"}, w.stagings)
+		require.Equal(t, []string{"n-1 0", "n-2 0"}, w.stagings)
+		env.AssertWorkflowNumberOfCalls(t, "OutboxQuestion", 1)
+	})
+	t.Run("files of nobody in a shared folder are a question beside, and the submission ends", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		w.outbox.Stray, w.outbox.OldestStray = 3, "n-7"
+		env, r := run(t, w)
+		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 2)
+		env.AssertWorkflowNumberOfCalls(t, "OutboxQuestion", 1)
+		require.Equal(t, 3, r.Stray)
+	})
+	t.Run("the question waits for a person, and what is mended then goes", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		env := w.env()
+		env.OnWorkflow("FileSubmission", mock.Anything, mock.Anything).Return(workflows.FileSubmissionResult{}, nil)
+		w.fail["StageFile"] = once(failure(registry.NotAllowed))
+		env.RegisterDelayedCallback(func() {
+			require.Len(t, w.holds, 1)
+			for id := range w.holds {
+				send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: id, Action: registry.ActionRetry, By: ana})
+			}
+		}, time.Hour)
+		env.ExecuteWorkflow(workflows.OutboxQuestion, workflows.OutboxQuestionInput{
+			Version: 1, Practice: practice, Lane: registry.LaneProduction, Wrong: []activities.OutboxFile{{Name: "n-1"}},
+		})
+		require.NoError(t, env.GetWorkflowError())
+		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 1)
+		require.Equal(t, []string{"n-1 1", "n-1 1"}, w.stagings)
 	})
 	t.Run("a file that nobody finishes is told of", func(t *testing.T) {
 		t.Parallel()

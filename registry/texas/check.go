@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"net/netip"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -155,6 +156,14 @@ func (c *checker) files(p *registry.Profile) {
 	for key, suffix := range map[string]string{"file.done_suffix": p.File.DoneSuffix, "file.checksum_suffix": p.File.ChecksumSuffix} {
 		if suffix != "" && !companionForm.MatchString(suffix) {
 			c.fail(key, "an ending such as .done")
+		}
+	}
+	if dir := p.File.SharedOutbox; dir != "" && (!filepath.IsAbs(dir) || filepath.Clean(dir) != dir) {
+		c.fail("file.shared_outbox", "a whole path such as /srv/ehr-east")
+	}
+	for _, pattern := range p.File.SharedPatterns {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			c.fail("file.shared_patterns", "%q is no pattern such as sunrise_*", pattern)
 		}
 	}
 	if p.File.DoneSuffix != "" && strings.EqualFold(p.File.DoneSuffix, p.File.ChecksumSuffix) {
