@@ -57,9 +57,35 @@ func judge(ctx context.Context, o options, s *stage.Stage, j *journey.Journey) (
 			v.Reasons = append(v.Reasons, fmt.Sprintf("%s: nothing was looked through of: %s", oracle.ClearText, sink))
 		}
 	}
+	if o.days > 0 {
+		if err := v.live(ctx, w); err != nil {
+			return v, err
+		}
+	}
 	v.OK = len(v.Reasons) == 0
 	return v, nil
 }
+
+// live adds what a long play is about: how long histories became, and what people
+// were alarmed by.
+func (v *verdict) live(ctx context.Context, w oracle.World) error {
+	var err error
+	if v.Longest, err = oracle.LongestHistories(ctx, w.Temporal); err != nil {
+		return err
+	}
+	if v.Alarms, err = oracle.Alarms(ctx, w); err != nil {
+		return err
+	}
+	for name, n := range v.Longest {
+		if n > mostEvents {
+			v.Reasons = append(v.Reasons, fmt.Sprintf("a history of %s has %d events, more than %d", name, n, mostEvents))
+		}
+	}
+	return nil
+}
+
+// mostEvents bounds a run's history; Temporal itself warns at 10,240.
+const mostEvents = 10_000
 
 func sabotage(ctx context.Context, name string, w oracle.World) error {
 	s, known := oracle.FindSabotage(name)

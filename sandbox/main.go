@@ -63,6 +63,7 @@ type options struct {
 	day       time.Duration
 	outbox    string
 	practices int
+	days      int
 	sabotage  string
 	killDir   string
 	record    string
@@ -82,6 +83,7 @@ const usage = `A rehearsal of the whole journey with invented patients, on this 
   go run ./sandbox -practices 50         more practices
   go run ./sandbox -report-format pdf    how the registry answers; each: a practice
                                          for every format and setting
+  go run ./sandbox -journey -days 1095   three years of a group of three sites
   go run ./sandbox -sabotage help        break an invariant on purpose
 
 Flags:
@@ -103,6 +105,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.DurationVar(&o.day, "day", 0, "length of a day, at least 1s (default: 1s, longer with more than 10 practices)")
 	f.StringVar(&o.outbox, "outbox", "", "folder with files of your own for the first practice; their MSH-11 says whether they are for test or production")
 	f.IntVar(&o.practices, "practices", 3, "how many practices")
+	f.IntVar(&o.days, "days", 0, "play a group of three sites for so many days of daily submission, with outages (1095: three years)")
 	f.StringVar(&o.sabotage, "sabotage", "", "break one invariant on purpose when the journey is over; help lists them")
 	f.StringVar(&o.killDir, "kill", "", "kill the worker before and after the first run of each activity; the folder counts the kills")
 	f.StringVar(&o.record, "record", "", "write the histories of the journey into this folder")
@@ -124,6 +127,8 @@ func parse(args []string, errs io.Writer) (options, error) {
 		return o, fmt.Errorf("nothing is known about %q; sandbox -help shows what is", strings.Join(f.Args(), " "))
 	case o.practices < 1:
 		return o, errors.New("-practices: at least 1")
+	case o.days < 0 || o.days > 0 && o.days < 60:
+		return o, errors.New("-days: at least 60, so that all that happens has its time")
 	case o.day != 0 && o.day < time.Second:
 		return o, errors.New("-day: at least 1s; Temporal's Schedules know nothing shorter")
 	case o.json && !o.journey && o.sabotage == "":

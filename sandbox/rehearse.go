@@ -37,7 +37,7 @@ func rehearse(ctx context.Context, o options) int {
 	defer s.Close()
 	scr.ready(s, time.Since(began))
 	j, err := journey.Begin(ctx, s, journey.Options{
-		Practices: o.practices, Outbox: o.outbox, Manual: o.manual, Reports: o.reports, Lines: scr.lines,
+		Practices: o.practices, Days: o.days, Outbox: o.outbox, Manual: o.manual, Reports: o.reports, Lines: scr.lines,
 	})
 	if err != nil {
 		return scr.fail(exitCouldNot, err)
@@ -100,6 +100,10 @@ type verdict struct {
 	WorkerRestarts int           `json:"worker_restarts"`
 	// Scanned is how many bytes were looked through for patients, by place.
 	Scanned map[oracle.Sink]int64 `json:"scanned_bytes"`
+	// Longest is the highest number of events in a run's history, by workflow type;
+	// Alarms is what people were alarmed by. Of a long play only.
+	Longest map[string]int64 `json:"longest_histories,omitempty"`
+	Alarms  []oracle.Alarm   `json:"alarms,omitempty"`
 }
 
 // verdictRow is one practice of it.

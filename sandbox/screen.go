@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -157,6 +159,16 @@ func (s *screen) verdict(v verdict) int {
 	s.say("%s", closingTable(v))
 	s.say("%.1f s for %d practices, a day lasting %s; worker restarts: %d",
 		v.Wall.Seconds(), len(v.Rows), v.Day, v.WorkerRestarts)
+	for _, name := range slices.Sorted(maps.Keys(v.Longest)) {
+		s.say("  longest history of %s: %d events", name, v.Longest[name])
+	}
+	for _, a := range v.Alarms {
+		until := "still open"
+		if !a.Until.IsZero() {
+			until = "until " + a.Until.Format(time.DateOnly)
+		}
+		s.say("  alarm of %s, %s: %s: %s", a.From.Format(time.DateOnly), until, a.Kind, a.Words)
+	}
 	for _, r := range v.Reasons {
 		s.say("  %s", r)
 	}

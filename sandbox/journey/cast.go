@@ -29,6 +29,8 @@ type role struct {
 	// settles says that an error must be reported and verified as corrected.
 	settles bool
 	seed    uint64
+	// happens is what befalls it while it is live.
+	happens []happening
 }
 
 // fileScript is one file of the EHR.
@@ -137,7 +139,10 @@ func extra(n int) role {
 
 // cast is who plays: the three sample practices first, then as many more as
 // are wanted; or, where every way of answering is to be seen, a practice each.
-func cast(n int, reports Reports, manual bool) []role {
+func cast(n, days int, reports Reports, manual bool) []role {
+	if days > 0 {
+		return []role{trio(days)}
+	}
 	if reports.Each {
 		return everyWay()
 	}

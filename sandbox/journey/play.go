@@ -28,6 +28,9 @@ type Options struct {
 	Manual bool
 	// Reports is how the registry answers.
 	Reports Reports
+	// Days is for how many days of daily submission a group of three sites is played,
+	// in place of the practices; 0 for the journey as it is.
+	Days int
 	// Patience is how long every practice may take, on the wall clock, without
 	// any of them coming further; zero means three minutes.
 	Patience time.Duration
@@ -78,7 +81,7 @@ func Begin(ctx context.Context, s *stage.Stage, opts Options) (*Journey, error) 
 		return nil, err
 	}
 	var logins []fakeregistry.Account
-	for i, r := range cast(opts.Practices, opts.Reports, opts.Manual) {
+	for i, r := range cast(opts.Practices, opts.Days, opts.Reports, opts.Manual) {
 		p := &player{role: r, stage: s, db: j.db, plain: j.plain, opts: opts}
 		if p.journal, err = openJournal(s.Path("journey", r.practice.ID+".json")); err != nil {
 			return nil, err

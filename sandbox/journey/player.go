@@ -35,6 +35,8 @@ type player struct {
 	line line
 	// lastDrop paces the files: one a day.
 	lastDrop time.Time
+	// away is when the registry comes back from an outage.
+	away *time.Time
 }
 
 // line is a practice's line on the screen.

@@ -128,6 +128,9 @@ func (p *player) expectReports() error {
 		}
 		text += "  weekday: " + weekday + "\n"
 	}
+	if len(p.happens) > 0 { // years are watched by the profile's own days, not by the rehearsal's
+		text += "policy:\n  quiet_site_days: 14\n"
+	}
 	path := p.stage.Path("profile", "practices", p.practice.ID+".yaml")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

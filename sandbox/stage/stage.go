@@ -61,9 +61,11 @@ type Stage struct {
 	engine      *engine.Engine
 	mail        *mailcatcher.Catcher
 	registry    *child
-	ready       fakeregistry.Ready
-	worker      *supervisor
-	temporal    client.Client
+	// suspended says that the registry was sent away.
+	suspended bool
+	ready     fakeregistry.Ready
+	worker    *supervisor
+	temporal  client.Client
 
 	codecAddr, metricsAddr, healthAddr string
 	closers                            []func()
@@ -242,7 +244,10 @@ func (s *Stage) startRegistry(context.Context) error {
 	if s.registry, err = s.start("registry", in, "registry", options); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, func() { s.registry.stop(5 * time.Second) })
+	s.closers = append(s.closers, func() {
+		_ = s.ResumeRegistry() // who sleeps does not hear that it is to end
+		s.registry.stop(5 * time.Second)
+	})
 	go func() {
 		<-s.registry.exited
 		_ = in.CloseWithError(errors.New("the registry has ended; see logs/registry.log"))

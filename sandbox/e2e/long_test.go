@@ -1,0 +1,30 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Ninety days of daily submission of a group of three sites: two outages of ten
+// days, a cadence that changes twice, a worker that ends, errors and corrections.
+// Three years are played by hand: go run ./sandbox -journey -days 1095.
+func TestNinetyDays(t *testing.T) {
+	p := start(t, "-journey", "-json", "-no-ui", "-days", "90", "-data", filepath.Join(root, "ninety"))
+	require.Zero(t, p.within(2*journeyPatience), p.stderr)
+	var v struct {
+		OK      bool                                  `json:"ok"`
+		Reasons []string                              `json:"reasons"`
+		Longest map[string]int64                      `json:"longest_histories"`
+		Alarms  []struct{ Kind, Words, Until string } `json:"alarms"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(p.stdout.String()), &v))
+	require.True(t, v.OK, v.Reasons)
+	require.NotEmpty(t, v.Longest)
+	for _, a := range v.Alarms {
+		// The corrections of this EHR take their time, and reports are late in an outage.
+		require.Contains(t, []string{"errors-overdue", "report-missing"}, a.Kind, "%v", v.Alarms)
+	}
+}

@@ -1,0 +1,96 @@
+package journey
+
+import (
+	"context"
+	"fmt"
+
+	"immtrail/internal/hl7gen"
+	"immtrail/registry"
+	"immtrail/sandbox/fakeregistry"
+)
+
+// A patient without consent is in every refusedEvery-th production file of a long
+// play, and the file is sent again, corrected, correctedAfter files later.
+const (
+	refusedEvery   = 40
+	correctedAfter = 5
+)
+
+// trio is a group of three sites whose daily submission is played for a long
+// time: its files are small, and what happens is what happens in years.
+func trio(days int) role {
+	return role{
+		practice: practice("hill-country", "Hill Country Clinics", "HILL4004", "1900000004", "kerrville", "boerne", "llano"),
+		account:  fakeregistry.Account{Behaviour: fakeregistry.Behaviour{Answer: fakeregistry.AnswerACK, After: 1}},
+		tests:    []fileScript{{Messages: 1}, {Messages: 4}, {Messages: 6}},
+		production: func(n int) fileScript {
+			switch {
+			case n%refusedEvery == 3:
+				return fileScript{Messages: 6, Defects: []hl7gen.Defect{hl7gen.NoConsent}}
+			case n%refusedEvery == 3+correctedAfter:
+				return fileScript{Messages: 6, Again: n - correctedAfter}
+			}
+			return fileScript{Messages: 6}
+		},
+		days: days, approve: "cli", settles: true, seed: 44, happens: overYears(days),
+	}
+}
+
+// happening is what somebody does when so many production files were dropped.
+type happening struct {
+	after int
+	name  string
+	do    func(context.Context, *player) error
+}
+
+// outage is how long the registry is away, in days.
+const outage = 10
+
+// overYears are two outages of the registry of ten days, a cadence that becomes
+// weekly and daily again, and the end of a worker in the midst.
+func overYears(days int) []happening {
+	at := func(share float64) int { return int(share * float64(days)) }
+	cadence := func(words ...string) func(context.Context, *player) error {
+		return func(ctx context.Context, p *player) error {
+			_, err := p.stage.Starter(ctx, append([]string{
+				"submission", "set", p.practice.ID, "--at", "18:00", "--reason", "as the practice wishes", "--cadence",
+			}, words...)...)
+			return err
+		}
+	}
+	away := func(_ context.Context, p *player) error { return p.stage.SuspendRegistry() }
+	return []happening{
+		{at(0.2), "the registry is away", away},
+		{at(0.4), "submission is weekly", cadence("weekly", "--weekday", "friday")},
+		{at(0.4) + 5, "submission is daily", cadence("daily")},
+		{at(0.5), "a worker ends", func(_ context.Context, p *player) error { return p.stage.KillWorker() }},
+		{at(0.7), "the registry is away again", away},
+	}
+}
+
+// happen does what is due. The registry comes back by the calendar.
+func (p *player) happen(ctx context.Context) error {
+	if p.away != nil && p.today().After(*p.away) {
+		if err := p.stage.ResumeRegistry(); err != nil {
+			return err
+		}
+		p.away = nil
+	}
+	dropped := len(p.journal.of(registry.LaneProduction))
+	for _, h := range p.happens {
+		if _, done := p.journal.done(h.name); done || dropped < h.after {
+			continue
+		}
+		if err := p.journal.did(h.name, p.today()); err != nil {
+			return err
+		}
+		if err := h.do(ctx, p); err != nil {
+			return fmt.Errorf("%s: %w", h.name, err)
+		}
+		if p.stage.RegistrySuspended() {
+			back := p.today().AddDate(0, 0, outage)
+			p.away = &back
+		}
+	}
+	return nil
+}
