@@ -250,9 +250,7 @@ func (a *app) switchCommand(verb, short string, m workflows.Message[workflows.Ac
 				return misused("a practice that is withdrawn does not come back; add --yes if that is meant")
 			}
 			if verb == "withdraw" {
-				if done, err := a.withdrawUnbegun(cmd.Context(), args[0], reason); done || err != nil {
-					return err
-				}
+				return a.withdraw(cmd.Context(), args[0], reason)
 			}
 			return a.actOn(cmd.Context(), args[0], workflows.WatchID(args[0]), m, reason)
 		},
@@ -305,34 +303,50 @@ func ask[T any](ctx context.Context, a *app, practice, workflowID string, m work
 	})
 }
 
-// withdrawUnbegun withdraws a practice that was only made known: no workflow stands
-// for it that could. done is false where one does.
-func (a *app) withdrawUnbegun(ctx context.Context, id, reason string) (done bool, err error) {
+// withdraw asks the practice's watch, or does it itself where the practice was only
+// made known: no workflow stands for it that could.
+func (a *app) withdraw(ctx context.Context, id, reason string) error {
 	by, err := a.actor()
 	if err != nil {
-		return false, err
-	}
-	store, err := a.store(ctx)
-	if err != nil {
-		return false, err
-	}
-	p, err := a.practice(ctx, store, id)
-	if err != nil || p.Phase != registry.PhaseRegistered {
-		return false, err
+		return err
 	}
 	eng, err := a.engine(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if _, err := query(ctx, eng, workflows.OnboardingID(id), workflows.QueryStatus); !errors.Is(err, errGone) {
-		return false, nil // it runs, or cannot tell: its watch is asked
+	answer, err := update(ctx, eng, workflows.WatchID(id), workflows.UpdateWithdraw, workflows.Act{By: by, Reason: reason})
+	if errors.Is(err, errGone) {
+		if answer, err = a.withdrawUnbegun(ctx, eng, id, by, reason); errors.Is(err, errGone) {
+			return a.explain(ctx, id, err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return a.show(answer, func(s *screen) { s.line("%s: %s.", id, strings.TrimSuffix(answer.Words, ".")) })
+}
+
+// withdrawUnbegun withdraws a practice that is registered and no further; of others
+// it is errGone that nothing stands for them.
+func (a *app) withdrawUnbegun(ctx context.Context, eng Engine, id string, by registry.Actor, reason string) (workflows.Answer, error) {
+	store, err := a.store(ctx)
+	if err != nil {
+		return workflows.Answer{}, err
+	}
+	p, err := a.practice(ctx, store, id)
+	if err != nil {
+		return workflows.Answer{}, err
+	}
+	if p.Phase != registry.PhaseRegistered {
+		return workflows.Answer{}, errGone
 	}
 	phase, err := store.MovePhase(ctx, id, registry.EventWithdrawn, a.act(by, "withdrawn/"+id, reason), nil)
 	if err != nil {
-		return false, err
+		return workflows.Answer{}, err
 	}
-	answer := workflows.Answer{Words: "the practice is withdrawn; nothing was under way", Phase: phase}
-	return true, a.show(answer, func(s *screen) { s.line("%s: %s.", id, answer.Words) })
+	// One that began this very moment hears of it, too.
+	err = eng.Signal(ctx, workflows.OnboardingID(id), workflows.SignalWithdrawn.Name, workflows.Withdrawn{By: by})
+	return workflows.Answer{Words: "the practice is withdrawn; nothing was under way", Phase: phase}, err
 }
 
 // explain says what to do where the workflow that should answer does not run.

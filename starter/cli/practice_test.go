@@ -161,10 +161,7 @@ func TestOnboard(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, registry.PhaseWithdrawn, p.Phase)
 		b.run(t, "audit", "list", "--practice", "never-begun").exits(0).shows("a double", "Mary Major")
-		b.add(t, "begun", "BEGU0001")
-		b.eng.queries["onboarding/begun "+workflows.QueryStatus.Name] = workflows.Status{Phase: registry.PhaseRegistered}
-		b.run(t, "practice", "withdraw", "begun", "--reason", "closed", "--yes").exits(1)
-		require.Equal(t, "watch/begun", b.last(t).workflowID, "its workflow is asked")
+		b.run(t, "practice", "withdraw", "never-begun", "--reason", "a double", "--yes").exits(1).complains("never-begun is withdrawn")
 	})
 	t.Run("withdrawing asks twice, and every act for a reason", func(t *testing.T) {
 		b.run(t, "practice", "withdraw", "sunrise-plano", "--reason", "x").exits(2).complains("--yes")
