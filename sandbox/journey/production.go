@@ -130,7 +130,8 @@ func (p *player) ongoing(ctx context.Context) (done bool, waitingFor string, err
 		}
 	}
 	if p.quiet != "" {
-		told, err := p.count(ctx, `SELECT count(*) FROM incidents WHERE practice = $1 AND kind = 'quiet-site'`)
+		told, err := p.count(ctx, `
+			SELECT count(*) FROM incidents WHERE practice = $1 AND site <> '' AND kind IN ('quiet-site', 'floor-warning', 'floor')`)
 		if err != nil || told == 0 {
 			return false, "the alert about the quiet site", err
 		}
