@@ -24,10 +24,10 @@ func trio(days int) role {
 		account:  fakeregistry.Account{Behaviour: fakeregistry.Behaviour{Answer: fakeregistry.AnswerACK, After: 1}},
 		tests:    []fileScript{{Messages: 1}, {Messages: 4}, {Messages: 6}},
 		production: func(n int) fileScript {
-			switch {
-			case n%refusedEvery == 3:
+			switch n % refusedEvery {
+			case 3:
 				return fileScript{Messages: 6, Defects: []hl7gen.Defect{hl7gen.NoConsent}}
-			case n%refusedEvery == 3+correctedAfter:
+			case 3 + correctedAfter:
 				return fileScript{Messages: 6, Again: n - correctedAfter}
 			}
 			return fileScript{Messages: 6}

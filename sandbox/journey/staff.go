@@ -50,7 +50,7 @@ func (p *player) saveMail() error {
 	saved := p.stage.Path("saved", p.practice.ID+".eml")
 	m, there := p.productionMail()
 	if _, err := os.Stat(saved); err == nil || !there {
-		return nil //nolint:nilerr // it is not saved yet, and cannot be
+		return nil
 	}
 	data, err := os.ReadFile(filepath.Join(p.stage.MailDir(), m.Name))
 	if err != nil {
