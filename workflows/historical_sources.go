@@ -33,7 +33,16 @@ func (h *historical) awaitAnswer(ctx workflow.Context) error {
 		return slices.IndexFunc(h.Sources, func(s HistorySource) bool { return s.Answer != nil && s.Answer.Can })
 	}
 	for {
-		asked := h.Sources[max(0, open())]
+		switch {
+		case can() >= 0:
+			s := h.Sources[can()]
+			return h.set(ctx, registry.HistoryAsked, h.answeredBy, s.Answer)
+		case open() < 0:
+			return h.set(ctx, registry.HistoryNone, h.answeredBy, h.Sources[0].Answer)
+		}
+		// Before the line is said: an answer may come meanwhile.
+		before := open()
+		asked := h.Sources[before]
 		if err := h.say(ctx, activities.Progress{
 			Stage: "historical load: the EHR vendor was asked", Next: "can it send one, and how far back?",
 			Whose: "EHR vendor", Since: asked.AskedAt, Wait: registry.WaitHistory,
@@ -41,16 +50,8 @@ func (h *historical) awaitAnswer(ctx workflow.Context) error {
 		}); err != nil {
 			return err
 		}
-		before := open()
 		if err := h.wait(ctx, func() bool { return can() >= 0 || open() != before }); err != nil {
 			return err
-		}
-		switch {
-		case can() >= 0:
-			s := h.Sources[can()]
-			return h.set(ctx, registry.HistoryAsked, h.answeredBy, s.Answer)
-		case open() < 0:
-			return h.set(ctx, registry.HistoryNone, h.answeredBy, h.Sources[0].Answer)
 		}
 	}
 }

@@ -84,6 +84,22 @@ func TestHistoricalLoad(t *testing.T) {
 		require.Zero(t, w.calls["PlanHistory"])
 	})
 
+	t.Run("an answer that comes while the question is being shown is taken", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			w.fail["RecordProgress"] = func(n int) error {
+				if n == 1 {
+					send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{By: ana})
+				}
+				return nil
+			}
+			at(env, days(2), env.CancelWorkflow)
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, registry.HistoryNone, result.State)
+	})
+
 	t.Run("a load has as many sources as the practice had EHRs", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

@@ -85,10 +85,10 @@ func (o *onboarding) waitForLoose(ctx workflow.Context) error {
 			Wait: registry.WaitEvidence,
 		}
 	}
+	seen := o.evidenceThere() // before the line is said: it may come meanwhile
 	if err := o.say(ctx, line); err != nil {
 		return err
 	}
-	seen := o.evidenceThere()
 	return o.wait(ctx, func() bool { return o.FirstFile && !o.FirstTold || o.evidenceThere() != seen })
 }
 
