@@ -52,9 +52,10 @@ func TestSavedViews(t *testing.T) {
 	plain("new-one", 1, registry.PhaseRegistered)
 	plain("tester", 2, registry.PhaseTesting)
 	plain("sunrise-plano", 3, registry.PhaseInReview)
-	w.enrolIn(t, "live-one", 4, registry.PhaseProduction, nil)
-	w.refused(t, "live-one", w.stage(t, "live-one", 4, 1)[0].ID)
-	plain("live-one", 4, registry.PhaseProduction)
+	// It stays open: nothing was sent yet.
+	plain("live-one", 4, registry.PhaseInReview)
+	w.refused(t, "live-one", w.stage(t, "live-one", 4, 1)[0].ID) // before its watch looks for the first time
+	w.approve(t, "live-one")
 	// A file that nobody knows is a step that only a person can settle.
 	w.submit(t, "sunrise-plano", []registry.FileRef{{ID: "f-999", Digest: strings.Repeat("a", 64), Size: 1}})
 	_, err := w.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
@@ -115,6 +116,24 @@ func (w *world) onboard(t *testing.T, id string) {
 		TypedSearchAttributes: temporal.NewSearchAttributes(searchattr.PracticeID.ValueSet(id)),
 	}, workflows.Onboarding, workflows.OnboardingInput{Version: 1, Practice: id, By: registry.System})
 	require.NoError(t, err)
+}
+
+// approve relays the registry's Production email.
+func (w *world) approve(t *testing.T, id string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return w.stageOf(t, workflows.OnboardingID(id)) != "" }, patience, tick)
+	handle, err := w.temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+		WorkflowID: workflows.OnboardingID(id), UpdateName: workflows.UpdateApproveProduction.Name,
+		Args: []any{workflows.ApproveProduction{
+			By: registry.Actor{Name: "Maria Ortega", Via: "cli"},
+			Approval: registry.Approval{
+				Practice: id, ApprovedBy: "J. Ortiz, DSHS", EmailDate: time.Now().Format(time.DateOnly), MessageID: "m1@dshs.example",
+			},
+		}},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	require.NoError(t, err)
+	require.NoError(t, handle.Get(t.Context(), nil))
 }
 
 // finds waits until the query finds exactly these workflows.

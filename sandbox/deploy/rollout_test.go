@@ -156,7 +156,7 @@ func (m *machine) delivered(t *testing.T) (name string) {
 	triggered := false
 	require.Eventually(t, func() bool {
 		if !triggered {
-			_, code := m.run(t, "starter", "submission", "run", "sunrise-plano")
+			_, code := m.run(t, "starter", "submission", "run", "sunrise-plano", "--reason", "a trial of the machine")
 			triggered = code == 0 // the schedule is there a moment after onboard
 		}
 		entries, err := os.ReadDir(filepath.Join(m.registryFolder(), "inbound", "test"))
