@@ -22,7 +22,6 @@ var neverRun = map[string]string{
 	"LayOutFile":         "nobody uploads by hand",
 	"ListAnswered":       "no report speaks of more files than one page holds",
 	"OpenHold":           "nothing has to be decided by a person",
-	"RecordAct":          "nobody pauses, attests or repeats anything",
 	"RecordEvidence":     "every approval comes with its email",
 	"SeeVersion":         "every prerequisite is there from the start",
 	"SettlePrerequisite": "every prerequisite is there from the start",
