@@ -6,7 +6,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"immtrail/activities"
-	"immtrail/registry"
 )
 
 // reportsPerCollection bounds one collection; what is left is taken by the next.
@@ -109,60 +108,23 @@ func (c *collection) fetch(ctx workflow.Context, what string, r activities.Remot
 
 // importReport takes a fetched report in. Collections that overlap, and
 // `starter report import`, may do the same report twice; nothing changes then.
+// One that nothing understands is asked about beside, so that the reports after
+// it do not wait for the answer.
 func (c *collection) importReport(ctx workflow.Context, what, reportID string) error {
-	in := activities.ImportReportInput{Scope: c.scope(), ReportID: reportID}
-	got, action, err := attempt(ctx, c.process, fileWork, "import "+what, reports.ImportReport, in)
+	got, action, err := attempt(ctx, c.process, fileWork, "import "+what, reports.ImportReport,
+		activities.ImportReportInput{Scope: c.scope(), ReportID: reportID})
 	if err != nil || action != "" {
 		return err
 	}
-	for got.Unreadable {
-		action, err := c.hold(ctx, registry.HoldReport, "report "+reportID, unreadableWords(reportID, got.Reason))
-		if err != nil || action != registry.ActionRetry {
-			c.result.Items += got.Items
-			c.result.Quarantined++
-			return err
-		}
-		// Somebody has taught its layout since.
-		if got, action, err = attempt(ctx, c.process, fileWork, "import "+what+" again", reports.ImportReport, in); err != nil || action != "" {
-			return err
-		}
-	}
 	c.result.Items += got.Items
-	c.result.Imported++
-	settled, err := must(ctx, c.process, fileWork, "settle the errors of "+what, reports.ReconcileErrors,
-		activities.ReconcileErrorsInput{Scope: c.scope(), ReportID: reportID})
-	if err != nil {
-		return err
+	if got.Unreadable {
+		c.result.Quarantined++
+		return startBeside(ctx, c.process, ReportQuestion, ReportQuestionID(reportID), "a report that nothing understands",
+			ReportQuestionInput{Version: 1, ReportID: reportID, What: what, Calendar: c.calendar, Policy: c.policy})
 	}
+	c.result.Imported++
+	settled, err := settleReport(ctx, c.process, what, reportID, got)
 	c.result.Opened += settled.Opened
 	c.result.Verified += settled.Verified
-	return c.tellFiles(ctx, what, reportID, got.Files, got.More)
-}
-
-// unreadableWords say why a report is kept back and how it is taken in after all.
-func unreadableWords(report, reason string) string {
-	if reason == "" {
-		reason = "nothing here understands it"
-	}
-	return fmt.Sprintf("%s. It is kept as it came. Teach its layout: starter report learn %s; then resolve this with retry", reason, report)
-}
-
-// tellFiles tells every file that a report answers, page by page.
-func (c *collection) tellFiles(ctx workflow.Context, what, reportID string, files []activities.AnsweredFile, more bool) error {
-	for {
-		for _, f := range files {
-			if err := tell(ctx, FileID(f.FileID), SignalReportImported, ReportImported{ReportID: reportID}); err != nil {
-				return err
-			}
-		}
-		if !more || len(files) == 0 {
-			return nil
-		}
-		page, err := must(ctx, c.process, ledgerWork, "list further files of "+what, reports.ListAnswered,
-			activities.ListAnsweredInput{Scope: c.scope(), ReportID: reportID, After: files[len(files)-1].FileID})
-		if err != nil {
-			return err
-		}
-		files, more = page.Files, page.More
-	}
+	return err
 }

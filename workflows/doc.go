@@ -20,6 +20,8 @@
 //	    check → prepare → upload → confirm → report
 //	ReportCollection reports/<connection>-<time> minutes; started by a Schedule
 //	    list → fetch → import → tell the files → settle errors
+//	ReportQuestion   report/<report>            until a person answers
+//	    about a report that nothing understands, so that the others go on
 //	RegistryHost     host/<host>                for ever
 //	    who may log in at a registry's server, in turns; holds a connection once
 //	HistoricalLoad   history/<practice>         days to weeks; once

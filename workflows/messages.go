@@ -319,3 +319,6 @@ func FileID(file string) string { return "file/" + file }
 // OutboxQuestionID is the ID of the question about a file in an outbox, by the token
 // that stands for it.
 func OutboxQuestionID(practice, token string) string { return "outbox/" + practice + "/" + token }
+
+// ReportQuestionID is the ID of the question about a report that nothing understands.
+func ReportQuestionID(report string) string { return "report/" + report }

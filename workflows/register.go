@@ -26,6 +26,7 @@ func Types() map[string]any {
 		"FileSubmission":              FileSubmission,
 		"OutboxQuestion":              OutboxQuestion,
 		activities.CollectionWorkflow: ReportCollection,
+		"ReportQuestion":              ReportQuestion,
 		activities.HostWorkflow:       RegistryHost,
 		activities.RemindersWorkflow:  Reminders,
 		"Watch":                       Watch,

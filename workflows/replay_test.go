@@ -18,9 +18,9 @@ import (
 // TestReplay runs today's code over histories that were recorded from real
 // journeys: a difference would strand whoever is in the middle of one.
 //
-// Recordings are made with `go run ./sandbox -journey -record DIR` (that of
-// OutboxQuestion, which no journey has, by a test of sandbox/engine), from the
-// commit that is released. Until v0.1.0 those below testdata/replay/unreleased
+// Recordings are made with `go run ./sandbox -journey -record DIR` (those of
+// OutboxQuestion and ReportQuestion, which no journey has, by tests of sandbox/engine),
+// from the commit that is released. Until v0.1.0 those below testdata/replay/unreleased
 // may be made anew; from then on a release adds a folder and changes none.
 func TestReplay(t *testing.T) {
 	t.Parallel()

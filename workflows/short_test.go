@@ -206,19 +206,66 @@ func TestReportCollection(t *testing.T) {
 		require.Equal(t, []string{"file/f-1", "file/f-9"}, told)
 	})
 
-	t.Run("a report that nothing understands is kept and waits for a person", func(t *testing.T) {
+	t.Run("a report that nothing understands is asked about beside, and those after it are taken in", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.reports = []activities.RemoteReport{{Name: "DQA_1.txt"}}
-		w.imported = activities.ImportReportResult{Unreadable: true}
+		w.reports = []activities.RemoteReport{{Name: "DQA_1.txt"}, {Name: "DQA_2.txt"}}
+		w.imported = activities.ImportReportResult{Items: 4}
+		w.unread["r-DQA_1.txt"] = 1
+		asked := workflows.ReportQuestionInput{}
 		r := run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
-			at(env, days(1), func() {
+			env.OnWorkflow("ReportQuestion", mock.Anything, mock.Anything).Return(
+				func(_ workflow.Context, in workflows.ReportQuestionInput) error { asked = in; return nil }).Once()
+		})
+		require.Equal(t, workflows.ReportCollectionResult{Imported: 1, Quarantined: 1, Items: 5, Opened: 1}, r)
+		require.Equal(t, "r-DQA_1.txt", asked.ReportID)
+		require.Empty(t, w.holds, "the collection itself waits for nobody")
+	})
+}
+
+// A report that nothing understands is somebody's, and is taken in once its layout
+// is known.
+func TestReportQuestion(t *testing.T) {
+	t.Parallel()
+	run := func(t *testing.T, w *world, actions ...registry.HoldAction) {
+		t.Helper()
+		env := w.env()
+		env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(nil).Maybe()
+		for n, action := range actions {
+			at(env, days(n+1), func() {
 				for id := range w.holds {
-					send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: id, Action: registry.ActionDrop, By: ana})
+					send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: id, Action: action, By: ana})
 				}
 			})
+		}
+		env.ExecuteWorkflow(workflows.ReportQuestion, workflows.ReportQuestionInput{
+			Version: 1, ReportID: "r-1", What: "report 1 of 1 on dshs", Policy: w.facts.Policy,
 		})
-		require.Equal(t, 1, r.Quarantined)
+		require.True(t, env.IsWorkflowCompleted())
+		require.NoError(t, env.GetWorkflowError())
+	}
+	ready := func(t *testing.T) *world {
+		t.Helper()
+		w := newWorld(t)
+		w.imported = activities.ImportReportResult{Items: 4, Files: []activities.AnsweredFile{{FileID: "f-1"}}}
+		return w
+	}
+
+	t.Run("once its layout has been taught, retry takes it in and settles its errors", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t)
+		w.unread["r-1"] = 2
+		run(t, w, registry.ActionRetry, registry.ActionRetry)
+		require.Equal(t, 3, w.calls["ImportReport"])
+		require.Equal(t, 1, w.calls["ReconcileErrors"])
+		require.Len(t, w.letters, 2, "each time somebody was told")
+	})
+	t.Run("dropped it stays as it came, and settles nothing", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t)
+		w.unread["r-1"] = 2
+		run(t, w, registry.ActionDrop)
+		require.Equal(t, 1, w.calls["ImportReport"])
 		require.Zero(t, w.calls["ReconcileErrors"])
 	})
 }

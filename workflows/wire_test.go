@@ -54,6 +54,7 @@ func TestWireNames(t *testing.T) {
 	add("id", workflows.FileID("FILE"))
 	add("id", workflows.HostID("HOST"))
 	add("id", workflows.OutboxQuestionID("PRACTICE", "TOKEN"))
+	add("id", workflows.ReportQuestionID("REPORT"))
 	add("id", activities.RemindersID)
 	add("schedule", activities.CycleScheduleID("PRACTICE"))
 	add("schedule", activities.CollectionScheduleID("CONNECTION"))

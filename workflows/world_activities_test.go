@@ -208,8 +208,13 @@ func (w *world) FetchReport(_ context.Context, in activities.FetchReportInput) (
 	return activities.FetchReportResult{ReportID: "r-" + in.Name}, w.called("FetchReport")
 }
 
-func (w *world) ImportReport(_ context.Context, _ activities.ImportReportInput) (activities.ImportReportResult, error) {
-	return w.imported, w.called("ImportReport")
+func (w *world) ImportReport(_ context.Context, in activities.ImportReportInput) (activities.ImportReportResult, error) {
+	err := w.called("ImportReport")
+	if w.unread[in.ReportID] > 0 {
+		w.unread[in.ReportID]--
+		return activities.ImportReportResult{Unreadable: true, Items: 1}, err
+	}
+	return w.imported, err
 }
 
 func (w *world) ListAnswered(_ context.Context, in activities.ListAnsweredInput) (activities.ListAnsweredResult, error) {

@@ -78,6 +78,7 @@ type world struct {
 	mornings func(activities.DueRemindersInput) activities.DueRemindersResult
 	reports  []activities.RemoteReport
 	imported activities.ImportReportResult
+	unread   map[string]int // how often a report is not understood before somebody taught its layout
 	decided  []registry.HoldAction
 	attempts []int // attempts that were prepared
 	ensured  []activities.EnsureSchedulesInput
@@ -121,7 +122,7 @@ func newWorld(t *testing.T) *world {
 			},
 		},
 		letters: map[string]activities.NoticeKind{}, holds: map[string]string{}, historyKeys: map[string]string{},
-		staged: map[string]activities.StageFileResult{}, fail: map[string]func(int) error{}, calls: map[string]int{},
+		staged: map[string]activities.StageFileResult{}, unread: map[string]int{}, fail: map[string]func(int) error{}, calls: map[string]int{},
 		check:    registry.CheckSummary{Outcome: registry.OutcomeAccepted, ErrorFree: true, Messages: 2, Doses: 3},
 		prepared: activities.PreparedDelivery{DeliveryID: "d-1", RemoteName: "BURL6343_TEST_1.HL7", Size: 10, Messages: 2},
 		receipt:  activities.Receipt{How: registry.ConfirmedByStat, Size: 10},

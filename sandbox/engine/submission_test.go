@@ -157,14 +157,14 @@ func TestSubmissionsDoNotOverlapAndSendNothingTwice(t *testing.T) {
 	require.NoError(t, answer.Get(t.Context(), nil))
 	require.NoError(t, c.GetWorkflow(t.Context(), id, "").Get(t.Context(), nil))
 	eventually("what was mended goes", world.see(func() bool { return slices.Equal(world.sent, []string{"f-2", "f-1"}) }))
-	record(t, c, id)
+	record(t, c, id, "RECORD_OUTBOX_QUESTION")
 }
 
-// record writes the history of a question for the replay tests, where
-// RECORD_OUTBOX_QUESTION names the file: no journey has one.
-func record(t *testing.T, c client.Client, id string) {
+// record writes the history of a question for the replay tests, where the
+// environment names the file: no journey has one.
+func record(t *testing.T, c client.Client, id, variable string) {
 	t.Helper()
-	to := os.Getenv("RECORD_OUTBOX_QUESTION")
+	to := os.Getenv(variable)
 	if to == "" {
 		return
 	}
