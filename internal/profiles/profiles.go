@@ -36,11 +36,22 @@ type Dir string
 
 // Load returns the profile for practice, or the one for all where practice is
 // empty. Files are read anew each time, so that a changed value counts from
-// the next step on. A folder that is set and not there is an error of kind
-// Missing; a file that is not there overrides nothing.
+// the next step on; where none has changed their reading is remembered. What is
+// returned shares its maps and lists with others: nobody may change them. A folder
+// that is set and not there is an error of kind Missing; a file that is not there
+// overrides nothing.
 func (d Dir) Load(practice string) (*texas.Loaded, error) {
+	overlays, err := d.overlays(practice)
+	if err != nil {
+		return nil, err
+	}
+	return readings.load(overlays)
+}
+
+// overlays reads the files that lie above the profile for practice.
+func (d Dir) overlays(practice string) ([]texas.Overlay, error) {
 	if d == "" {
-		return texas.Load()
+		return nil, nil
 	}
 	if _, err := os.Stat(string(d)); err != nil {
 		return nil, registry.Errorf(registry.Missing, "profile", "the folder %s cannot be read (profile.dir)", string(d))
@@ -64,11 +75,7 @@ func (d Dir) Load(practice string) (*texas.Loaded, error) {
 		}
 		overlays = append(overlays, texas.Overlay{Name: filepath.ToSlash(name), Data: data, Practice: name == own})
 	}
-	loaded, err := texas.Load(overlays...)
-	if err != nil {
-		return nil, err
-	}
-	return loaded, known(loaded)
+	return overlays, nil
 }
 
 // known refuses rules that the checker does not have: a misspelt one would

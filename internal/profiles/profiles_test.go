@@ -1,6 +1,7 @@
 package profiles_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -42,6 +43,41 @@ func TestLoad(t *testing.T) {
 		p, err := d.Profile("lakeside-waco")
 		require.NoError(t, err)
 		require.Equal(t, 3, p.Policy.TestFilesMin)
+	})
+	t.Run("what one caller does with its values is not another's", func(t *testing.T) {
+		mine, err := d.Profile("sunrise-plano")
+		require.NoError(t, err)
+		mine.Policy.TestFilesMin = 99
+		p, err := d.Profile("sunrise-plano")
+		require.NoError(t, err)
+		require.Equal(t, 5, p.Policy.TestFilesMin)
+	})
+	t.Run("a file that is taken back is forgotten, also where it was read before", func(t *testing.T) {
+		for _, min := range []int{3, 5, 3} {
+			write(t, dir, "practices/hill-country.yaml", fmt.Sprintf("policy.test_files_min: %d\n", min))
+			p, err := d.Profile("hill-country")
+			require.NoError(t, err)
+			require.Equal(t, min, p.Policy.TestFilesMin)
+		}
+		require.NoError(t, os.Remove(filepath.Join(dir, "practices", "hill-country.yaml")))
+		p, err := d.Profile("hill-country")
+		require.NoError(t, err)
+		require.Equal(t, 4, p.Policy.TestFilesMin)
+	})
+	t.Run("looking again costs the reading of files and no more", func(t *testing.T) {
+		again := testing.AllocsPerRun(5, func() { _, _ = d.Profile("sunrise-plano") })
+		require.Less(t, again, 1000.0, "parsing takes some ten thousand")
+	})
+	t.Run("more practices with files of their own than are remembered are each told theirs", func(t *testing.T) {
+		for n := 1; n <= 70; n++ {
+			id := fmt.Sprintf("clinic-%03d", n)
+			write(t, dir, "practices/"+id+".yaml", fmt.Sprintf("policy.error_due_days: %d\n", n))
+			for _, n := range []int{n, max(1, n-1)} {
+				p, err := d.Profile(fmt.Sprintf("clinic-%03d", n))
+				require.NoError(t, err)
+				require.Equal(t, n, p.Policy.ErrorDueDays)
+			}
+		}
 	})
 	t.Run("without a folder the built-in values hold", func(t *testing.T) {
 		p, err := profiles.Dir("").Profile("sunrise-plano")
