@@ -235,6 +235,7 @@ var incidentWords = map[string]string{
 	IncidentReportMissing: "a report is missing",
 	IncidentErrorsOverdue: "errors are overdue",
 	IncidentPausedLong:    "submission has been paused for long",
+	IncidentNoSchedule:    "submission has lost its schedule",
 	IncidentAcceptanceLow: "the registry takes too little",
 	IncidentNewCode:       "the registry uses a new code",
 	IncidentErrorRate:     "the registry refuses more than before",

@@ -21,7 +21,9 @@ type Watches struct {
 	Profiles ProfileSource
 	// Known is what is known of codes; nil judges no code.
 	Known func() (ReportKnowledge, error)
-	Clock Clock
+	// Schedule says how a practice's submission schedule stands; nil looks at none.
+	Schedule func(ctx context.Context, practice string) (ScheduleState, error)
+	Clock    Clock
 }
 
 // LookInput asks what is wrong or about to be.
@@ -91,6 +93,7 @@ const (
 	IncidentReportMissing = "report-missing"
 	IncidentErrorsOverdue = "errors-overdue"
 	IncidentPausedLong    = "submission-paused-long"
+	IncidentNoSchedule    = "submission-not-scheduled"
 	IncidentAcceptanceLow = "acceptance-low"
 	IncidentNewCode       = "new-code"
 	IncidentErrorRate     = "error-rate-jumped"
@@ -151,6 +154,9 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	seeds := incidents(facts, in.Policy, profile.Reports, date, answers.open, volume)
 	if facts.Phase == registry.PhaseProduction {
 		seeds = answers.incidents(seeds)
+	}
+	if seeds, err = a.unscheduled(ctx, facts, seeds); err != nil {
+		return LookResult{}, fail(ctx, err)
 	}
 	waits, err := a.DB.Waits(ctx, in.Practice, date)
 	if err != nil {

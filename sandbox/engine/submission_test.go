@@ -158,6 +158,22 @@ func TestSubmissionsDoNotOverlapAndSendNothingTwice(t *testing.T) {
 	require.NoError(t, c.GetWorkflow(t.Context(), id, "").Get(t.Context(), nil))
 	eventually("what was mended goes", world.see(func() bool { return slices.Equal(world.sent, []string{"f-2", "f-1"}) }))
 	record(t, c, id, "RECORD_OUTBOX_QUESTION")
+	stands(t, c, handle)
+}
+
+// stands checks that what somebody does to a schedule at the server itself is seen.
+func stands(t *testing.T, c client.Client, handle client.ScheduleHandle) {
+	t.Helper()
+	state := func() activities.ScheduleState {
+		got, err := activities.ScheduleAt(c)(t.Context(), "sunrise-plano")
+		require.NoError(t, err)
+		return got
+	}
+	require.Equal(t, activities.ScheduleRuns, state())
+	require.NoError(t, handle.Pause(t.Context(), client.SchedulePauseOptions{}))
+	require.Equal(t, activities.SchedulePaused, state())
+	require.NoError(t, handle.Delete(t.Context()))
+	require.Eventually(t, func() bool { return state() == activities.ScheduleGone }, 60*time.Second, 50*time.Millisecond)
 }
 
 // record writes the history of a question for the replay tests, where the

@@ -237,7 +237,9 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 			Known: reportKnowledge(values), Clock: now,
 		},
 		notices,
-		&activities.Watches{DB: r.store, Profiles: values, Known: reportKnowledge(values), Clock: now},
+		&activities.Watches{
+			DB: r.store, Profiles: values, Known: reportKnowledge(values), Clock: now, Schedule: activities.ScheduleAt(r.client),
+		},
 		&activities.Histories{DB: r.store, Files: files, Clock: now},
 		&activities.Schedules{Client: r.client, TaskQueue: r.cfg.Temporal.TaskQueue, DB: r.store},
 		&activities.Hands{DB: r.store, Vault: r.vault, Profiles: values, Clock: now},
