@@ -17,6 +17,7 @@ type ReportCollectionResult struct {
 	Imported    int `json:"imported"`
 	Known       int `json:"known"`
 	Quarantined int `json:"quarantined"`
+	Unfetched   int `json:"unfetched,omitempty"`
 	Items       int `json:"items"`
 	Opened      int `json:"opened"`
 	Verified    int `json:"verified"`
@@ -90,16 +91,20 @@ func (c *collection) nth(n int, listed activities.ListReportsResult) string {
 }
 
 // fetch brings one report into the file store; its ID is empty where there is
-// nothing left to do about it.
+// nothing left to do about it. One that cannot be fetched is asked about beside,
+// and the next collection tries again.
 func (c *collection) fetch(ctx workflow.Context, what string, r activities.RemoteReport) (string, error) {
-	fetched, action, err := visit(ctx, c.visitor, "fetch "+what, reports.FetchReport,
+	fetched, wrong, err := visitOnce(ctx, c.visitor, "fetch "+what, reports.FetchReport,
 		func(share int64) activities.FetchReportInput {
 			return activities.FetchReportInput{Scope: c.scope(), Connection: c.connection, Name: r.Name, BytesPerSecond: share}
 		})
-	if err != nil || action != "" {
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if fetched.Known {
+	case wrong != nil:
+		c.result.Unfetched++
+		return "", askWhyUnfetched(ctx, c.process, c.connection, r, wordsOf(wrong))
+	case fetched.Known:
 		c.result.Known++
 		return "", nil
 	}

@@ -293,7 +293,12 @@ func (o *onboarding) continueAsNew(ctx workflow.Context) error {
 // startBeside starts a workflow that outlives its parent. One that runs
 // already is as good as started.
 func startBeside(ctx workflow.Context, p *process, wf any, id, summary string, in any) error {
-	ctx = workflow.WithChildOptions(ctx, besideOptions(p, id, summary))
+	return startAs(ctx, besideOptions(p, id, summary), wf, in)
+}
+
+// startAs is [startBeside] with options of its own.
+func startAs(ctx workflow.Context, options workflow.ChildWorkflowOptions, wf, in any) error {
+	ctx = workflow.WithChildOptions(ctx, options)
 	child := workflow.ExecuteChildWorkflow(ctx, wf, in)
 	err := child.GetChildWorkflowExecution().Get(ctx, nil)
 	var already *temporal.ChildWorkflowExecutionAlreadyStartedError

@@ -1,18 +1,22 @@
 package workflows
 
 import (
+	"crypto/sha256"
 	"fmt"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/workflow"
 
 	"immtrail/activities"
 	"immtrail/registry"
 )
 
-// ReportQuestionInput names a report that nothing understood when it came.
+// ReportQuestionInput names a report that nothing understood when it came, or says
+// which one could not be fetched and why.
 type ReportQuestionInput struct {
 	Version  int               `json:"version"`
-	ReportID string            `json:"report_id"`
+	ReportID string            `json:"report_id,omitempty"`
+	Trouble  string            `json:"trouble,omitempty"`
 	What     string            `json:"what"` // which one it was, for a person
 	Calendar registry.Calendar `json:"calendar"`
 	Policy   registry.Policy   `json:"policy"`
@@ -25,10 +29,28 @@ func ReportQuestion(ctx workflow.Context, in ReportQuestionInput) error {
 	if err != nil {
 		return err
 	}
-	if err := p.askAboutReport(ctx, in.What, in.ReportID); err != nil {
+	if in.ReportID != "" {
+		err = p.askAboutReport(ctx, in.What, in.ReportID)
+	} else {
+		// What came of it, the collection after the answer sees.
+		_, err = p.hold(ctx, registry.HoldReport, in.What, in.Trouble, registry.ActionRetry)
+	}
+	if err != nil {
 		return err
 	}
 	return p.finish(ctx)
+}
+
+// askWhyUnfetched asks about a report that the registry lists and does not give,
+// once at a time: by a digest of its name, which may say anything.
+func askWhyUnfetched(ctx workflow.Context, p *process, connection string, r activities.RemoteReport, trouble string) error {
+	name := sha256.Sum256([]byte(r.Name))
+	options := besideOptions(p, ReportQuestionID(fmt.Sprintf("%s-%x", connection, name[:6])), "a report that cannot be fetched")
+	options.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	return startAs(ctx, options, ReportQuestion, ReportQuestionInput{
+		Version: 1, Trouble: trouble + ". The others are fetched. Once the cause is mended, resolve this with retry; the next collection fetches it",
+		What: "a report of " + connection, Calendar: p.calendar, Policy: p.policy,
+	})
 }
 
 func (p *process) askAboutReport(ctx workflow.Context, what, reportID string) error {

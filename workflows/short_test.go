@@ -221,6 +221,22 @@ func TestReportCollection(t *testing.T) {
 		require.Equal(t, "r-DQA_1.txt", asked.ReportID)
 		require.Empty(t, w.holds, "the collection itself waits for nobody")
 	})
+
+	t.Run("a report that the registry does not give is asked about beside, and those after it are taken in", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.reports = []activities.RemoteReport{{Name: "DQA_1.txt"}, {Name: "DQA_2.txt"}}
+		w.imported = activities.ImportReportResult{Items: 4}
+		w.fail["FetchReport"] = once(failure(registry.Refused))
+		asked := workflows.ReportQuestionInput{}
+		r := run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			env.OnWorkflow("ReportQuestion", mock.Anything, mock.Anything).Return(
+				func(_ workflow.Context, in workflows.ReportQuestionInput) error { asked = in; return nil }).Once()
+		})
+		require.Equal(t, workflows.ReportCollectionResult{Imported: 1, Unfetched: 1, Items: 4, Opened: 1}, r)
+		require.Contains(t, asked.Trouble, "the server said no. The others are fetched.")
+		require.Len(t, w.released, 1, "in one visit of the server")
+	})
 }
 
 // A report that nothing understands is somebody's, and is taken in once its layout
@@ -259,6 +275,22 @@ func TestReportQuestion(t *testing.T) {
 		require.Equal(t, 3, w.calls["ImportReport"])
 		require.Equal(t, 1, w.calls["ReconcileErrors"])
 		require.Len(t, w.letters, 2, "each time somebody was told")
+	})
+	t.Run("one that was not given is somebody's until they say retry", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t)
+		env := w.env()
+		at(env, days(3), func() {
+			require.Len(t, w.holds, 1)
+			for id := range w.holds {
+				send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: id, Action: registry.ActionRetry, By: ana})
+			}
+		})
+		env.ExecuteWorkflow(workflows.ReportQuestion, workflows.ReportQuestionInput{
+			Version: 1, Trouble: "the server said no", What: "a report of dshs", Policy: w.facts.Policy,
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Zero(t, w.calls["ImportReport"])
 	})
 	t.Run("dropped it stays as it came, and settles nothing", func(t *testing.T) {
 		t.Parallel()

@@ -145,11 +145,31 @@ func visit[In, Out any](
 	ctx workflow.Context, v *visitor, what string,
 	act func(context.Context, In) (Out, error), in func(share int64) In, actions ...registry.HoldAction,
 ) (Out, registry.HoldAction, error) {
+	for {
+		out, wrong, err := visitOnce(ctx, v, what, act, in)
+		if err != nil || wrong == nil {
+			return out, "", err
+		}
+		if err := v.leave(ctx, VisitDone); err != nil {
+			return out, "", err
+		}
+		action, err := v.hold(ctx, holdReason(transferWork, wrong), what, wordsOf(wrong), actions...)
+		if err != nil || action != registry.ActionRetry {
+			return out, action, err
+		}
+	}
+}
+
+// visitOnce runs one step in a visit until it is done or wrong with this file
+// alone, which is the second result; the visit goes on then.
+func visitOnce[In, Out any](
+	ctx workflow.Context, v *visitor, what string,
+	act func(context.Context, In) (Out, error), in func(share int64) In,
+) (none Out, wrong, err error) {
 	words := what
 	for {
-		var none Out
 		if err := v.enter(ctx, words); err != nil {
-			return none, "", err
+			return none, nil, err
 		}
 		var share int64
 		if v.granted != nil {
@@ -158,26 +178,20 @@ func visit[In, Out any](
 		out, err := do(transferWork.spaced(v.policy).on(ctx, v.policy.Patience, what), act, in(share))
 		if err == nil {
 			v.faults, v.sent = 0, 0
-			return out, "", nil
+			return out, nil, nil
 		}
 		if temporal.IsCanceledError(err) || kindOf(err) == registry.Invalid {
 			calm, _ := workflow.NewDisconnectedContext(ctx)
-			return none, "", errors.Join(err, v.leave(calm, VisitUnused))
+			return none, nil, errors.Join(err, v.leave(calm, VisitUnused))
 		}
-		if fault, ok := ofConnection(err); ok && v.granted != nil && v.faults < faultsOfOwn {
-			v.sent = fault.Sent
-			words = fmt.Sprintf("%s; last time: %s", what, wordsOf(err))
-			if err := v.fault(ctx, err, fault); err != nil {
-				return none, "", err
-			}
-			continue
+		fault, ok := ofConnection(err)
+		if !ok || v.granted == nil || v.faults >= faultsOfOwn {
+			return none, err, nil
 		}
-		if lerr := v.leave(ctx, VisitDone); lerr != nil {
-			return none, "", lerr
-		}
-		action, err := v.hold(ctx, holdReason(transferWork, err), what, wordsOf(err), actions...)
-		if err != nil || action != registry.ActionRetry {
-			return none, action, err
+		v.sent = fault.Sent
+		words = fmt.Sprintf("%s; last time: %s", what, wordsOf(err))
+		if err := v.fault(ctx, err, fault); err != nil {
+			return none, nil, err
 		}
 	}
 }
