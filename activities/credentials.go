@@ -17,19 +17,19 @@ import (
 type Ending struct {
 	// Connection is empty where it is the practice's own.
 	Connection string `json:"connection,omitempty"`
-	// Words say what ends when, and what to do.
+	// Words say what ends when, and what to do; Move is the exact command.
 	Words string `json:"words"`
-	// Event names the warning, the same for every practice on the connection.
+	Move  string `json:"move"`
+	// Event names the warning, the same for every practice on the connection. Whose
+	// it is to renew is told of each once, with that person's morning letter.
 	Event string `json:"event"`
-	// Tell is set while the warning was not written.
-	Tell bool `json:"tell,omitempty"`
 }
 
 // ending finds what of the practice's connection ends within the policy's days.
 // Each of those days warns once, and so does the end.
 func (a *Watches) ending(ctx context.Context, in LookInput, date time.Time) ([]Ending, error) {
 	if len(in.Policy.CredentialWarnings) == 0 {
-		return nil, nil
+		return nil, a.DB.KeepWarnings(ctx, in.Practice, "", nil)
 	}
 	practice, err := a.DB.Practice(ctx, in.Practice)
 	if err != nil {
@@ -44,16 +44,25 @@ func (a *Watches) ending(ctx context.Context, in LookInput, date time.Time) ([]E
 	for _, e := range found {
 		days := int(e.Expires.Sub(today) / (24 * time.Hour))
 		event := fmt.Sprintf("expiry/%s/%s/%s/%s", e.Connection, e.What, e.Expires.Format(time.DateOnly), warningDay(days, in.Policy.CredentialWarnings))
-		sent, ok, err := a.DB.NoticeOf(ctx, event)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Ending{
-			Connection: e.Connection, Words: endingWords(e, days), Event: event,
-			Tell: !ok || sent.State == db.NoticePrepared,
-		})
+		words, move := endingWords(e, days)
+		out = append(out, Ending{Connection: e.Connection, Words: words, Move: move, Event: event})
 	}
-	return a.agreementsEnding(ctx, in, practice, today, out)
+	if out, err = a.agreementsEnding(ctx, in, practice, today, out); err != nil {
+		return nil, err
+	}
+	return out, a.keepWarnings(ctx, practice, out, in.date(a.Clock))
+}
+
+// keepWarnings keeps what ends where the morning letters look.
+func (a *Watches) keepWarnings(ctx context.Context, p *registry.Practice, ending []Ending, date time.Time) error {
+	warnings := make([]db.Warning, len(ending))
+	for i, e := range ending {
+		warnings[i] = db.Warning{Event: e.Event, Connection: e.Connection, Words: e.Words, Move: e.Move, Page: PageCredential, At: date}
+		if e.Connection == "" {
+			warnings[i].Practice, warnings[i].Page = p.ID, PageAgreement
+		}
+	}
+	return a.DB.KeepWarnings(ctx, p.ID, p.Connection, warnings)
 }
 
 // agreementsEnding adds the agreements (and whatever else of the checklist has a
@@ -89,13 +98,7 @@ func (a *Watches) agreementsEnding(ctx context.Context, in LookInput, p *registr
 		}
 		days := int(ends.Sub(today) / (24 * time.Hour))
 		event := fmt.Sprintf("agreement/%s/%s/%s/%s", p.ID, g.key, g.ends, warningDay(days, in.Policy.CredentialWarnings))
-		sent, ok, err := a.DB.NoticeOf(ctx, event)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Ending{
-			Words: agreementWords(p, sites[g], days), Event: event, Tell: !ok || sent.State == db.NoticePrepared,
-		})
+		out = append(out, Ending{Words: agreementWords(p, sites[g], days), Move: PrerequisiteMove(p, sites[g]), Event: event})
 	}
 	return out, nil
 }
@@ -112,11 +115,11 @@ func agreementWords(p *registry.Practice, items []registry.PrerequisiteItem, day
 			what += fmt.Sprintf(" and %d more", more)
 		}
 	}
-	when := fmt.Sprintf("ends on %s, %s from now", items[0].Ends, amount(days, "day", "days"))
+	when := "ends on " + items[0].Ends
 	if days < 0 {
 		when = "ended on " + items[0].Ends
 	}
-	return fmt.Sprintf("%s: it %s. Renew it with the registry, then: %s", what, when, PrerequisiteMove(p, items))
+	return fmt.Sprintf("%s: it %s. Renew it with the registry, then say so", what, when)
 }
 
 // warningDay is the nearest of the policy's days that has come.
@@ -133,23 +136,21 @@ func warningDay(days int, warnings []int) string {
 	return fmt.Sprint(nearest)
 }
 
-func endingWords(e db.Expiry, days int) string {
-	when := fmt.Sprintf("works until %s, %s from now", e.Expires.Format(time.DateOnly), amount(days, "day", "days"))
-	if days == 0 {
-		when = "works for the last time today"
-	}
+func endingWords(e db.Expiry, days int) (words, move string) {
+	when := "works until " + e.Expires.Format(time.DateOnly) // no count of days: it is read later
 	if days < 0 {
 		when = fmt.Sprintf("ended on %s", e.Expires.Format(time.DateOnly))
 	}
-	remedy := fmt.Sprintf("Ask the registry for a new one, then: starter connection rotate %s --secret REFERENCE", e.Connection)
+	remedy, move := "Ask the registry for a new one", fmt.Sprintf("starter connection rotate %s --secret REFERENCE", e.Connection)
 	if e.What == db.CredentialHostKey {
-		remedy = fmt.Sprintf("Ask the registry for the new key's fingerprint, then: starter connection host-key accept %s --fingerprint SHA256:…", e.Connection)
+		remedy = "Ask the registry for the new key's fingerprint"
+		move = fmt.Sprintf("starter connection host-key accept %s --fingerprint SHA256:…", e.Connection)
 	}
 	if e.What == db.CredentialCertificate {
-		remedy = fmt.Sprintf("The registry has to renew it. Ask for the fingerprint of the new one, then: "+
-			"starter connection host-key accept %s --fingerprint cert-sha256:…", e.Connection)
+		remedy = "The registry has to renew it; ask for the fingerprint of the new one"
+		move = fmt.Sprintf("starter connection host-key accept %s --fingerprint cert-sha256:…", e.Connection)
 	}
-	return fmt.Sprintf("%s of connection %s %s. %s", capital(e.What.Words()), e.Connection, when, remedy)
+	return fmt.Sprintf("%s of connection %s %s. %s", capital(e.What.Words()), e.Connection, when, remedy), move
 }
 
 func capital(s string) string { return string(s[0]-'a'+'A') + s[1:] }

@@ -1,8 +1,10 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,20 +12,16 @@ import (
 	"immtrail/registry"
 )
 
-// DueLetter is a letter whose day has come.
-type DueLetter struct {
-	Kind NoticeKind `json:"kind"`
-	// Event is the practice with the week or the month: each is told once.
-	Event string `json:"event"`
-	// Period is the day (YYYY-MM-DD) before which the time ends that it tells of.
-	Period string `json:"period"`
-}
-
 const (
 	// digestBefore are the weeks with which a time is compared.
 	digestBefore = 4
-	// maxSites bounds the sites that a letter tells of.
-	maxSites = 100
+	// maxDigests bounds the practices that a letter tells of, maxSites the sites over
+	// all of them; the fewer practices, the more is told of each.
+	maxDigests = 12
+	maxSites   = 100
+	leastSites = 5
+	// leastCauses are told of each practice however many there are.
+	leastCauses = 2
 	// minRated is how many answers a rate needs where the policy names none.
 	minRated = 20
 )
@@ -33,84 +31,216 @@ var weekdays = map[string]time.Weekday{
 	"thursday": time.Thursday, "friday": time.Friday, "saturday": time.Saturday,
 }
 
-// digests are the letters on the past week and month that were not written yet.
-// A look that comes late, on the day after, finds them too. A practice that was
-// not in production before the end of that time has nothing to hear.
-func (a *Watches) digests(ctx context.Context, in LookInput, facts db.WatchFacts, date time.Time) ([]DueLetter, error) {
-	on, ok := weekdays[in.Policy.DigestWeekday]
-	if !ok || facts.Phase != registry.PhaseProduction {
-		return nil, nil
+// The times that a digest tells of.
+const (
+	digestWeek  = "week"
+	digestMonth = "month"
+)
+
+// digested is a practice of whose answers a reader hears: each week, each month or
+// both.
+type digested struct {
+	*db.WaitPractice
+	weekday         time.Weekday
+	zone            *time.Location // of the registry
+	weekly, monthly bool
+}
+
+// digest is a time of a practice that a reader is told of now.
+type digest struct {
+	practice string
+	period   string
+	from, to time.Time // to is outside
+}
+
+// key names what a reader is told of with the digests of one time; with the end of
+// it that is told once.
+func (d digest) key() string { return "digest/" + d.period }
+
+// digestReaders adds the people who hear of a practice's answers: each week its own
+// contacts, each month its coordinators. Without a contact of its own the week is the
+// coordinators' too.
+func (a *Notices) digestReaders(by map[string]*reader, p *db.WaitPractice) error {
+	if p.ProductionSince.IsZero() {
+		return nil
 	}
-	y, m, d := date.Date()
-	week := time.Date(y, m, d-(int(date.Weekday())-int(on)+7)%7, 0, 0, 0, 0, date.Location())
-	month := time.Date(y, m, 1, 0, 0, 0, 0, date.Location())
-	var due []DueLetter
-	for _, l := range []DueLetter{
-		{Kind: NoticeDigestWeek, Event: "digest/" + in.Practice + "/week/" + week.Format(time.DateOnly), Period: week.Format(time.DateOnly)},
-		{Kind: NoticeDigestMonth, Event: "digest/" + in.Practice + "/month/" + month.Format("2006-01"), Period: month.Format(time.DateOnly)},
-	} {
-		end, err := time.ParseInLocation(time.DateOnly, l.Period, date.Location())
-		if err != nil || !facts.ProductionSince.Before(end) {
-			continue
+	i, err := a.item(db.Wait{Practice: p.ID}, p)
+	if err != nil {
+		return err
+	}
+	on, ok := weekdays[i.policy.DigestWeekday]
+	if !ok {
+		return nil
+	}
+	var contacts []registry.Contact
+	for _, c := range p.People {
+		if c.Role == registry.ContactPractice {
+			contacts = append(contacts, c)
 		}
-		_, written, err := a.DB.NoticeOf(ctx, l.Event)
+	}
+	coordinators := a.owners(i.Wait, p, nil)
+	weekly := contacts
+	if len(contacts) == 0 {
+		weekly = coordinators
+	}
+	of := digested{WaitPractice: p, weekday: on, zone: i.business.Location()}
+	for _, c := range slices.Concat(coordinators, contacts) {
+		r, err := a.readerAt(by, c, p, i)
+		if err != nil {
+			return err
+		}
+		same := func(o registry.Contact) bool { return sameAddress(o, c) }
+		of.weekly, of.monthly = slices.ContainsFunc(weekly, same), slices.ContainsFunc(coordinators, same)
+		r.ours = r.ours || of.monthly
+		if !slices.ContainsFunc(r.digested, func(d digested) bool { return d.ID == p.ID }) {
+			r.digested = append(r.digested, of)
+		}
+	}
+	return nil
+}
+
+// due are the times of the practice that have ended on a morning, of which r was not
+// told; the month stands for the week that ends with it. A practice that was not in
+// production before the end of that time has nothing to hear.
+func (d digested) due(morning time.Time, told []db.Reminded) []digest {
+	y, m, day := morning.In(d.zone).Date()
+	today := time.Date(y, m, day, 0, 0, 0, 0, d.zone)
+	var out []digest
+	add := func(on bool, period string, from, to time.Time) {
+		one := digest{practice: d.ID, period: period, from: from, to: to}
+		before := func(t db.Reminded) bool { return t.Wait == one.key() && t.Since.Equal(to) }
+		if on && d.ProductionSince.Before(to) && !slices.ContainsFunc(told, before) {
+			out = append(out, one)
+		}
+	}
+	month := time.Date(y, m, 1, 0, 0, 0, 0, d.zone)
+	add(d.monthly, digestMonth, month.AddDate(0, -1, 0), month)
+	week := today.AddDate(0, 0, -(int(today.Weekday())-int(d.weekday)+7)%7)
+	add(d.weekly, digestWeek, week.AddDate(0, 0, -7), week)
+	return out
+}
+
+// digests tells of the registry's answers: a section for each practice, the most
+// urgent first, and a count of the rest. A practice of whose month is told has no
+// section for its week.
+func (w *writer) digests(ctx context.Context, due []digest) error {
+	ranked, err := w.rank(ctx, due)
+	if err != nil {
+		return err
+	}
+	monthly := map[string]bool{}
+	for _, r := range ranked {
+		monthly[r.practice] = monthly[r.practice] || r.period == digestMonth
+	}
+	ranked = slices.DeleteFunc(ranked, func(r rankedDigest) bool { return r.period == digestWeek && monthly[r.practice] })
+	named := min(len(ranked), maxDigests)
+	for _, r := range ranked[:named] {
+		section, err := w.section(ctx, r.digest, max(leastSites, maxSites/named), max(leastCauses, maxCauses/named))
+		if err != nil {
+			return err
+		}
+		w.data.Digests = append(w.data.Digests, section)
+	}
+	for _, r := range ranked[named:] {
+		more := &w.data.MoreDigests
+		more.Practices, more.Sent, more.Refused = more.Practices+1, more.Sent+r.Sent, more.Refused+r.Refused
+		more.Open, more.Overdue = more.Open+r.Open, more.Overdue+r.Overdue
+	}
+	return nil
+}
+
+type rankedDigest struct {
+	digest
+	db.DigestRank
+}
+
+// rank puts the practices first of which most is overdue, then refused, then open.
+func (w *writer) rank(ctx context.Context, due []digest) ([]rankedDigest, error) {
+	spans, order := map[string][]digest{}, []string{}
+	for _, d := range due {
+		span := fmt.Sprint(d.from.Unix(), d.to.Unix())
+		if len(spans[span]) == 0 {
+			order = append(order, span)
+		}
+		spans[span] = append(spans[span], d)
+	}
+	var out []rankedDigest
+	for _, span := range order {
+		practices := make([]string, len(spans[span]))
+		for i, d := range spans[span] {
+			practices[i] = d.practice
+		}
+		ranks, err := w.DB.RankDigests(ctx, practices, spans[span][0].from, spans[span][0].to, w.date)
 		if err != nil {
 			return nil, err
 		}
-		if !written {
-			due = append(due, l)
+		for _, d := range spans[span] {
+			at := slices.IndexFunc(ranks, func(r db.DigestRank) bool { return r.Practice == d.practice })
+			out = append(out, rankedDigest{d, ranks[at]})
 		}
 	}
-	return due, nil
+	slices.SortStableFunc(out, func(x, y rankedDigest) int {
+		return cmp.Or(cmp.Compare(y.Overdue, x.Overdue), cmp.Compare(y.Refused, x.Refused), cmp.Compare(y.Open, x.Open),
+			strings.Compare(x.practice, y.practice))
+	})
+	return out, nil
 }
 
-// digest tells of the registry's answers in a week or a month.
-func (w *writer) digest(ctx context.Context) error {
-	zone := w.profile.BusinessDays().Location()
-	to, err := time.ParseInLocation(time.DateOnly, w.in.Period, zone)
-	if err != nil { // typed by hand: what ends today
-		y, m, d := w.date.In(zone).Date()
-		to = time.Date(y, m, d, 0, 0, 0, 0, zone)
+// section tells of one practice.
+func (w *writer) section(ctx context.Context, d digest, sites, causes int) (registry.LetterDigest, error) {
+	of := &writer{Notices: w.Notices, in: SendNoticeInput{Scope: Scope{Practice: d.practice}}, date: w.date}
+	if err := of.begin(ctx); err != nil {
+		return registry.LetterDigest{}, err
 	}
-	from := to.AddDate(0, 0, -7)
-	if w.in.Kind == NoticeDigestMonth {
-		from = to.AddDate(0, -1, 0)
+	out := registry.LetterDigest{
+		Practice: of.practice.ID, Name: of.practice.Name, Period: d.period, Coordinator: of.data.Coordinator,
+		From: d.from.Format(time.DateOnly), To: d.to.AddDate(0, 0, -1).Format(time.DateOnly),
 	}
-	out := &w.data.Digest
-	out.From, out.To = from.Format(time.DateOnly), to.AddDate(0, 0, -1).Format(time.DateOnly)
-	filter := db.QualityFilter{Practice: w.in.Practice, Zone: w.profile.Zone, From: from, To: to}
+	filter := db.QualityFilter{Practice: d.practice, Zone: of.profile.Zone, From: d.from, To: d.to}
+	late, err := of.numbers(ctx, &out, filter)
+	if err != nil {
+		return out, err
+	}
+	if err := of.digestCauses(ctx, &out, causes); err != nil {
+		return out, err
+	}
+	if d.period == digestMonth {
+		err = of.digestSites(ctx, &out, filter, late, sites)
+	}
+	out.Move = "starter quality " + d.practice
+	if out.Open > 0 {
+		out.Move = "starter errors worklist " + d.practice + " -d lists/"
+	}
+	return out, err
+}
+
+// numbers of the time that filter bounds, and what is open now.
+func (w *writer) numbers(ctx context.Context, out *registry.LetterDigest, filter db.QualityFilter) ([]db.LateDoses, error) {
 	now, err := w.sum(ctx, filter)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	before, err := w.sum(ctx, db.QualityFilter{Practice: w.in.Practice, From: from.AddDate(0, 0, -7*digestBefore), To: from})
+	before, err := w.sum(ctx, db.QualityFilter{Practice: filter.Practice, From: filter.From.AddDate(0, 0, -7*digestBefore), To: filter.From})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	all, err := w.sum(ctx, db.QualityFilter{Practice: w.in.Practice, To: w.date})
+	all, err := w.sum(ctx, db.QualityFilter{Practice: filter.Practice, To: w.date})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out.Sent, out.Answered, out.Refused, out.Unanswered = now.Sent, now.Answered(), now.Refused, all.Unanswered()
 	out.Rate, out.Before = w.rate(now), w.rate(before)
-	late, err := w.DB.LateDoses(ctx, db.LateFilter{Practice: w.in.Practice, From: from, To: to})
+	late, err := w.DB.LateDoses(ctx, db.LateFilter{Practice: filter.Practice, From: filter.From, To: filter.To})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range late {
 		out.Given, out.Late = out.Given+s.Given, out.Late+s.Late
 	}
-	work, err := w.DB.DigestErrors(ctx, w.in.Practice, from, to, w.date)
-	if err != nil {
-		return err
-	}
+	work, err := w.DB.DigestErrors(ctx, filter.Practice, filter.From, filter.To, w.date)
 	out.Settled, out.Open, out.Overdue, out.DueSoon = work.Settled, work.Open, work.Overdue, work.DueSoon
 	out.AtRegistry = work.AtRegistry
-	if err := w.digestCauses(ctx); err != nil || w.in.Kind != NoticeDigestMonth {
-		return err
-	}
-	w.data.Commands = []string{"starter quality " + w.in.Practice, "starter errors worklist " + w.in.Practice + " -d lists/"}
-	return w.digestSites(ctx, filter, late)
+	return late, err
 }
 
 func (w *writer) sum(ctx context.Context, f db.QualityFilter) (sum db.Quality, err error) {
@@ -137,17 +267,19 @@ func (w *writer) rate(q db.Quality) string {
 	return words
 }
 
-func (w *writer) digestCauses(ctx context.Context) error {
-	groups, err := w.DB.GroupErrors(ctx, db.ErrorFilter{Practice: w.in.Practice, Limit: maxCauses})
+func (w *writer) digestCauses(ctx context.Context, out *registry.LetterDigest, limit int) error {
+	groups, err := w.DB.GroupErrors(ctx, db.ErrorFilter{Practice: w.in.Practice, Limit: limit})
 	for _, g := range groups {
 		c := w.cause(db.LetterCause{Rule: codeWords(g.Code), Count: g.Errors})
 		c.Owner = strings.ReplaceAll(string(g.Owner), "-", " ")
-		w.data.Causes = append(w.data.Causes, c)
+		out.Causes = append(out.Causes, c)
 	}
 	return err
 }
 
-func (w *writer) digestSites(ctx context.Context, f db.QualityFilter, late []db.LateDoses) error {
+// digestSites tells of sites in the practice's order, or, where they are too many, of
+// those with most open.
+func (w *writer) digestSites(ctx context.Context, out *registry.LetterDigest, f db.QualityFilter, late []db.LateDoses, limit int) error {
 	rows, err := w.DB.Quality(ctx, f, db.BySite)
 	if err != nil {
 		return err
@@ -164,10 +296,16 @@ func (w *writer) digestSites(ctx context.Context, f db.QualityFilter, late []db.
 	for _, s := range late {
 		lateAt[s.Site] = s.Late
 	}
-	for _, s := range w.practice.Sites[:min(len(w.practice.Sites), maxSites)] {
-		w.data.Digest.Sites = append(w.data.Digest.Sites, registry.LetterSite{
+	for _, s := range w.practice.Sites {
+		out.Sites = append(out.Sites, registry.LetterSite{
 			ID: s.ID, Sent: sent[s.ID].Sent, Rate: w.rate(sent[s.ID]), Open: open[s.ID], Late: lateAt[s.ID],
 		})
+	}
+	if out.MoreSites = max(0, len(out.Sites)-limit); out.MoreSites > 0 {
+		slices.SortStableFunc(out.Sites, func(x, y registry.LetterSite) int {
+			return cmp.Or(cmp.Compare(y.Open, x.Open), cmp.Compare(y.Late, x.Late))
+		})
+		out.Sites = out.Sites[:limit]
 	}
 	return nil
 }

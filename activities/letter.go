@@ -109,9 +109,7 @@ func (w *writer) addressees() []registry.Contact {
 		return []registry.Contact{w.registryContact()}
 	case NoticeProductionVendor, NoticeHistoryQuestions, NoticeFileRefused:
 		role = registry.ContactVendor
-	case NoticeApprovalRefused, NoticeHold, NoticeReminders, NoticeByHand, NoticeWatch, NoticeResolved, NoticeDigestMonth:
-	case NoticeDigestWeek:
-		role = registry.ContactPractice
+	case NoticeApprovalRefused, NoticeHold, NoticeReminders, NoticeByHand, NoticeWatch, NoticeResolved, NoticeDigestWeek:
 	}
 	var to []registry.Contact
 	for _, c := range w.practice.Contacts {
@@ -147,14 +145,12 @@ func (w *writer) details(ctx context.Context) error {
 		return w.fileRefused(ctx)
 	case NoticeHold:
 		return w.hold(ctx)
-	case NoticeReminders:
+	case NoticeReminders, NoticeDigestWeek:
 		return w.reminders(ctx)
 	case NoticeByHand:
 		return w.upload(ctx)
 	case NoticeWatch, NoticeResolved:
 		return w.incident(ctx)
-	case NoticeDigestWeek, NoticeDigestMonth:
-		return w.digest(ctx)
 	case NoticeHistoryQuestions:
 		return nil
 	}
@@ -250,10 +246,6 @@ func (w *writer) incident(ctx context.Context) error {
 	if w.in.HoldID != "" {
 		return w.holdOver(ctx)
 	}
-	if w.in.Connection != "" {
-		w.data.What, w.data.Page = "a credential ends", PageCredential
-		return w.connection(ctx, w.in.Connection)
-	}
 	if w.in.IncidentID == "" {
 		if w.in.Words != "" {
 			w.byEvent()
@@ -309,9 +301,6 @@ func (w *writer) byEvent() {
 	case matter == PageStuck:
 		w.data.What, w.data.Page = "a file in the outbox is not finished", PageStuck
 		w.data.Commands = []string{"starter status " + w.in.Practice}
-	default:
-		w.data.What, w.data.Page = "an agreement with the registry ends", PageAgreement
-		w.data.Commands = []string{"starter prerequisite list " + w.in.Practice}
 	}
 }
 

@@ -31,7 +31,6 @@ var letterCases = map[registry.LetterKind]func(t *testing.T, p *planted) []activ
 	activities.NoticeWatch:            watchLetters,
 	activities.NoticeResolved:         resolvedLetters,
 	activities.NoticeDigestWeek:       digestLetters,
-	activities.NoticeDigestMonth:      digestLetters,
 }
 
 // A letter leaves the house: whatever an EHR or the registry wrote into files,
@@ -127,22 +126,34 @@ func holdLetters(t *testing.T, p *planted) (out []activities.SendNoticeInput) {
 	return out
 }
 
-// reminderLetters are those of the next days on which something is due.
+// reminderLetters are those of the next days on which something is due, with the
+// week's answers and something that ends.
 func reminderLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
 	t.Helper()
 	p.waits(t, "sunrise", inReview)
+	require.NoError(t, p.db.KeepWarnings(t.Context(), "sunrise", "texas-sftp", []db.Warning{{
+		Event: "expiry/texas-sftp/password/2026-06-01/30", Connection: "texas-sftp", Words: "the password ends", Move: "starter connection rotate", Page: "credential-ends", At: p.now,
+	}}))
+	return p.morning(t, "reminders/")
+}
+
+// morning is that of the next day on which a letter of a kind is due.
+func (p *planted) morning(t *testing.T, prefix string) []activities.SendNoticeInput {
+	t.Helper()
 	for end := p.now.AddDate(0, 0, 14); p.now.Before(end); {
 		due := must(t, p.desk.DueReminders, activities.DueRemindersInput{})
 		var out []activities.SendNoticeInput
 		for _, event := range due.Events {
-			out = append(out, activities.SendNoticeInput{Event: event})
+			if strings.HasPrefix(event, prefix) {
+				out = append(out, activities.SendNoticeInput{Event: event})
+			}
 		}
 		if len(out) > 0 {
 			return out
 		}
 		p.now = due.Next
 	}
-	t.Fatal("nobody is reminded of anything")
+	t.Fatal("nobody is told of anything")
 	return nil
 }
 
@@ -163,14 +174,11 @@ func uploadLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
 	return []activities.SendNoticeInput{{Scope: scope(), HoldID: "h-hand"}}
 }
 
-// watchLetters are one for each incident that the watch finds in the months after,
-// a credential's and an agreement's.
+// watchLetters are one for each incident that the watch finds in the months after.
 func watchLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
 	t.Helper()
 	w := &activities.Watches{DB: p.db, Profiles: p, Known: p.inbox.Known, Clock: func() time.Time { return p.now }}
 	out := []activities.SendNoticeInput{
-		{Scope: scope(), Connection: "texas-sftp", Words: "the password ends"},
-		{Scope: scope(), Words: "the site agreement ends"},
 		{Event: "chat-failed/2026-03-02", Words: "rooms that did not take it: 1 of 1."},
 		{Event: "mail-fails/2026-03-02", Words: "The last answer: mail: the mail server answered 535 at the login."},
 		{Event: "mailbox-refused/0123456789abcdef/1", Words: "The mail server refuses letters to maria@sunrise.example for good."},
@@ -205,9 +213,11 @@ func resolvedLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
 	return out
 }
 
-// digestLetters are those of the days on which the registry had most to say.
-func digestLetters(*testing.T, *planted) []activities.SendNoticeInput {
-	return []activities.SendNoticeInput{
-		{Scope: scope(), Period: "2026-03-09"}, {Scope: scope(), Period: "2026-03-16"}, {Scope: scope(), Period: "2026-04-01"},
-	}
+// digestLetters are those to the practice's own people.
+func digestLetters(t *testing.T, p *planted) []activities.SendNoticeInput {
+	t.Helper()
+	practice := p.load(t)
+	practice.Contacts = append(practice.Contacts, registry.Contact{Role: registry.ContactPractice, Name: "Desk", Email: "front@sunrise.example"})
+	p.save(t, practice, "front desk")
+	return p.morning(t, "digest/")
 }

@@ -18,9 +18,8 @@ import (
 // while it is so; and
 //
 //   - an alert goes to that somebody in its place,
-//   - a digest is let go,
-//   - a letter of reminders is let go, and what it told of counts as unsaid: the
-//     next morning's letter tells all of it.
+//   - a morning letter is let go, and what it told of counts as unsaid: the next
+//     morning's letter tells all of it.
 //
 // Where nobody is left to tell it returns cause. All of it may be repeated: each
 // letter is one by its event.
@@ -38,10 +37,9 @@ func (a *Notices) refused(ctx context.Context, in SendNoticeInput, kept db.Notic
 		}
 	}
 	switch {
-	case in.Kind == NoticeReminders:
+	case in.Kind == NoticeReminders || in.Kind == NoticeDigestWeek:
 	case len(to) == 0:
 		return SendNoticeResult{}, cause
-	case in.Kind == NoticeDigestWeek || in.Kind == NoticeDigestMonth:
 	default:
 		instead := in
 		instead.Event, instead.to = in.Event+"/instead", to
@@ -61,8 +59,7 @@ func toOurPeople(kind NoticeKind) bool {
 	switch kind {
 	case NoticeReviewRequest, NoticeFirstFile, NoticeProductionVendor, NoticeHistoryQuestions, NoticeFileRefused:
 		return false
-	case NoticeHold, NoticeReminders, NoticeByHand, NoticeWatch, NoticeApprovalRefused, NoticeResolved,
-		NoticeDigestWeek, NoticeDigestMonth:
+	case NoticeHold, NoticeReminders, NoticeByHand, NoticeWatch, NoticeApprovalRefused, NoticeResolved, NoticeDigestWeek:
 	}
 	return true
 }

@@ -29,32 +29,26 @@ func TestAMailboxOfOurPeopleIsRefused(t *testing.T) {
 		require.True(t, ok, event)
 		return n.State
 	}
-	digest := letterInput(activities.NoticeDigestMonth, "digest/sunrise/month/2026-03")
-
-	t.Run("of a digest somebody else is told, and nothing is held", func(t *testing.T) {
-		require.True(t, must(t, a.SendNotice, digest).Refused)
-		require.Len(t, man.letters, 1)
-		require.Equal(t, desk, man.to(t))
-		require.Equal(t, "immtrail: a mailbox is refused", man.last().Subject)
-		require.Contains(t, man.last().Body, maria)
-		require.Contains(t, man.last().Body, `The first of them: "sunrise: the registry's answers`)
-		require.Contains(t, man.last().Body, "starter letter show "+digest.Event)
-		require.Contains(t, man.last().Body, `section "mailbox-refused"`)
-		require.Equal(t, db.NoticeGivenUp, state(t, digest.Event), "no person is asked what to do about a digest")
-	})
-	t.Run("again, and for the next digest, nobody is told once more", func(t *testing.T) {
-		must(t, a.SendNotice, digest)
-		next := digest
-		next.Event, b.now = "digest/sunrise/month/2026-04", b.now.AddDate(0, 1, 0)
-		must(t, a.SendNotice, next)
-		require.Len(t, man.letters, 1)
+	t.Run("somebody else is told, and nothing is held", func(t *testing.T) {
+		first := b.alert(t, "h-0")
+		require.True(t, must(t, a.SendNotice, first).Refused)
+		require.Len(t, man.letters, 2)
+		told := man.letters[0]
+		require.Equal(t, desk, told.To[0].Email)
+		require.Equal(t, "immtrail: a mailbox is refused", told.Subject)
+		require.Contains(t, told.Body, maria)
+		require.Contains(t, told.Body, `The first of them: "sunrise: waiting for you`)
+		require.Contains(t, told.Body, "starter letter show "+first.Event)
+		require.Contains(t, told.Body, `section "mailbox-refused"`)
+		must(t, a.SendNotice, first)
+		require.Len(t, man.letters, 2, "again, nobody is told once more")
 	})
 	t.Run("an alert goes to somebody else in its place, once", func(t *testing.T) {
 		alert := b.alert(t, "h-1")
 		for range 2 {
 			must(t, a.SendNotice, alert)
 		}
-		require.Len(t, man.letters, 2)
+		require.Len(t, man.letters, 3)
 		require.Equal(t, desk, man.to(t))
 		require.Contains(t, man.last().Subject, "sunrise: waiting for you")
 		require.Equal(t, db.NoticeGivenUp, state(t, alert.Event))
@@ -67,8 +61,8 @@ func TestAMailboxOfOurPeopleIsRefused(t *testing.T) {
 		requireKind(t, registry.Transient, err)
 		a.Sender = man
 		must(t, a.SendNotice, alert)
-		require.Len(t, man.letters, 4)
-		require.Equal(t, man.ids[2], man.ids[3], "what may have gone out goes again under its Message-ID")
+		require.Len(t, man.letters, 5)
+		require.Equal(t, man.ids[3], man.ids[4], "what may have gone out goes again under its Message-ID")
 	})
 	t.Run("when the mailbox takes letters again that is told, once", func(t *testing.T) {
 		man.gone = nil

@@ -54,7 +54,6 @@ const (
 	NoticeApprovalRefused  = registry.LetterApprovalRefused
 	NoticeResolved         = registry.LetterResolved
 	NoticeDigestWeek       = registry.LetterDigestWeek
-	NoticeDigestMonth      = registry.LetterDigestMonth
 )
 
 // SendNoticeInput asks for one letter about one event.
@@ -69,10 +68,6 @@ type SendNoticeInput struct {
 	FileID     string `json:"file_id,omitempty"`
 	HoldID     string `json:"hold_id,omitempty"`
 	IncidentID string `json:"incident_id,omitempty"`
-	// Connection is set where the letter concerns a connection and no hold of it.
-	Connection string `json:"connection,omitempty"`
-	// Period is the day (YYYY-MM-DD) before which the time of a digest ends.
-	Period string `json:"period,omitempty"`
 	// Words are one or two sentences of ours, free of patient data.
 	Words string `json:"words,omitempty"`
 	// to replaces the usual readers; letters of our own that nobody asked for.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,9 @@ func (a *Notices) DueReminders(ctx context.Context, in DueRemindersInput) (DueRe
 		if event <= in.After || morning.IsZero() {
 			continue
 		}
+		if r.mornings.Soon(morning, date) {
+			continue // a letter of yesterday, and today's: one of them
+		}
 		if until, quiet := r.mornings.Quiet(date); quiet && in.Calendar.Real() {
 			if until.Before(out.Next) {
 				out.Next = until
@@ -95,10 +99,13 @@ func (a *Notices) letterDue(ctx context.Context, r *reader, event string, mornin
 	if err != nil || written {
 		return written && kept.State == db.NoticePrepared, err
 	}
+	if _, written, err = a.DB.NoticeOf(ctx, r.otherEvent(morning)); err != nil || written {
+		return false, err // somebody outside this morning, one of ours by noon: tomorrow
+	}
 	if err := a.judge(ctx, event, morning, r); err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(r.items, func(i *item) bool { return i.mark != "" }), nil
+	return len(r.due) > 0 || slices.ContainsFunc(r.items, func(i *item) bool { return i.mark != "" }), nil
 }
 
 // reader is one of our own people with what waits for that person.
@@ -112,6 +119,12 @@ type reader struct {
 	from     string
 	own      bool
 	items    []*item
+	// digested are the practices of whose answers the reader hears, due what of that
+	// is told now.
+	digested []digested
+	due      []digest
+	// ours: not only a contact of a practice, who hears of its week alone.
+	ours bool
 }
 
 // item is a wait as a reader sees it.
@@ -120,8 +133,9 @@ type item struct {
 	name     string // of the practice
 	policy   registry.Policy
 	business registry.BusinessDays
-	// lead: the reader hears of it because it is late.
-	lead bool
+	// lead: the reader hears of it because it is late. once: it is told one morning.
+	lead, once bool
+	page       string
 
 	// What a judgement adds: business days since it began, reminders that have
 	// come, when it becomes late, and why it is told today, if it is.
@@ -137,16 +151,42 @@ func readerKey(email string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-const remindersPrefix = "reminders/"
+// Events of a morning's letter: to one of our people, and to somebody of a practice
+// who hears of its week alone. A person gets one of them a day.
+const (
+	remindersPrefix = "reminders/"
+	digestPrefix    = "digest/"
+)
+
+// MorningLetter is the kind of the letter about an event of
+// [DueRemindersResult.Events].
+func MorningLetter(event string) NoticeKind {
+	if strings.HasPrefix(event, digestPrefix) {
+		return NoticeDigestWeek
+	}
+	return NoticeReminders
+}
 
 func (r *reader) event(morning time.Time) string {
-	return remindersPrefix + r.key + "/" + morning.Format(time.DateOnly)
+	prefix := digestPrefix
+	if r.ours {
+		prefix = remindersPrefix
+	}
+	return prefix + r.key + "/" + morning.Format(time.DateOnly)
+}
+
+func (r *reader) otherEvent(morning time.Time) string {
+	prefix := remindersPrefix
+	if r.ours {
+		prefix = digestPrefix
+	}
+	return prefix + r.key + "/" + morning.Format(time.DateOnly)
 }
 
 // readers gives each of our people what waits for that person, by key.
 func (a *Notices) readers(ctx context.Context, date time.Time) ([]*reader, error) {
 	waits, err := a.DB.Waits(ctx, "", date)
-	if err != nil || len(waits) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	known, err := a.DB.WaitPractices(ctx)
@@ -154,6 +194,14 @@ func (a *Notices) readers(ctx context.Context, date time.Time) ([]*reader, error
 		return nil, err
 	}
 	by := map[string]*reader{}
+	for _, id := range slices.Sorted(maps.Keys(known)) {
+		if err := a.digestReaders(by, known[id]); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.warned(ctx, by, known); err != nil {
+		return nil, err
+	}
 	for _, w := range waits {
 		p, ok := known[w.Practice]
 		if !ok {
@@ -186,6 +234,33 @@ func (a *Notices) readers(ctx context.Context, date time.Time) ([]*reader, error
 	return out, nil
 }
 
+// warned adds what ends soon to those who see to it.
+func (a *Notices) warned(ctx context.Context, by map[string]*reader, known map[string]*db.WaitPractice) error {
+	warnings, err := a.DB.Warnings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, warn := range warnings {
+		p, ok := known[warn.Practice]
+		if !ok {
+			continue
+		}
+		i, err := a.item(db.Wait{
+			Key: warn.Event, Practice: warn.Practice, What: warn.Words, Whose: "you", Move: warn.Move, Since: warn.At, Connection: warn.Connection,
+		}, p)
+		if err != nil {
+			return err
+		}
+		i.once, i.page = true, warn.Page
+		for _, c := range a.owners(i.Wait, p, known) {
+			if err := a.addItem(by, c, p, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // item joins a wait with the policy of its practice. What holds a connection or a
 // server is many practices' and goes by the registry's, whichever of them stands for
 // the others.
@@ -206,6 +281,16 @@ func (a *Notices) item(w db.Wait, p *db.WaitPractice) (item, error) {
 }
 
 func (a *Notices) addItem(by map[string]*reader, c registry.Contact, p *db.WaitPractice, i item) error {
+	r, err := a.readerAt(by, c, p, i)
+	if err == nil {
+		r.ours, r.items = true, append(r.items, &i)
+	}
+	return err
+}
+
+// readerAt finds or makes the reader at an address, with the mornings of p's policy
+// unless those of another practice come first.
+func (a *Notices) readerAt(by map[string]*reader, c registry.Contact, p *db.WaitPractice, i item) (*reader, error) {
 	key := readerKey(c.Email)
 	r, ok := by[key]
 	if !ok {
@@ -216,12 +301,11 @@ func (a *Notices) addItem(by map[string]*reader, c registry.Contact, p *db.WaitP
 	if own := zone != ""; !ok || own && !r.own || own == r.own && p.ID < r.from {
 		m, err := i.policy.Mornings(cmp.Or(zone, p.Zone), i.business)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		r.mornings, r.from, r.own = m, p.ID, own
 	}
-	r.items = append(r.items, &i)
-	return nil
+	return r, nil
 }
 
 // zoneOf is the time zone where a person is: that of the contact, or of the person of

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,9 +33,22 @@ func (a *Notices) judge(ctx context.Context, event string, morning time.Time, r 
 		if last >= 0 {
 			before = told[last]
 		}
+		if i.once {
+			if i.mark = "ends soon"; last >= 0 || i.Since.After(morning) {
+				i.mark = ""
+			}
+			continue
+		}
 		i.judge(morning, before)
 	}
-	r.items = slices.DeleteFunc(r.items, func(i *item) bool { return i.lead && !i.late })
+	r.items = slices.DeleteFunc(r.items, func(i *item) bool { return i.lead && !i.late || i.once && i.mark == "" })
+	r.due = nil
+	for _, d := range r.digested {
+		r.due = append(r.due, d.due(morning, told)...)
+	}
+	slices.SortFunc(r.due, func(x, y digest) int {
+		return cmp.Or(strings.Compare(x.practice, y.practice), strings.Compare(x.period, y.period))
+	})
 	return nil
 }
 
@@ -77,29 +91,53 @@ func (w *writer) reminders(ctx context.Context) error {
 	if err := w.judge(ctx, w.in.Event, morning, r); err != nil {
 		return err
 	}
-	if len(r.items) == 0 {
+	if len(r.items)+len(r.due) == 0 {
 		return errNothingWaits
 	}
 	w.practice = nil // the letter is of all practices
 	w.data.Practice = registry.LetterPractice{ID: "immtrail", Name: "immtrail"}
 	w.data.Date = morning.Format(time.DateOnly)
 	w.data.Coordinator, w.concerned = r.contact, []registry.Contact{r.contact}
-	for _, i := range r.items {
-		if len(w.data.Waits) < maxWaits {
-			w.data.Waits = append(w.data.Waits, i.letter())
-		}
+	slices.SortStableFunc(r.items, func(x, y *item) int { return cmp.Compare(x.urgency(), y.urgency()) })
+	for _, i := range r.items[:min(len(r.items), maxWaits)] { // what is not named is not told: it comes tomorrow
+		w.data.Waits = append(w.data.Waits, i.letter())
 		w.reminds = append(w.reminds, db.Reminded{
 			Wait: i.Key, Since: i.Since, Step: i.reached, Late: i.late, Amount: i.amount(), Reader: r.key,
 		})
 	}
 	w.data.MoreWaits = len(r.items) - len(w.data.Waits)
-	return nil
+	for _, d := range r.due {
+		one := db.Reminded{Wait: d.key(), Since: d.to, Reader: r.key}
+		if !slices.ContainsFunc(w.reminds, func(o db.Reminded) bool { return o.Wait == one.Wait && o.Since.Equal(one.Since) }) {
+			w.reminds = append(w.reminds, one)
+		}
+	}
+	return w.digests(ctx, r.due)
+}
+
+// urgency puts first the credential that ends for all practices of a connection, then
+// what is late and told of today, then what is due, then what ends soon, then the rest.
+func (i *item) urgency() int {
+	switch {
+	case i.mark == "":
+		return 4
+	case i.once && i.Connection != "":
+		return 0
+	case i.once:
+		return 3
+	case i.late:
+		return 1
+	}
+	return 2
 }
 
 // readerOf finds whose letter it is, and the morning that it is of. A preview is
 // that of the practice's coordinator, as it would be now.
 func (w *writer) readerOf(readers []*reader) (*reader, time.Time) {
 	name, ours := strings.CutPrefix(w.in.Event, remindersPrefix)
+	if !ours {
+		name, ours = strings.CutPrefix(w.in.Event, digestPrefix)
+	}
 	key, day, _ := strings.Cut(name, "/")
 	if !ours {
 		key = readerKey(w.data.Coordinator.Email)
@@ -124,13 +162,16 @@ func (w *writer) readerOf(readers []*reader) (*reader, time.Time) {
 func (i *item) letter() registry.LetterWait {
 	l := registry.LetterWait{
 		Mark: i.mark, Practice: i.Practice, Name: i.name, What: i.What, Next: i.Next, Whose: i.Whose,
-		Since: i.Since.In(i.business.Location()).Format(time.DateOnly), Days: i.passed, Move: i.Move,
+		Since: i.Since.In(i.business.Location()).Format(time.DateOnly), Days: i.passed, Move: i.Move, Page: i.page,
 	}
 	if !i.due.IsZero() {
 		l.Due = i.due.Format(time.DateOnly)
 	}
 	switch {
+	case i.once:
+		l.Since = "" // it does not wait yet
 	case i.HoldID != "":
+		l.Page = string(i.Reason)
 		actions := i.Actions
 		if len(actions) == 0 {
 			actions = i.Reason.Actions()
@@ -140,6 +181,9 @@ func (i *item) letter() registry.LetterWait {
 	case i.Kind == registry.WaitErrors:
 		l.What = amount(i.Errors, "error", "errors") + " of the registry"
 		l.Due = "" // each has its own
+		if opened := i.Oldest.In(i.business.Location()).Format(time.DateOnly); i.Assignee != "" && opened < l.Since {
+			l.Age = opened
+		}
 		l.Move = "starter errors list --practice " + i.Practice
 		if i.Assignee != "" {
 			l.What += fmt.Sprintf(" in your hands, %d overdue", i.Overdue)

@@ -29,7 +29,7 @@ func (b *bundle) mornings(t *testing.T, a *activities.Notices, man *postman, unt
 		due := must(t, a.DueReminders, activities.DueRemindersInput{})
 		for _, event := range due.Events {
 			before := len(man.letters)
-			in := activities.SendNoticeInput{Kind: activities.NoticeReminders, Event: event}
+			in := activities.SendNoticeInput{Kind: activities.MorningLetter(event), Event: event}
 			first := must(t, a.SendNotice, in)
 			require.Equal(t, first, must(t, a.SendNotice, in))
 			require.Len(t, man.letters, before+1, "asked for twice, it is one letter")
@@ -221,7 +221,7 @@ func TestRemindersFollowThePolicy(t *testing.T) {
 		due := must(t, a.DueReminders, activities.DueRemindersInput{})
 		require.Empty(t, due.Events)
 		told := b.mornings(t, a, man, time.Date(2026, 4, 3, 0, 0, 0, 0, time.UTC), "America/Chicago")
-		require.ElementsMatch(t, append(on("maria@sunrise.example", "2026-04-02 07:00"), on("lead@group.example", "2026-04-02 07:00")...), told)
+		require.ElementsMatch(t, append(on("maria@sunrise.example", "2026-04-02 13:30"), on("lead@group.example", "2026-04-02 13:30")...), told)
 		require.Contains(t, man.last().Body, "[reminder 4]", "those of days 12 and 18 are one")
 	})
 }

@@ -25,7 +25,6 @@ func (a *Notices) threadOf(ctx context.Context, n db.Notice) (string, error) {
 //   - what our checker and what the registry said of one file
 //   - the requests for review and the notice of the first production file
 //   - refused approvals of a practice
-//   - the warnings before one credential or agreement ends
 //
 // Reminders and digests tell of many matters and stand for themselves.
 func matterOf(event, practice string) []string {
@@ -40,10 +39,6 @@ func matterOf(event, practice string) []string {
 		return []string{"review/" + practice, FirstFileNotice(practice)}
 	case "approval-refused":
 		return []string{"approval-refused/" + practice}
-	case "expiry", "agreement":
-		if last := strings.LastIndexByte(event, '/'); last > len(matter) {
-			return []string{event[:last]}
-		}
 	}
 	return nil
 }

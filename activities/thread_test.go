@@ -29,7 +29,6 @@ func TestLettersOfOneMatterAreOneThread(t *testing.T) {
 		"a question that is settled":               {[2]activities.NoticeKind{activities.NoticeHold, activities.NoticeResolved}, [2]string{"hold/h-7/0", "hold/h-7/over"}},
 		"a file refused by us and by the registry": {[2]activities.NoticeKind{activities.NoticeFileRefused, activities.NoticeFileRefused}, [2]string{"refused/f-1", "rejected/f-1"}},
 		"a refused approval and the next":          {[2]activities.NoticeKind{activities.NoticeApprovalRefused, activities.NoticeApprovalRefused}, [2]string{"approval-refused/sunrise/aa-1", "approval-refused/sunrise/aa-2"}},
-		"warnings before one credential ends":      {[2]activities.NoticeKind{activities.NoticeWatch, activities.NoticeWatch}, [2]string{"expiry/texas/key/2026-05-01/30", "expiry/texas/key/2026-05-01/7"}},
 		"the review and the first production file": {[2]activities.NoticeKind{activities.NoticeReviewRequest, activities.NoticeFirstFile}, [2]string{"review/sunrise/1", "first-file/sunrise"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -42,9 +41,6 @@ func TestLettersOfOneMatterAreOneThread(t *testing.T) {
 	t.Run("another matter is another thread", func(t *testing.T) {
 		send(activities.NoticeWatch, "incident/i-2")
 		require.Empty(t, man.last().InReplyTo)
-		send(activities.NoticeDigestMonth, "digest/sunrise/month/2026-02")
-		send(activities.NoticeDigestMonth, "digest/sunrise/month/2026-03")
-		require.Empty(t, man.last().InReplyTo, "a digest stands for itself")
 	})
 	t.Run("a repeat stays in its thread", func(t *testing.T) {
 		first := send(activities.NoticeWatch, "incident/i-3")

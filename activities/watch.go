@@ -68,8 +68,6 @@ type LookResult struct {
 	Opened []Incident `json:"opened,omitempty"`
 	Closed []Incident `json:"closed,omitempty"`
 	More   bool       `json:"more,omitempty"`
-	// Letters are digests whose day has come and that were not written yet.
-	Letters []DueLetter `json:"letters,omitempty"`
 	// Current are incidents that are open now, at most 10.
 	Current []Incident `json:"current,omitempty"`
 	// Ending are credentials of the practice's connection that end soon.
@@ -180,9 +178,6 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	out.QuietestSite, out.QuietestDays = quietest(facts, date)
 	out.FloorDays = max(0, daysSince(floorSince(facts, date), date))
 	out.FloorSite, out.FloorSiteDays = floorSite(facts, date)
-	if out.Letters, err = a.digests(ctx, in, facts, answers.date); err != nil {
-		return LookResult{}, fail(ctx, err)
-	}
 	if out.OpenErrors > 0 {
 		out.TopCause, out.TopErrors = codeWords(answers.facts.Top.Code), answers.facts.Top.Errors
 	}

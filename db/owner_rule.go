@@ -54,7 +54,7 @@ func (s *Store) SetOwnerRule(ctx context.Context, r OwnerRule, act Act) (moved i
 		}
 		// Those that a more particular rule speaks of stay.
 		tag, err := tx.Exec(ctx, `
-			update errors e set owner = @owner, assignee = @assignee,
+			update errors e set owner = @owner, assignee = @assignee, owner_since = @at,
 				state = case when @assignee = '' or e.state = 'fix-sent' then e.state else 'assigned' end
 			where e.practice = @practice and (@site = '' or e.site = @site) and (@code = '' or e.code = @code)
 			  and e.state in `+unsettled+` and e.assignee = '' and (e.owner <> @owner or @assignee <> '')

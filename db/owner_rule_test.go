@@ -57,6 +57,41 @@ func TestOwnerRules(t *testing.T) {
 		o, _, _ = owner("1")
 		require.Equal(t, registry.OwnerDataTeam, o)
 	})
+	t.Run("whoever has it now has it since then, and it stays as old as it is", func(t *testing.T) {
+		id := ""
+		for _, e := range b.errors(t, db.ErrorFilter{}) {
+			if e.ControlID == "2" {
+				id = e.ID
+				require.Equal(t, day0, e.OpenedAt.UTC())
+			}
+		}
+		later := b.act("hand-over", "Tess is away")
+		later.At = day0.AddDate(0, 0, 9)
+		for range 2 {
+			require.NoError(t, b.AssignError(ctx, id, "Olu", "", later))
+		}
+		d, err := b.ShowError(ctx, id)
+		require.NoError(t, err)
+		require.Equal(t, later.At, d.OwnerSince.UTC())
+		require.Equal(t, day0, d.OpenedAt.UTC())
+		require.Equal(t, later.By.Name, d.AssignedBy)
+		waits, err := b.Waits(ctx, p, day0.AddDate(0, 0, 10))
+		require.NoError(t, err)
+		for _, w := range waits {
+			if w.Assignee == "Olu" {
+				require.Equal(t, later.At, w.Since.UTC(), "Olu's time begins with the hand-over")
+				require.Equal(t, day0, w.Oldest.UTC())
+			}
+		}
+		same := b.act("said again", "as before")
+		same.At = day0.AddDate(0, 0, 12)
+		require.NoError(t, b.AssignError(ctx, id, "Olu", "", same))
+		d, err = b.ShowError(ctx, id)
+		require.NoError(t, err)
+		require.Equal(t, later.At, d.OwnerSince.UTC(), "who has it already does not get it anew")
+		back := b.act("back", "Tess is here")
+		require.NoError(t, b.AssignError(ctx, id, "Tess", "", back))
+	})
 	t.Run("counters follow", func(t *testing.T) {
 		groups, err := b.GroupErrors(ctx, db.ErrorFilter{Owner: registry.OwnerVendor})
 		require.NoError(t, err)

@@ -41,6 +41,8 @@ type RecordError struct {
 	Assignee string `db:"assignee"`
 	FixFile  string `db:"fix_file"`
 	Reopened int    `db:"reopened"`
+	// OwnerSince is when it came to its owner, or into its assignee's hands.
+	OwnerSince time.Time `db:"owner_since"`
 }
 
 const recordErrorFrom = recordErrorOf + `errors e` + recordErrorWith
@@ -50,7 +52,8 @@ const recordErrorOf = `
 		e.file_id, e.message, coalesce(e.dose, 0) as dose, coalesce(m.control_id, '') as control_id, i.location,
 		e.first_report, e.last_report, coalesce(e.verified_by, '') as verified_by,
 		e.settled_at, coalesce(e.settled_by, '') as settled_by, coalesce(e.reason, '') as reason,
-		e.assignee, coalesce(e.fix_file, '') as fix_file, e.reopened
+		e.assignee, coalesce(e.fix_file, '') as fix_file, e.reopened,
+		coalesce(e.owner_since, e.opened_at) as owner_since
 	from `
 
 const recordErrorWith = `
@@ -132,9 +135,8 @@ type ErrorDetail struct {
 	// them, as the checker sealed it. Dose is empty where the error is about the
 	// message as a whole and it has several.
 	Text, Patient, Dose string
-	// AssignedAt is since when the assignee has it in hand, AssignedBy who said so.
-	// Nil without an assignee, and where a rule of the practice gave it away.
-	AssignedAt *time.Time
+	// AssignedBy is who put it into its assignee's hands; empty without one, and
+	// ByRule where a rule of the practice did.
 	AssignedBy string
 }
 
@@ -189,18 +191,20 @@ func noSuchError(op, id string, err error) error {
 	return fault(op, err)
 }
 
+// ByRule stands where a rule says whose an error is, and nobody did by hand.
+const ByRule = "by a rule of the practice"
+
 func (d *ErrorDetail) readAssigned(ctx context.Context, q querier) error {
 	said, err := many[struct {
-		At time.Time
 		By string
 	}](ctx, q, `
-		select at, actor_name as by from events
-		where practice = @practice and kind = 'error-assigned' and detail->>'error' = @id and detail->>'to' = @to
+		select actor_name as by from events
+		where at >= @since and practice = @practice and kind = 'error-assigned' and detail->>'error' = @id and detail->>'to' = @to
 		order by id desc limit 1`,
-		pgx.NamedArgs{"practice": d.Practice, "id": d.ID, "to": d.Assignee})
-	if err != nil || len(said) == 0 {
-		return err
+		pgx.NamedArgs{"practice": d.Practice, "id": d.ID, "to": d.Assignee, "since": d.OwnerSince})
+	d.AssignedBy = ByRule
+	if len(said) > 0 {
+		d.AssignedBy = said[0].By
 	}
-	d.AssignedAt, d.AssignedBy = &said[0].At, said[0].By
-	return nil
+	return err
 }

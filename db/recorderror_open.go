@@ -204,14 +204,15 @@ const askedErrors = `
 // whoever has it in hand.
 const openSQL = `
 	insert into errors as e (practice, site, code, cause, owner, severity, opened_at, due_at, times,
-		first_report, first_item, last_report, last_item, file_id, message, dose, assignee, state)
+		first_report, first_item, last_report, last_item, file_id, message, dose, assignee, owner_since, state)
 	select practice, site, code, cause, owner, severity, @at, due_at, times,
-		@report, item, @report, item, file_id, message, dose, assignee,
+		@report, item, @report, item, file_id, message, dose, assignee, @at,
 		case when assignee = '' then 'open' else 'assigned' end from asked_errors order by item
 	on conflict (practice, cause) do update set
 		times = e.times + excluded.times, last_report = excluded.last_report, last_item = excluded.last_item,
 		file_id = excluded.file_id, message = excluded.message, dose = excluded.dose,
 		state = case when e.state = 'waived' then e.state when e.assignee <> '' then 'assigned' else 'open' end,
+		owner_since = case when e.state in ('verified', 'corrected') then excluded.owner_since else e.owner_since end,
 		reopened = e.reopened + (e.state in ('verified', 'corrected'))::integer,
 		due_at = case when e.state in ('verified', 'corrected') then excluded.due_at else e.due_at end,
 		verified_by = null, fix_file = null,

@@ -37,7 +37,8 @@ func (s *Store) endError(ctx context.Context, op, id string, to registry.ErrorSt
 }
 
 // AssignError puts an error into somebody's hands, and into an owner's where
-// owner is not empty; an empty assignee takes it out of anybody's. Kind
+// owner is not empty; an empty assignee takes it out of anybody's. Whoever has it now
+// has it since then; the error stays as old as it is. Kind
 // NotAllowed for an error that is settled.
 func (s *Store) AssignError(ctx context.Context, id, assignee string, owner registry.Owner, act Act) error {
 	return s.moveError(ctx, "error assign", id, "error-assigned", assignee, act, func(tx pgx.Tx, e RecordError) (registry.ErrorState, error) {
@@ -51,8 +52,11 @@ func (s *Store) AssignError(ctx context.Context, id, assignee string, owner regi
 		if owner == "" {
 			owner = e.Owner
 		}
-		_, err := tx.Exec(ctx, `update errors set assignee = @assignee, owner = @owner, state = @to where id = @id`,
-			pgx.NamedArgs{"id": id, "assignee": assignee, "owner": string(owner), "to": string(to)})
+		_, err := tx.Exec(ctx, `
+			update errors set assignee = @assignee, owner = @owner, state = @to,
+				owner_since = case when assignee = @assignee and owner = @owner then owner_since else @at end
+			where id = @id`,
+			pgx.NamedArgs{"id": id, "assignee": assignee, "owner": string(owner), "to": string(to), "at": act.At})
 		return to, err
 	})
 }

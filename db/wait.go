@@ -32,10 +32,13 @@ type Wait struct {
 	Actions []registry.HoldAction `db:"actions"`
 	// Errors, Overdue of them and their most frequent code are set where errors
 	// wait, Assignee where one person has them in hand.
-	Errors   int    `db:"errors"`
-	Overdue  int    `db:"overdue"`
-	Code     string `db:"code"`
-	Assignee string `db:"assignee"`
+	// Of errors Since is when the oldest of them came to whoever has them, Oldest when
+	// it was opened: a hand-over begins the new owner's time and keeps the age.
+	Errors   int        `db:"errors"`
+	Overdue  int        `db:"overdue"`
+	Code     string     `db:"code"`
+	Assignee string     `db:"assignee"`
+	Oldest   *time.Time `db:"oldest"`
 }
 
 // waitSQL joins what waits: lines of practices, except those that repeat a hold
@@ -43,22 +46,23 @@ type Wait struct {
 // of a connection or a server stands with the first practice that it concerns.
 const waitSQL = `
 select 'line/' || g.practice || '/' || g.source as key, g.practice, g.wait as kind, g.stage as what, g.next, g.whose, g.move,
-	g.since, '' as connection, '' as server, '' as hold, '' as reason, null::text[] as actions, 0 as errors, 0 as overdue, '' as code, '' as assignee
+	g.since, '' as connection, '' as server, '' as hold, '' as reason, null::text[] as actions, 0 as errors, 0 as overdue, '' as code, '' as assignee,
+	null::timestamptz as oldest
 from progress g join practices p on p.id = g.practice
 where not g.ended and g.whose <> 'nobody' and g.source in ('onboarding', 'history') and g.since is not null
   and p.phase <> 'withdrawn'
   and not exists (select from holds h where h.closed_at is null and h.workflow_id = g.source || '/' || g.practice)
 union all
 select 'hold/' || h.id, coalesce(h.practice, c.practice), 'hold', h.what, '', 'you', '', h.opened_at,
-	coalesce(h.connection, ''), coalesce(h.server, ''), h.id, h.reason, h.actions, 0, 0, '', ''
+	coalesce(h.connection, ''), coalesce(h.server, ''), h.id, h.reason, h.actions, 0, 0, '', '', null
 from holds h
 left join lateral (select min(p.id) as practice from practices p join connections c on c.name = p.connection
 	where c.name = h.connection or h.server = ` + serverSQL + `) c on true
 where h.closed_at is null and coalesce(h.practice, c.practice) is not null
 union all
 select 'errors/' || e.practice || '/' || lower(e.assignee), e.practice, 'errors', '', '', 'you', '',
-	min(case when e.assignee = '' then e.due_at else least(e.opened_at, e.due_at) end), '', '', '', '', null,
-	count(*)::int, count(*) filter (where e.due_at < @date)::int, mode() within group (order by e.code), max(e.assignee)
+	min(case when e.assignee = '' then greatest(e.due_at, e.owner_since) else coalesce(e.owner_since, e.opened_at) end), '', '', '', '', null,
+	count(*)::int, count(*) filter (where e.due_at < @date)::int, mode() within group (order by e.code), max(e.assignee), min(e.opened_at)
 from open_errors e join practices p on p.id = e.practice
 where (e.due_at < @date or e.assignee <> '') and p.phase <> 'withdrawn'
 group by e.practice, lower(e.assignee)`
@@ -75,6 +79,8 @@ func (s *Store) Waits(ctx context.Context, practice string, date time.Time) ([]W
 // WaitPractice is what reminders need to know of a practice.
 type WaitPractice struct {
 	ID, Name, Zone, Connection, Server string
+	// ProductionSince is zero but for a practice in production.
+	ProductionSince time.Time
 	// Policy is as the practice's watch holds it; nil where it never ran.
 	Policy *registry.Policy
 	// People are the practice's own: coordinators and contacts of the practice.
@@ -86,6 +92,8 @@ func (s *Store) WaitPractices(ctx context.Context) (map[string]*WaitPractice, er
 	const op = "wait practices"
 	rows, err := s.pool.Query(ctx, `
 		select p.id, p.name, p.zone, p.connection, `+serverSQL+`, p.policy,
+			case when p.phase = 'production' then coalesce((select max(at) from events
+				where practice = p.id and kind = 'phase' and to_state = 'production'), p.at) end,
 			coalesce(k.role, ''), coalesce(k.name, ''), coalesce(k.email, ''), coalesce(k.phone, ''), coalesce(k.zone, '')
 		from practices p
 		join connections c on c.name = p.connection
@@ -97,13 +105,15 @@ func (s *Store) WaitPractices(ctx context.Context) (map[string]*WaitPractice, er
 	out := map[string]*WaitPractice{}
 	var p WaitPractice
 	var policy []byte
+	var since *time.Time
 	var c registry.Contact
 	_, err = pgx.ForEachRow(rows, []any{
-		&p.ID, &p.Name, &p.Zone, &p.Connection, &p.Server, &policy, &c.Role, &c.Name, &c.Email, &c.Phone, &c.Zone,
+		&p.ID, &p.Name, &p.Zone, &p.Connection, &p.Server, &policy, &since, &c.Role, &c.Name, &c.Email, &c.Phone, &c.Zone,
 	}, func() error {
 		known, ok := out[p.ID]
 		if !ok {
 			fresh := p
+			fresh.ProductionSince = or(since)
 			known, out[p.ID] = &fresh, &fresh
 			if policy != nil {
 				if err := json.Unmarshal(policy, &fresh.Policy); err != nil {

@@ -96,3 +96,38 @@ func (s *Store) OpenBySite(ctx context.Context, practice string) (map[string]int
 	}
 	return out, fault("errors by site", err)
 }
+
+// DigestRank is how much a practice needs somebody.
+type DigestRank struct {
+	Practice string `db:"practice"`
+	// Sent and Refused count messages of the time that was asked for; Open and Overdue
+	// errors at its date.
+	Sent    int `db:"sent"`
+	Refused int `db:"refused"`
+	Open    int `db:"open"`
+	Overdue int `db:"overdue"`
+}
+
+// RankDigests counts for several practices at once what was delivered between from
+// and to (outside), and what is open at date. It reads counters by file.
+func (s *Store) RankDigests(ctx context.Context, practices []string, from, to, date time.Time) ([]DigestRank, error) {
+	rows, err := many[DigestRank](ctx, s.pool, `
+		with sent as (
+			select d.practice, d.file_id from deliveries d
+			where d.practice = any(@practices) and d.state = 'confirmed' and d.lane in ('production', 'historical') and d.confirmed_at >= @from
+			group by d.practice, d.file_id having max(d.confirmed_at) < @to
+		), counts as (
+			select s.practice, sum(c.messages)::int as sent,
+				coalesce(sum(c.messages) filter (where c.answer in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected')), 0)::int as refused
+			from sent s join answer_counts c on c.file_id = s.file_id group by s.practice
+		), work as (
+			select practice, count(*)::int as open, count(*) filter (where due_at < @date)::int as overdue
+			from open_errors where practice = any(@practices) group by practice
+		)
+		select p.practice, coalesce(c.sent, 0) as sent, coalesce(c.refused, 0) as refused,
+			coalesce(w.open, 0) as open, coalesce(w.overdue, 0) as overdue
+		from unnest(@practices::text[]) p (practice)
+		left join counts c using (practice) left join work w using (practice) order by p.practice`,
+		pgx.NamedArgs{"practices": orEmpty(practices), "from": from, "to": to, "date": date})
+	return rows, fault("digest rank", err)
+}

@@ -17,7 +17,6 @@ const (
 	LetterByHand           LetterKind = "upload-by-hand"                 // our people: upload a file with a browser
 	LetterResolved         LetterKind = "resolved"                       // our people: an alert is over
 	LetterDigestWeek       LetterKind = "digest-week"                    // practice: the registry's answers of a week
-	LetterDigestMonth      LetterKind = "digest-month"                   // our people: the same of a month, by site
 )
 
 // LetterKinds lists every letter.
@@ -25,7 +24,7 @@ func LetterKinds() []LetterKind {
 	return []LetterKind{
 		LetterReviewRequest, LetterFirstFile, LetterProductionVendor, LetterHistoryQuestions,
 		LetterFileRefused, LetterApprovalRefused,
-		LetterHold, LetterReminders, LetterByHand, LetterWatch, LetterResolved, LetterDigestWeek, LetterDigestMonth,
+		LetterHold, LetterReminders, LetterByHand, LetterWatch, LetterResolved, LetterDigestWeek,
 	}
 }
 
@@ -83,8 +82,10 @@ type LetterData struct {
 	MoreWaits int          `json:"more_waits,omitempty"`
 	// Upload is the file that a person is to upload.
 	Upload LetterUpload `json:"upload,omitzero"`
-	// Digest is what the registry said in a time.
-	Digest LetterDigest `json:"digest,omitzero"`
+	// Digests are what the registry said of practices in a week or a month, the most
+	// urgent first; MoreDigests adds up those that are not named.
+	Digests     []LetterDigest `json:"digests,omitempty"`
+	MoreDigests LetterMore     `json:"more_digests,omitzero"`
 	// HoldID and Actions say how to settle it; Commands are typed as they stand.
 	// Page is the section of the runbook (docs/runbook.md) about it.
 	HoldID   string   `json:"hold_id,omitempty"`
@@ -106,8 +107,13 @@ type LetterWait struct {
 	Since    string `json:"since"`
 	Days     int    `json:"days"` // business days since then
 	Due      string `json:"due,omitempty"`
-	// Move is the exact command or telephone call.
+	// Age is the day on which the oldest of errors was opened, where they have been
+	// somebody else's before.
+	Age string `json:"age,omitempty"`
+	// Move is the exact command or telephone call; Page the section of the runbook
+	// about it.
 	Move string `json:"move"`
+	Page string `json:"page,omitempty"`
 }
 
 // LetterUpload is a file that waits for a person to upload it with a browser.
@@ -130,11 +136,15 @@ type LetterUpload struct {
 	Input    string `json:"input"`
 }
 
-// LetterDigest tells in numbers what the registry said of the messages that were
-// delivered from one day to another, and what is open now.
+// LetterDigest tells in numbers what the registry said of the messages of a practice
+// that were delivered from one day to another, and what is open now.
 type LetterDigest struct {
-	From string `json:"from"`
-	To   string `json:"to"`
+	Practice string `json:"practice"`
+	Name     string `json:"name"`
+	// Period is "week" or "month".
+	Period string `json:"period"`
+	From   string `json:"from"`
+	To     string `json:"to"`
 	// Sent, Answered and Refused count messages delivered in that time; Rate is
 	// the share of the answered ones that was taken, Before that of the four weeks
 	// before, in words. Both are empty where too little was answered.
@@ -153,9 +163,26 @@ type LetterDigest struct {
 	AtRegistry int `json:"at_registry"`
 	// Given are the doses that were sent, Late those of them that went more than 30
 	// days after they were given (25 TAC 100.6).
-	Given int          `json:"given"`
-	Late  int          `json:"late"`
-	Sites []LetterSite `json:"sites,omitempty"`
+	Given int `json:"given"`
+	Late  int `json:"late"`
+	// Sites are told of a month; MoreSites counts those that are not named.
+	Sites     []LetterSite `json:"sites,omitempty"`
+	MoreSites int          `json:"more_sites,omitempty"`
+	// Causes are those of most open errors.
+	Causes []LetterCause `json:"causes,omitempty"`
+	// Coordinator has the lists that name patients; Move is the exact command to the
+	// next step.
+	Coordinator Contact `json:"coordinator"`
+	Move        string  `json:"move"`
+}
+
+// LetterMore adds up practices that a letter does not name.
+type LetterMore struct {
+	Practices int `json:"practices"`
+	Sent      int `json:"sent"`
+	Refused   int `json:"refused"`
+	Open      int `json:"open"`
+	Overdue   int `json:"overdue"`
 }
 
 // LetterSite is one site of it.

@@ -328,9 +328,9 @@ type Policy struct {
 	// a week with at least JumpRefused refused messages, is a jump.
 	JumpPercent int `yaml:"jump_percent" json:"jump_percent"`
 	JumpRefused int `yaml:"jump_refused" json:"jump_refused"`
-	// DigestWeekday is the day in English on which the weekly letter to a practice
-	// is written; the monthly one to its coordinator comes on the first of a
-	// month. Empty: neither.
+	// DigestWeekday is the day in English on which a practice's own people are told of
+	// the registry's answers of the week; its coordinators are told of the month, with
+	// their first letter of the next. Empty: neither.
 	DigestWeekday string `yaml:"digest_weekday" json:"digest_weekday"`
 	// CadenceDays is how often the outbox is emptied; daily is 1.
 	CadenceDays int `yaml:"cadence_days" json:"cadence_days"`

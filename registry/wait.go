@@ -152,6 +152,13 @@ func (m Mornings) Next(date time.Time) time.Time {
 	return date.AddDate(0, 0, longestClosed)
 }
 
+// Soon reports whether date lies on a later day than morning, the last one, and the
+// next one comes on that day: what was not said yesterday is said then.
+func (m Mornings) Soon(morning, date time.Time) bool {
+	day := func(at time.Time) string { return at.In(m.zone).Format(time.DateOnly) }
+	return day(morning) != day(date) && day(m.Next(date)) == day(date)
+}
+
 // Quiet reports whether nothing is sent at date, and until when.
 func (m Mornings) Quiet(date time.Time) (until time.Time, quiet bool) { return m.quiet.Until(date) }
 

@@ -76,7 +76,7 @@ func (p *process) sendReminders(ctx workflow.Context, events []string) int {
 		sent.Add(1)
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			defer sent.Done()
-			in := activities.SendNoticeInput{Scope: p.scope(), Kind: activities.NoticeReminders, Event: event}
+			in := activities.SendNoticeInput{Scope: p.scope(), Kind: activities.MorningLetter(event), Event: event}
 			if _, err := do(morningWork.on(ctx, p.policy.Patience, "letter: what waits for one person"), notices.SendNotice, in); err != nil {
 				unsent++
 				workflow.GetLogger(ctx).Error("a letter of reminder could not be sent", "kind", kindOf(err))

@@ -338,18 +338,6 @@ func TestWatch(t *testing.T) {
 		require.Equal(t, 1, w.calls["ReleaseFiles"], "once a week")
 	})
 
-	t.Run("a digest whose day has come is written", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t)
-		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
-			at(env, days(2), func() {
-				w.look.Letters = []activities.DueLetter{{Kind: activities.NoticeDigestWeek, Event: "digest/x/week/2026-03-09", Period: "2026-03-09"}}
-			})
-			at(env, days(6), env.CancelWorkflow)
-		})
-		require.Equal(t, 1, w.count(activities.NoticeDigestWeek))
-	})
-
 	t.Run("more changes than history takes at once are told all the same", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
@@ -408,18 +396,14 @@ func TestWatch(t *testing.T) {
 		require.Equal(t, []string{"attested-nothing-to-send"}, w.acts)
 	})
 
-	t.Run("a credential that ends is told once, as the connection's own", func(t *testing.T) {
+	t.Run("of a credential that ends the watch writes no letter: the morning's tells of it", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		told := activities.Ending{Connection: "dshs", Words: "the password ends", Event: "expiry/dshs/password/2026-04-01/30", Tell: true}
 		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
-			w.look.Ending = []activities.Ending{told}
-			at(env, days(1)+time.Hour, func() { w.look.Ending[0].Tell = false })
+			w.look.Ending = []activities.Ending{{Connection: "dshs", Words: "the password ends", Move: "starter connection rotate dshs", Event: "expiry/dshs/password/2026-04-01/30"}}
 			at(env, days(5), env.CancelWorkflow)
 		})
-		require.Equal(t, 1, w.count(activities.NoticeWatch))
-		require.Equal(t, 2, w.calls["SendNotice"])
-		require.Contains(t, w.letters, told.Event)
+		require.Zero(t, w.calls["SendNotice"])
 	})
 
 	t.Run("lives for years: continues as new with its state", func(t *testing.T) {

@@ -150,39 +150,10 @@ func (w *watch) look(ctx workflow.Context) error {
 	if err := w.tellChanges(ctx, seen); err != nil {
 		return err
 	}
-	if err := w.tellEnding(ctx, seen); err != nil {
-		return err
-	}
-	for _, l := range seen.Letters {
-		if err := w.notice(ctx, activities.SendNoticeInput{Kind: l.Kind, Event: l.Event, Period: l.Period}); err != nil {
-			return err
-		}
-	}
 	if err := w.sayWhatWasSeen(ctx, seen); err != nil {
 		return err
 	}
 	return w.release(ctx)
-}
-
-// tellEnding warns of credentials that end. The letter is the connection's:
-// whichever practice on it looks first writes it, and no other does.
-func (w *watch) tellEnding(ctx workflow.Context, seen activities.LookResult) error {
-	for _, e := range seen.Ending {
-		if !e.Tell {
-			continue
-		}
-		scope := w.scope()
-		if e.Connection != "" {
-			scope.Practice = ""
-		}
-		if _, _, err := attempt(ctx, w.process, noticeWork, "letter: a credential ends", notices.SendNotice,
-			activities.SendNoticeInput{
-				Scope: scope, Kind: activities.NoticeWatch, Connection: e.Connection, Event: e.Event, Words: e.Words,
-			}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // tellChanges writes one alert for each incident that began and one all-clear
@@ -261,7 +232,7 @@ func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult)
 		w.notes = append(w.notes, i.Words)
 	}
 	for _, e := range seen.Ending {
-		w.notes = append(w.notes, e.Words)
+		w.notes = append(w.notes, e.Words+": `"+e.Move+"`")
 	}
 	return w.say(ctx, line)
 }

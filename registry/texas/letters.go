@@ -84,6 +84,7 @@ var funcs = template.FuncMap{
 		return fmt.Sprintf("%d %s", n, many)
 	},
 	"join": strings.Join,
+	"sum":  func(a, b int) int { return a + b },
 }
 
 func (l *Letters) add(kind registry.LetterKind, text, from string) error {
@@ -148,6 +149,7 @@ func SampleLetterData() registry.LetterData {
 			Mark: "reminder 2", Practice: "sunrise-plano", Name: "Sunrise Family Clinic", What: "in review",
 			Next: "the registry's Production email", Whose: "registry", Since: "2026-02-16", Days: 14, Due: "2026-03-17",
 			Move: "starter production approve sunrise-plano (when the email is there), or call 800-555-0100, option 3",
+			Page: "alert-hold",
 		}},
 		MoreWaits: 1,
 		Upload: registry.LetterUpload{
@@ -157,12 +159,20 @@ func SampleLetterData() registry.LetterData {
 			SHA256:   "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 			Delivery: "d-7", Workflow: "file/f-1042", Signal: "file-uploaded-by-hand", Input: `{"delivery_id": "d-7", "by": "YOUR NAME"}`,
 		},
-		Digest: registry.LetterDigest{
+		Digests: []registry.LetterDigest{{
+			Practice: "sunrise-plano", Name: "Sunrise Family Clinic", Period: "week", Move: "starter errors worklist sunrise-plano -d lists/",
+			Coordinator: registry.Contact{Name: "Casey Coordinator", Email: "casey@example.org", Phone: "512-555-0101"},
+			Causes: []registry.LetterCause{{
+				Rule: "IMR-111", Count: 2, Owner: "practice",
+				Meaning: "The maker of the vaccine does not go with it.", Remedy: "Compare vaccine, maker and lot with the box.",
+			}},
 			From: "2026-03-02", To: "2026-03-08", Sent: 40, Answered: 30, Refused: 4,
 			Rate: "86.6 % (the registry's mark is 90 %)", Before: "97.1 %", Settled: 3, Open: 7, Overdue: 2, DueSoon: 4,
 			Unanswered: 10, AtRegistry: 1, Given: 52, Late: 3, Sites: []registry.LetterSite{{ID: "plano", Sent: 30, Rate: "95.0 %", Open: 2}, {ID: "allen", Sent: 10, Open: 5, Late: 3}},
-		},
-		HoldID: "h-7", Page: "connection", Actions: []string{"retry", "drop"},
+			MoreSites: 58,
+		}},
+		MoreDigests: registry.LetterMore{Practices: 3, Sent: 120, Refused: 2, Open: 2},
+		HoldID:      "h-7", Page: "connection", Actions: []string{"retry", "drop"},
 		Commands: []string{"starter hold resolve h-7 --action retry"},
 	}
 }

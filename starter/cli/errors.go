@@ -45,14 +45,15 @@ type shownError struct {
 	Location  string              `json:"location,omitempty"`
 	Report    string              `json:"report"`
 	Assignee  string              `json:"assignee,omitempty"`
-	// AssignedAt and AssignedBy are said of one error by itself.
-	AssignedAt *time.Time `json:"assigned_at,omitempty"`
-	AssignedBy string     `json:"assigned_by,omitempty"`
-	FixFile    string     `json:"fix_file,omitempty"`
-	Reopened   int        `json:"reopened,omitempty"`
-	Proof      string     `json:"verified_by,omitempty"`
-	SettledBy  string     `json:"settled_by,omitempty"`
-	Reason     string     `json:"reason,omitempty"`
+	// OwnerSince is when it came to its owner, or into its assignee's hands;
+	// AssignedBy is said of one error by itself.
+	OwnerSince time.Time `json:"owner_since"`
+	AssignedBy string    `json:"assigned_by,omitempty"`
+	FixFile    string    `json:"fix_file,omitempty"`
+	Reopened   int       `json:"reopened,omitempty"`
+	Proof      string    `json:"verified_by,omitempty"`
+	SettledBy  string    `json:"settled_by,omitempty"`
+	Reason     string    `json:"reason,omitempty"`
 }
 
 func showError(e db.RecordError, codes texas.Catalogue) shownError {
@@ -62,7 +63,7 @@ func showError(e db.RecordError, codes texas.Catalogue) shownError {
 		Owner: e.Owner, State: e.State, For: e.Lane, OpenedAt: e.OpenedAt, DueAt: e.DueAt, Times: e.Times,
 		File: e.FileID, Message: e.Message, Dose: e.Dose, ControlID: e.ControlID, Location: e.Location,
 		Report: e.LastReport, SettledBy: e.SettledBy, Reason: e.Reason,
-		Assignee: e.Assignee, FixFile: e.FixFile, Reopened: e.Reopened, Proof: e.VerifiedBy,
+		Assignee: e.Assignee, OwnerSince: e.OwnerSince, FixFile: e.FixFile, Reopened: e.Reopened, Proof: e.VerifiedBy,
 	}
 }
 
@@ -185,7 +186,7 @@ func (a *app) showOneError(ctx context.Context, id string, patient bool) error {
 		Dose    string `json:"dose_given,omitempty"`
 		Text    string `json:"text,omitempty"`
 	}{shownError: showError(detail.RecordError, loaded.Catalogue)}
-	shown.AssignedAt, shown.AssignedBy = detail.AssignedAt, detail.AssignedBy
+	shown.AssignedBy = detail.AssignedBy
 	if patient {
 		by, err := a.actor()
 		if err != nil {
@@ -209,12 +210,21 @@ func (a *app) showOneError(ctx context.Context, id string, patient bool) error {
 	})
 }
 
+// whose it is, with the day on which it came to that owner where that is not the day
+// on which it was opened.
+func (e shownError) whose() string {
+	if e.Assignee != "" || day(e.OwnerSince) == day(e.OpenedAt) {
+		return string(e.Owner)
+	}
+	return fmt.Sprintf("%s, since %s", e.Owner, day(e.OwnerSince))
+}
+
 // inHand is who has it in hand, since when, and on whose word.
 func (e shownError) inHand() string {
-	if e.AssignedAt == nil {
+	if e.Assignee == "" || e.AssignedBy == "" {
 		return e.Assignee
 	}
-	return fmt.Sprintf("%s, since %s (%s)", e.Assignee, day(*e.AssignedAt), e.AssignedBy)
+	return fmt.Sprintf("%s, since %s (%s)", e.Assignee, day(e.OwnerSince), e.AssignedBy)
 }
 
 func (s *screen) oneError(e shownError) {
@@ -237,7 +247,7 @@ func (s *screen) oneError(e shownError) {
 	s.pairs(
 		[2]string{"Error", e.ID + ", " + string(e.State)},
 		[2]string{"Practice", e.Practice}, [2]string{"Site", e.Site}, [2]string{"Code", e.Code},
-		[2]string{"It means", meaning}, [2]string{"What to do", e.Remedy}, [2]string{"Who", string(e.Owner)},
+		[2]string{"It means", meaning}, [2]string{"What to do", e.Remedy}, [2]string{"Who", e.whose()},
 		[2]string{"Where", where}, [2]string{"Control ID", e.ControlID}, [2]string{"Place", e.Location},
 		[2]string{"Reported", reported}, [2]string{"Due", day(e.DueAt)}, [2]string{"In hand of", e.inHand()},
 		[2]string{"Claimed", fix}, [2]string{"Proven by", e.Proof}, [2]string{"Settled by", e.SettledBy}, [2]string{"Reason", e.Reason},

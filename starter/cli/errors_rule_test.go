@@ -35,7 +35,7 @@ func TestErrorsByFilterAndRule(t *testing.T) {
 		require.Len(t, b.events(t, "owner-rule-set"), 1)
 		var each []struct{ ID string }
 		b.run(t, "errors", "list", "--owner", "ehr-vendor", "--each", "-o", "json").exits(0).json(&each)
-		require.NotContains(t, b.run(t, "errors", "show", each[0].ID).exits(0).line("In hand of", "Tess Mallow").stdout, "Tess Mallow, since", "nobody gave it into her hands")
+		b.run(t, "errors", "show", each[0].ID).exits(0).fits().line("In hand of", "Tess Mallow, since", b.at().Format(time.DateOnly), "by a rule of the practice")
 		b.run(t, "errors", "rule", "remove", "sunrise-plano", "--site", "allen", "--code", "IMR-111", "--reason", "mended").exits(0).fits()
 		b.run(t, "errors", "rule", "remove", "sunrise-plano", "--reason", "mended").exits(1).complains("no such rule")
 		b.run(t, "errors", "rule", "set", "sunrise-plano", "--owner", "moon", "--reason", "x").exits(2)

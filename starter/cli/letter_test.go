@@ -60,9 +60,9 @@ func TestLetters(t *testing.T) {
 	})
 	t.Run("one that a mail server does not take for good is told from one that a person let go", func(t *testing.T) {
 		store := b.open(t)
-		for event, by := range map[string]registry.Actor{"digest/sunrise-plano/month/2026-03": registry.System, "history-questions/sunrise-plano": mary} {
+		for event, by := range map[string]registry.Actor{"digest/0123456789abcdef/2026-03-09": registry.System, "history-questions/sunrise-plano": mary} {
 			_, err := store.PrepareNotice(t.Context(), db.Notice{
-				Event: event, Kind: registry.LetterDigestMonth, Practice: "sunrise-plano", MessageID: event + "@x.example",
+				Event: event, Kind: registry.LetterDigestWeek, Practice: "sunrise-plano", MessageID: event + "@x.example",
 				Recipients: []string{"gone@example.org"}, Subject: "s", Body: "b", PreparedAt: b.at(),
 			})
 			require.NoError(t, err)
