@@ -67,7 +67,7 @@ func TestKills(t *testing.T) {
 	for _, e := range entries {
 		got = append(got, e.Name())
 	}
-	require.ElementsMatch(t, want, got, "an activity type that a journey runs was not killed, or a list of this test is out of date")
+	require.ElementsMatch(t, want, got, "an activity type that a journey runs was not killed, or a list of this test is out of date:\n%s", p.stdout)
 	t.Logf("%d kills of %d activity types", len(got), len(got)/2)
 	require.Zero(t, code, "%s\n%s", p.stdout, p.stderr)
 	v := parse(t, p.stdout.String())

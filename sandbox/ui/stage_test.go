@@ -112,7 +112,6 @@ func eventually(ok func() bool) bool {
 // sealed looks at history and current details as they leave the server.
 func (p page) sealed(t *testing.T) {
 	t.Helper()
-	t.Helper()
 	s := p.stage
 	execution := &commonpb.WorkflowExecution{WorkflowId: workflows.OnboardingID(practice)}
 	history, err := s.Temporal().WorkflowService().GetWorkflowExecutionHistory(t.Context(),

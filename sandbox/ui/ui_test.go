@@ -66,7 +66,6 @@ func (p page) open(t *testing.T) {
 // list looks at the workflow list, whole and as it is bookmarked.
 func (p page) list(t *testing.T) {
 	t.Helper()
-	t.Helper()
 	for name, query := range map[string]string{"list": "", "needs-attention": "?query=" + url.QueryEscape("NeedsAttention=true")} {
 		p.do(t, chromedp.Navigate(p.url+query))
 		require.Eventually(t, func() bool {
@@ -80,14 +79,13 @@ func (p page) list(t *testing.T) {
 // words looks at the tab User Metadata.
 func (p page) words(t *testing.T) {
 	t.Helper()
-	t.Helper()
 	p.open(t)
 	p.awaitDetails(t, "testing: 3 of 3")
 	p.photograph(t, "details")
-	require.Contains(t, p.frame(summaryFrame, "body"), "onboarding of "+practice)
-	require.Contains(t, p.frame(detailsFrame, "h2"), "testing: 3 of 3", "the stage is a heading")
-	require.Contains(t, p.frame(detailsFrame, "strong"), "Next:", "what is bold is bold")
-	require.Contains(t, p.frame(detailsFrame, "li"), "answered without an error", "the test files are a list")
+	p.awaitFrame(t, summaryFrame, "body", "onboarding of "+practice)
+	p.awaitFrame(t, detailsFrame, "h2", "testing: 3 of 3")           // the stage is a heading
+	p.awaitFrame(t, detailsFrame, "strong", "Next:")                 // what is bold is bold
+	p.awaitFrame(t, detailsFrame, "li", "answered without an error") // the test files are a list
 	require.Contains(t, p.details(), "starter review send "+practice)
 	for _, raw := range []string{"##", "**", "`", "binary/encrypted", "cannot be shown", "|"} {
 		require.NotContains(t, p.details(), raw, "words only")
@@ -95,7 +93,6 @@ func (p page) words(t *testing.T) {
 }
 
 func (p page) wrongSignal(t *testing.T) {
-	t.Helper()
 	t.Helper()
 	p.act(t, "signal", workflows.SignalProductionApproved.Name, strings.Replace(approval, practice, "bluebonnet-waco", 1))
 	p.taken(t)
@@ -105,7 +102,6 @@ func (p page) wrongSignal(t *testing.T) {
 }
 
 func (p page) signal(t *testing.T) {
-	t.Helper()
 	t.Helper()
 	p.act(t, "signal", workflows.SignalProductionApproved.Name, approval)
 	p.taken(t)
@@ -118,7 +114,6 @@ func (p page) signal(t *testing.T) {
 
 func (p page) wrongUpdate(t *testing.T) {
 	t.Helper()
-	t.Helper()
 	p.act(t, "update", workflows.UpdateRequestReview.Name, `{}`)
 	require.Eventually(t, func() bool { return strings.Contains(p.text("dialog[open]"), "who? give") }, patience, look)
 	p.photograph(t, "update-refused")
@@ -126,7 +121,6 @@ func (p page) wrongUpdate(t *testing.T) {
 }
 
 func (p page) update(t *testing.T) {
-	t.Helper()
 	t.Helper()
 	p.act(t, "update", workflows.UpdateRequestReview.Name, `{"by": {"name": "Carla Coordinator"}}`)
 	await(t, p.stage, "Production", func(st workflows.Status) bool { return st.Phase == registry.PhaseProduction })
@@ -169,6 +163,15 @@ func (p page) awaitDetails(t *testing.T, words string) {
 	}
 	if !eventually(ok) {
 		t.Fatalf("the current details do not say %q:\n%s", words, p.details())
+	}
+}
+
+// awaitFrame waits until an element inside a frame of the page says words: what was
+// refreshed while somebody looked is rendered once more.
+func (p page) awaitFrame(t *testing.T, frame, selector, words string) {
+	t.Helper()
+	if !eventually(func() bool { return strings.Contains(p.frame(frame, selector), words) }) {
+		t.Fatalf("%s in %s does not say %q but %q", selector, frame, words, p.frame(frame, selector))
 	}
 }
 
