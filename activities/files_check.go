@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -23,6 +24,19 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 		return registry.CheckSummary{}, registry.Errorf(registry.Invalid, op, "%s is another file than the one asked for", file.ID)
 	case file.ReleasedAt != nil:
 		return registry.CheckSummary{}, registry.Errorf(registry.Missing, op, "the bytes of %s were destroyed after their retention", file.ID)
+	}
+	var by db.JudgedBy
+	if in.Lane == registry.LaneHistorical {
+		if by, err = a.judgedBy(ctx, in.Practice); err != nil {
+			return registry.CheckSummary{}, err
+		}
+		copied, ok, err := a.DB.CopyCheck(ctx, in.Practice, file.ID, by, in.date(a.Clock))
+		if err != nil {
+			return registry.CheckSummary{}, err
+		}
+		if ok {
+			return copied.Summary, a.foreign(ctx, file, copied)
+		}
 	}
 	practice, err := a.DB.Practice(ctx, in.Practice)
 	if err != nil {
@@ -55,7 +69,7 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 	var checked db.CheckResult
 	err = a.DB.SaveCheck(ctx, in.Practice, file.ID, func(w *db.CheckWriter) (db.CheckResult, error) {
 		result, err := a.judge(ctx, file.VaultKey, rules, w)
-		result.Changed = changed
+		result.Changed, result.Basis = changed, by.Basis
 		result.Summary.Changed, result.Summary.ChangedRules = changed[:min(len(changed), changedShown)], len(changed)
 		summary, checked = result.Summary, result
 		return result, err
@@ -64,6 +78,30 @@ func (a *Files) check(ctx context.Context, in CheckFileInput) (registry.CheckSum
 		return registry.CheckSummary{}, err
 	}
 	return summary, a.foreign(ctx, file, checked)
+}
+
+// judgedBy is what a historical file would be judged by now. A part of a load has
+// the judgement of its source as long as that was judged by the same: judging it
+// twice is what a load would spend most of its time on.
+func (a *Files) judgedBy(ctx context.Context, practice string) (db.JudgedBy, error) {
+	p, err := a.DB.Practice(ctx, practice)
+	if err != nil {
+		return db.JudgedBy{}, err
+	}
+	profile, err := a.Profiles.Profile(practice)
+	if err != nil {
+		return db.JudgedBy{}, err
+	}
+	changed, err := a.changedRules(ctx, practice)
+	if err != nil {
+		return db.JudgedBy{}, err
+	}
+	text, err := json.Marshal([]any{profile.Message, profile.File, profile.Rules, p.OrgCode, p.Zone, p.Sites})
+	if err != nil {
+		return db.JudgedBy{}, registry.Errorf(registry.Invalid, "check file", "%w", err)
+	}
+	basis := sha256.Sum256(text)
+	return db.JudgedBy{RuleSet: conformance.Version(a.Codes), Changed: changed, Basis: basis[:], Kept: findingsKept}, nil
 }
 
 // wantsSingle reports whether a test file has to be one message with one dose: where

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 
-	"immtrail/conformance"
 	"immtrail/db"
 	"immtrail/registry"
 )
@@ -192,6 +191,10 @@ func (d *draft) add(ctx context.Context, i int) error {
 			continue // cannot be while messages are told apart; a part is sent once whatever happens
 		}
 		d.seen[staged.File.ID] = true
+		part.cut.Part, part.cut.Source = staged.File.ID, source.ID
+		if err := d.DB.SaveHistoryCut(ctx, part.cut); err != nil {
+			return err
+		}
 		d.parts = append(d.parts, db.HistoryPart{FileID: staged.File.ID, Messages: part.messages})
 		d.lines = append(d.lines, fmt.Sprintf("part %s messages=%d", part.object.SHA256, part.messages))
 	}
@@ -205,11 +208,11 @@ func (d *draft) check(ctx context.Context, source db.HistorySource) (registry.Ch
 	if err != nil {
 		return registry.CheckSummary{}, err
 	}
-	changed, err := d.Files.changedRules(ctx, d.in.Practice)
+	by, err := d.Files.judgedBy(ctx, d.in.Practice)
 	if err != nil {
 		return registry.CheckSummary{}, err
 	}
-	if known.Check != nil && known.Check.RuleSet == conformance.Version(d.Files.Codes) && slices.Equal(known.Changed, changed) {
+	if known.Check != nil && known.Check.RuleSet == by.RuleSet && slices.Equal(known.Changed, by.Changed) && slices.Equal(known.Basis, by.Basis) {
 		return *known.Check, nil
 	}
 	return d.Files.check(ctx, CheckFileInput{

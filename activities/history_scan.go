@@ -329,7 +329,7 @@ func (r *scanRun) parts() error {
 		}
 		r.out.Going++
 		r.out.GoesBytes += length
-		return c.add(fate, nil, length)
+		return c.add(fate, cutMessage{}, length)
 	})
 	if err != nil {
 		return err
@@ -340,9 +340,9 @@ func (r *scanRun) parts() error {
 // countedPart is a part that goes nowhere.
 type countedPart struct{ n *int }
 
-func (countedPart) write([]byte) error { return nil }
-func (p countedPart) end() error       { *p.n++; return nil }
-func (countedPart) abandon()           {}
+func (countedPart) write(int, cutMessage) error { return nil }
+func (p countedPart) end() error                { *p.n++; return nil }
+func (countedPart) abandon()                    {}
 
 // countedAt tells what is read of a file, and leaves its name out of errors.
 type countedAt struct {

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -17,6 +18,8 @@ import (
 type cutPart struct {
 	object   vault.Object
 	messages int
+	// cut says where the messages are from, without the part's ID.
+	cut db.HistoryCut
 }
 
 // readable tells whether a source is HL7 to its end. Half of one would look like
@@ -75,7 +78,7 @@ func (d *draft) split(ctx context.Context, source db.HistorySource) (parts []cut
 		if fate.LeftOut {
 			continue
 		}
-		if err := c.add(fate, u.Raw(), int64(len(u.Raw()))); err != nil {
+		if err := c.add(fate, cutMessage{u.Raw(), u.Line}, int64(len(u.Raw()))); err != nil {
 			return nil, err
 		}
 	}
@@ -88,9 +91,16 @@ const partsOpen = 32
 // partSink is where a part goes: into the file store, or nowhere where parts are
 // only counted.
 type partSink interface {
-	write(raw []byte) error
+	write(ordinal int, m cutMessage) error
 	end() error
 	abandon()
+}
+
+// cutMessage is a message of a source, and the line of the source in which it
+// begins.
+type cutMessage struct {
+	raw  []byte
+	line int
 }
 
 // openPart is a part that is not full yet.
@@ -109,7 +119,7 @@ type cutter struct {
 }
 
 // add puts a message of so many bytes into its part.
-func (c *cutter) add(fate db.HistoryFate, raw []byte, size int64) error {
+func (c *cutter) add(fate db.HistoryFate, m cutMessage, size int64) error {
 	key := ""
 	switch c.in.PartBy {
 	case "year":
@@ -133,7 +143,7 @@ func (c *cutter) add(fate db.HistoryFate, raw []byte, size int64) error {
 		out = &openPart{partSink: c.begin()}
 		c.open[key], c.keys = out, append(c.keys, key)
 	}
-	if err := out.write(raw); err != nil {
+	if err := out.write(fate.Ordinal, m); err != nil {
 		return err
 	}
 	out.bytes += size
@@ -210,6 +220,8 @@ type partWriter struct {
 	pipe  *io.PipeWriter
 	done  chan putResult
 	parts *[]cutPart // takes the part when it is whole
+	cut   db.HistoryCut
+	line  int // of the next message
 }
 
 type putResult struct {
@@ -217,11 +229,14 @@ type putResult struct {
 	err    error
 }
 
+// envelopeLines come before the first message: FHS and BHS.
+const envelopeLines = 2
+
 func newPartWriter(ctx context.Context, store *vault.Vault, parts *[]cutPart) *partWriter {
 	read, write := io.Pipe()
 	// The envelope is empty: what is sent gets ours anyway, and whatever stood
 	// in it would make the same messages a different part.
-	w := &partWriter{batch: hl7.NewBatchWriter(write, hl7.Envelope{}), pipe: write, done: make(chan putResult, 1), parts: parts}
+	w := &partWriter{batch: hl7.NewBatchWriter(write, hl7.Envelope{}), pipe: write, done: make(chan putResult, 1), parts: parts, line: envelopeLines + 1}
 	go func() {
 		object, err := store.Put(ctx, read)
 		_ = read.CloseWithError(io.ErrClosedPipe) // frees the writer where the vault gave up
@@ -230,7 +245,29 @@ func newPartWriter(ctx context.Context, store *vault.Vault, parts *[]cutPart) *p
 	return w
 }
 
-func (w *partWriter) write(raw []byte) error { return w.because(w.batch.WriteMessage(raw)) }
+func (w *partWriter) write(ordinal int, m cutMessage) error {
+	if err := w.because(w.batch.WriteMessage(m.raw)); err != nil {
+		return err
+	}
+	lines := lineEnds(m.raw)
+	length := len(m.raw)
+	if last := m.raw[length-1]; last != '\r' && last != '\n' {
+		lines, length = lines+1, length+1 // the batch ends the line
+	}
+	c := &w.cut
+	c.Ordinals, c.Lengths = append(c.Ordinals, int32(ordinal)), append(c.Lengths, int32(length))
+	c.Offsets = append(c.Offsets, w.batch.Size()-int64(length))
+	c.Lines = append(c.Lines, int32(w.line-m.line))
+	w.line += lines
+	return nil
+}
+
+// lineEnds counts the line ends of a message as the reader does: CR, LF, or both
+// for one.
+func lineEnds(raw []byte) int {
+	n := bytes.Count(raw, []byte{'\r'}) + bytes.Count(raw, []byte{'\n'})
+	return n - bytes.Count(raw, []byte("\r\n"))
+}
 
 // end completes the part and adds it to the parts.
 func (w *partWriter) end() error {
@@ -243,7 +280,7 @@ func (w *partWriter) end() error {
 	if put.err != nil {
 		return put.err
 	}
-	*w.parts = append(*w.parts, cutPart{put.object, w.batch.Messages()})
+	*w.parts = append(*w.parts, cutPart{put.object, w.batch.Messages(), w.cut})
 	return nil
 }
 

@@ -169,6 +169,9 @@ type File struct {
 	Check *registry.CheckSummary
 	// Changed are all rules that persons had graded anew for that check.
 	Changed []registry.RuleGrade
+	// Basis is what that check judged by besides the rules; nil where it was not
+	// asked.
+	Basis []byte
 	// Anyway is who sends the file in spite of our verdict; nil where nobody does.
 	Anyway *Anyway
 }
@@ -176,7 +179,7 @@ type File struct {
 const fileColumns = `id, practice, lane, digest, size, vault_key, state, staged_at, settled_at, released_at, checked_at,
 	coalesce(outcome, ''), coalesce(error_free, false), coalesce(hold_file, false), coalesce(messages, 0),
 	coalesce(doses, 0), coalesce(held, 0), coalesce(errors, 0), coalesce(warnings, 0), coalesce(infos, 0),
-	coalesce(top, '[]'), coalesce(rule_set, ''), rules_changed,
+	coalesce(top, '[]'), coalesce(rule_set, ''), rules_changed, basis,
 	coalesce(anyway_by, ''), coalesce(anyway_reason, ''), anyway_at`
 
 func scanFile(row pgx.CollectableRow) (File, error) {
@@ -186,7 +189,7 @@ func scanFile(row pgx.CollectableRow) (File, error) {
 	var anywayAt *time.Time
 	err := row.Scan(&f.ID, &f.Practice, &f.Lane, &f.Digest, &f.Size, &f.VaultKey, &f.State, &f.StagedAt,
 		&f.SettledAt, &f.ReleasedAt, &f.CheckedAt, &c.Outcome, &c.ErrorFree, &c.HoldFile, &c.Messages,
-		&c.Doses, &c.Held, &c.Errors, &c.Warnings, &c.Infos, &c.Top, &c.RuleSet, &f.Changed, &anyway.By, &anyway.Reason, &anywayAt)
+		&c.Doses, &c.Held, &c.Errors, &c.Warnings, &c.Infos, &c.Top, &c.RuleSet, &f.Changed, &f.Basis, &anyway.By, &anyway.Reason, &anywayAt)
 	if f.CheckedAt != nil {
 		c.Changed, c.ChangedRules = shortGrades(f.Changed), len(f.Changed)
 		f.Check = &c

@@ -60,7 +60,10 @@ type CheckResult struct {
 	// Changed are all rules that persons had graded anew; the summary names the
 	// first of them only.
 	Changed []registry.RuleGrade
-	At      time.Time
+	// Basis tells apart what it was judged by besides the rules; nil where nobody
+	// will ask.
+	Basis []byte
+	At    time.Time
 }
 
 // rowsAtOnce bounds what a check keeps in memory before it goes to the server.
@@ -173,12 +176,12 @@ func finishCheck(ctx context.Context, tx pgx.Tx, fileID string, r CheckResult) e
 	_, err := tx.Exec(ctx, `
 		update files set checked_at = @at, outcome = @outcome, error_free = @error_free, hold_file = @hold_file,
 			messages = @messages, doses = @doses, held = @held, errors = @errors, warnings = @warnings,
-			infos = @infos, top = @top, rule_set = @rule_set, rules_changed = @changed
+			infos = @infos, top = @top, rule_set = @rule_set, rules_changed = @changed, basis = @basis
 		where id = @id`,
 		pgx.NamedArgs{
 			"id": fileID, "at": r.At, "outcome": c.Outcome, "error_free": c.ErrorFree, "hold_file": c.HoldFile,
 			"messages": c.Messages, "doses": c.Doses, "held": c.Held, "errors": c.Errors, "warnings": c.Warnings,
-			"infos": c.Infos, "top": c.Top, "rule_set": c.RuleSet, "changed": changed,
+			"infos": c.Infos, "top": c.Top, "rule_set": c.RuleSet, "changed": changed, "basis": r.Basis,
 		})
 	return err
 }

@@ -45,6 +45,22 @@ var leaveOutStanding = `
 	where d.file_id = any(@files)
 	group by 1, 2 having bool_and(s.record_digest is not null and not d.corrects)`
 
+// leaveOutOfPart is leaveOutStanding for one part, looked up record by record: a
+// part is small beside all that was ever sent (see cutSQL).
+const leaveOutOfPart = `
+	insert into history_left_out (file_id, message, why)
+	select d.file_id, d.message, @why
+	from doses d join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held
+	where d.file_id = @id
+	group by 1, 2 having bool_and(not d.corrects and d.record_digest is not null and exists (
+		select from (select o.file_id, o.message from doses o where o.record_digest = d.record_digest and o.file_id <> @id offset 0) o
+		where exists (select from deliveries v where v.file_id = o.file_id and v.state = 'confirmed' and v.lane <> 'test' offset 0)
+		  and exists (select from messages n where n.file_id = o.file_id and n.ordinal = o.message and not n.held offset 0)
+		  and not exists (select from answers a where a.file_id = o.file_id and a.message = o.message
+			and a.answer in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected') offset 0)
+		  and not exists (select from history_left_out l where l.file_id = o.file_id and l.message = o.message offset 0)
+		offset 0))`
+
 // leaveOutRepeated notes the messages of @files that newer ones of them make
 // needless.
 const leaveOutRepeated = `
@@ -94,7 +110,7 @@ func (s *Store) LeaveOutSince(ctx context.Context, part string) (goes int, err e
 			`update messages m set held = false from history_left_out o
 			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
 			`delete from history_left_out where file_id = @id`,
-			leaveOutStanding,
+			leaveOutOfPart,
 			`update messages m set held = true from history_left_out o
 			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
 		} {

@@ -26,6 +26,7 @@ type BatchWriter struct {
 	begun    bool
 	closed   bool
 	messages int
+	size     int64
 }
 
 // NewBatchWriter writes to w. Nothing is written before the first message or
@@ -45,8 +46,10 @@ func (b *BatchWriter) WriteMessage(raw []byte) error {
 	}
 	b.begin()
 	b.messages++
+	b.size += int64(len(raw))
 	_, err := b.w.Write(raw)
 	if last := raw[len(raw)-1]; last != '\r' && last != '\n' {
+		b.size++
 		err = b.w.WriteByte('\r')
 	}
 	return err
@@ -54,6 +57,9 @@ func (b *BatchWriter) WriteMessage(raw []byte) error {
 
 // Messages is how many were written so far.
 func (b *BatchWriter) Messages() int { return b.messages }
+
+// Size is how many bytes were written so far.
+func (b *BatchWriter) Size() int64 { return b.size }
 
 // Flush hands what was written so far to the underlying writer.
 func (b *BatchWriter) Flush() error { return b.w.Flush() }
@@ -87,4 +93,7 @@ func (b *BatchWriter) header(name string) {
 }
 
 // put ignores errors: bufio keeps the first one and Flush returns it.
-func (b *BatchWriter) put(s string) { _, _ = b.w.WriteString(s) }
+func (b *BatchWriter) put(s string) {
+	b.size += int64(len(s))
+	_, _ = b.w.WriteString(s)
+}

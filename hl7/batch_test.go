@@ -29,6 +29,7 @@ func TestBatchWriterWritesMessagesByteForByte(t *testing.T) {
 	require.Equal(t, 3, w.Messages())
 	require.NoError(t, w.Close())
 	require.NoError(t, w.Close())
+	require.EqualValues(t, file.Len(), w.Size())
 	header := `|^~\&|EHR|BURL6343|IMMTRAC2|TEXIIS|20260304101530-0600||||a\F\b` + "\r"
 	require.Equal(t, "FHS"+header+"BHS"+header+odd[0]+odd[1]+odd[2]+"\rBTS|3\rFTS|1\r", file.String())
 

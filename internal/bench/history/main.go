@@ -24,14 +24,15 @@ func main() {
 	part := flag.Int("part", 500, "messages in a part")
 	sessions := flag.Int("sessions", 4, "sessions at the server, all of them for one login")
 	keep := flag.String("dir", "", "folder for everything; a temporary one, removed afterwards, where it is empty")
+	explain := flag.Bool("explain", false, "also print which tables PostgreSQL read from end to end")
 	flag.Parse()
-	if err := run(*messages, *perFile, *part, *sessions, *keep); err != nil {
+	if err := run(*messages, *perFile, *part, *sessions, *keep, *explain); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(messages, perFile, part, sessions int, dir string) (err error) {
+func run(messages, perFile, part, sessions int, dir string, explain bool) (err error) {
 	ctx := context.Background()
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "immtrail-bench-"); err != nil {
@@ -58,7 +59,10 @@ func run(messages, perFile, part, sessions int, dir string) (err error) {
 		return err
 	}
 	fmt.Printf("sftp put of the same bytes, unchecked: %.1f s (%.0f MB/s)\n", put.Seconds(), float64(bytes)/1e6/put.Seconds())
-	return s.load(ctx, files, put, messages)
+	if err := s.load(ctx, files, put, messages); err != nil || !explain {
+		return err
+	}
+	return s.scans(ctx)
 }
 
 // load hands the files in, approves the plan, and waits until all parts left.
@@ -66,7 +70,7 @@ func (s *site) load(ctx context.Context, files []string, put time.Duration, mess
 	if err := s.handIn(files); err != nil {
 		return err
 	}
-	began := time.Now()
+	began, first := time.Now(), s.spent()
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
@@ -74,9 +78,10 @@ func (s *site) load(ctx context.Context, files []string, put time.Duration, mess
 	if err != nil {
 		return err
 	}
-	planned := time.Since(began)
+	planned, second := time.Since(began), s.spent()
 	fmt.Printf("plan: %d parts, %d messages, %d doses, %d errors: %.1f s (%.0f messages a second)\n",
 		plan.Plan.Parts, plan.Plan.Messages, plan.Plan.Doses, plan.Plan.Errors, planned.Seconds(), float64(messages)/planned.Seconds())
+	fmt.Println("  " + second.since(first).String())
 	if err := s.tell(ctx, workflows.UpdateApproveHistorical.Name, workflows.ApproveHistorical{Digest: plan.Plan.Digest, By: bench}); err != nil {
 		return err
 	}
@@ -85,7 +90,8 @@ func (s *site) load(ctx context.Context, files []string, put time.Duration, mess
 		return err
 	}
 	wall := time.Since(began)
-	fmt.Printf("send: %d parts: %.1f s\n", sent.Sent, (wall - planned).Seconds())
+	fmt.Printf("send: %d parts, from the approval to the last one confirmed: %.1f s\n", sent.Sent, (wall - planned).Seconds())
+	fmt.Println("  " + s.spent().since(second).String())
 	fmt.Printf("historical load, from the directory to the last part confirmed: %.1f s, %.1f times sftp put\n", wall.Seconds(), wall.Seconds()/put.Seconds())
 	counts, err := (&activities.Histories{DB: s.store}).ReconcileHistory(ctx, activities.ReconcileHistoryInput{Scope: activities.Scope{Practice: practice}})
 	if err != nil {

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -340,20 +339,4 @@ func (s *site) handIn(files []string) error {
 		}
 	}
 	return nil
-}
-
-var peakLine = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB`)
-
-// peakOf is the most memory that a process has had resident, in bytes.
-func peakOf(pid int) (int64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	m := peakLine.FindSubmatch(data)
-	if m == nil {
-		return 0, errors.New("this system does not tell the memory of a process")
-	}
-	kib, err := strconv.ParseInt(string(m[1]), 10, 64)
-	return kib << 10, err
 }
