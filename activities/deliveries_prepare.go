@@ -60,6 +60,15 @@ func (a *Deliveries) prepare(ctx context.Context, in PrepareDeliveryInput) (Prep
 			return PreparedDelivery{}, err
 		}
 	}
+	if in.Lane == registry.LaneProduction && loadSent(practice.History) {
+		goes, err := a.DB.LeaveOutLoaded(ctx, file.ID)
+		if err == nil && goes == 0 && file.Check.Held < file.Check.Messages {
+			return PreparedDelivery{Already: true, RemoteName: "part of the historical load"}, nil
+		}
+		if err != nil {
+			return PreparedDelivery{}, err
+		}
+	}
 	out, err := a.pack(ctx, file, envelope(file, practice, profile, in.Attempt))
 	if err != nil {
 		return PreparedDelivery{}, err
@@ -77,6 +86,11 @@ func (a *Deliveries) prepare(ctx context.Context, in PrepareDeliveryInput) (Prep
 		return PreparedDelivery{}, err
 	}
 	return prepared(d, already), nil
+}
+
+// loadSent reports whether parts of a historical load may have been sent.
+func loadSent(state registry.HistoryState) bool {
+	return state == registry.HistoryLoading || state == registry.HistorySent || state == registry.HistoryClosed
 }
 
 // remoteName makes the name of a file at the registry and has it judged (F-01),

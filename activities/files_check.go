@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -101,7 +102,7 @@ func (a *Files) judgedBy(ctx context.Context, practice string) (db.JudgedBy, err
 		return db.JudgedBy{}, registry.Errorf(registry.Invalid, "check file", "%w", err)
 	}
 	basis := sha256.Sum256(text)
-	return db.JudgedBy{RuleSet: conformance.Version(a.Codes), Changed: changed, Basis: basis[:], Kept: findingsKept}, nil
+	return db.JudgedBy{RuleSet: conformance.Version(a.Codes), Changed: changed, Basis: hex.EncodeToString(basis[:]), Kept: findingsKept}, nil
 }
 
 // wantsSingle reports whether a test file has to be one message with one dose: where
@@ -214,7 +215,7 @@ func checkedMessage(m conformance.MessageFact) db.CheckedMessage {
 	out := db.CheckedMessage{
 		Ordinal: m.Ordinal, ControlID: m.ControlID, SendingApp: m.SendingApp, SendingFacility: m.SendingFacility,
 		Site: m.Site, Outcome: m.Outcome, Held: m.Held, Sent: m.Sent, Offset: m.Offset, Length: m.Length,
-		Content: m.Content, Chart: m.Patient.ChartNumber, Who: m.Patient.Key(),
+		Content: m.Content, Says: m.Says, Chart: m.Patient.ChartNumber, Who: m.Patient.Key(),
 	}
 	if m.Patient != (conformance.PatientRef{}) {
 		out.Patient, _ = json.Marshal(m.Patient) // strings only: it cannot fail

@@ -212,7 +212,7 @@ func (d *draft) check(ctx context.Context, source db.HistorySource) (registry.Ch
 	if err != nil {
 		return registry.CheckSummary{}, err
 	}
-	if known.Check != nil && known.Check.RuleSet == by.RuleSet && slices.Equal(known.Changed, by.Changed) && slices.Equal(known.Basis, by.Basis) {
+	if known.Check != nil && known.Check.RuleSet == by.RuleSet && slices.Equal(known.Changed, by.Changed) && known.Basis == by.Basis {
 		return *known.Check, nil
 	}
 	return d.Files.check(ctx, CheckFileInput{

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -73,6 +74,9 @@ type ScannedFile struct {
 	SentBefore int    `json:"sent_before,omitempty"`
 	// SameAs is the number of another file with the same bytes; it counts once.
 	SameAs int `json:"same_as,omitempty"`
+	// SentOn is the day on which the very same file was sent, YYYY-MM-DD; empty
+	// where it was not.
+	SentOn string `json:"sent_on,omitempty"`
 	// Problem says why nothing of it would be sent.
 	Problem string `json:"problem,omitempty"`
 }
@@ -233,6 +237,19 @@ func (r *scanRun) judged(name string, src io.Reader) error {
 		return r.w.Err()
 	}
 	r.seen[sum] = number
+	var recorded bool
+	file.SentOn, recorded, err = r.DB.FileSentOn(r.ctx, r.rules.Practice.ID, hex.EncodeToString(sum[:]))
+	if err != nil {
+		return err
+	}
+	if recorded { // nothing else tells what was in it
+		r.w.Forget(number)
+		file.Messages, file.SentBefore = summary.Messages, summary.Messages
+		r.out.Messages, r.out.Doses = r.out.Messages+summary.Messages, r.out.Doses+summary.Doses
+		r.out.SentBefore, r.out.SentFiles = r.out.SentBefore+summary.Messages, r.out.SentFiles+1
+		r.out.Files = append(r.out.Files, file)
+		return r.w.Err()
+	}
 	switch {
 	case summary.Found != "":
 		file.Problem = "no HL7: " + summary.Found

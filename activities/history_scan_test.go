@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"immtrail/activities"
+	"immtrail/db"
 	"immtrail/internal/hl7gen"
 	"immtrail/registry"
 )
@@ -251,4 +252,37 @@ func TestPaceOfALoad(t *testing.T) {
 	require.EqualValues(t, 3*3600, seconds())
 	b.profile.Host.QuietHours = []string{"22:00-05:00"}
 	require.EqualValues(t, (3+7)*3600, seconds(), "four before the night, two after it")
+}
+
+func TestAScanKnowsFilesThatWereSent(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a := b.histories()
+	b.setHistory(t, registry.HistoryAsked)
+	recorded, _ := b.batch(t, 1, registry.LaneProduction, 5)
+	daily, _ := b.batch(t, 2, registry.LaneProduction, 4)
+	fresh, _ := b.batch(t, 3, registry.LaneHistorical, 6)
+	mark, err := activities.FingerprintOf(bytes.NewReader(recorded))
+	require.NoError(t, err)
+	_, err = b.db.RecordSent(t.Context(), "sunrise", []db.SentFile{{
+		Lane: registry.LaneProduction, Digest: mark.Digest, ContentDigest: mark.Content, Size: int64(len(recorded)), Messages: 5, SentOn: "2026-02-11",
+	}}, b.act("recorded"))
+	require.NoError(t, err)
+	b.delivered(t, 2, registry.LaneProduction, 4)
+
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{"1.hl7": recorded, "2.hl7": daily, "3.hl7": fresh} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+		b.put(t, registry.LaneHistorical, name, content)
+	}
+	scan, err := activities.ScanHistory(t.Context(), activities.HistoryScanner{DB: b.db, Profile: &b.profile, Now: b.now}, "sunrise", dir)
+	require.NoError(t, err)
+	require.Equal(t, "2026-02-11", scan.Files[0].SentOn, "on a person's word")
+	require.Equal(t, b.now.Format(time.DateOnly), scan.Files[1].SentOn, "last month's daily file, handed in by mistake")
+	require.Empty(t, scan.Files[2].SentOn)
+	require.Equal(t, 2, scan.SentFiles)
+	require.Equal(t, []int{15, 9, 6}, []int{scan.Messages, scan.SentBefore, scan.Going})
+
+	plan := must(t, a.PlanHistory, planInput(10))
+	require.Equal(t, scan.Going, plan.Messages, "and the plan is of what goes")
 }

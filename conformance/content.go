@@ -9,8 +9,10 @@ import (
 
 // contentOf is the digest of what a message says: all of it but the time at
 // which it was made (MSH-7) and the line ends, so that an export that is run
-// again says the same.
-func contentOf(u *hl7.Unit) (sum [sha256.Size]byte) {
+// again says the same. says leaves the control ID (MSH-10) out as well: another
+// export of the same records gives messages new ones.
+func contentOf(u *hl7.Unit) (sum, says [sha256.Size]byte) {
+	var control []byte
 	h := sha256.New()
 	for i := range u.Segments {
 		line := u.Segments[i].Bytes()
@@ -18,12 +20,18 @@ func contentOf(u *hl7.Unit) (sum [sha256.Size]byte) {
 			before, after := aroundField(line, u.Delims.Field, 7)
 			h.Write(before)
 			line = after
+			// Field 10 is the fourth of what begins with the separator before field 8.
+			if before, after = aroundField(line, u.Delims.Field, 4); after != nil {
+				control = line[len(before) : len(line)-len(after)]
+				h.Write(before)
+				line = after
+			}
 		}
 		h.Write(line)
 		h.Write([]byte{'\r'})
 	}
-	h.Sum(sum[:0])
-	return sum
+	h.Sum(says[:0])
+	return sha256.Sum256(append(says[:], control...)), says
 }
 
 // aroundField cuts field n out of MSH, whose first field is the separator.

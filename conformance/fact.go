@@ -36,6 +36,8 @@ type MessageFact struct {
 	// Content is the digest of what the message says ([Options.Contents]). It is
 	// made of patient data: only a keyed digest of it may be kept.
 	Content [32]byte `json:"-"`
+	// Says is the same without the control ID: of messages of two exports.
+	Says    [32]byte `json:"-"`
 	Doses   []DoseFact
 	Patient PatientRef
 }

@@ -139,6 +139,20 @@ func TestContentOfMessages(t *testing.T) {
 			require.NotEqual(t, sound, content(soundWith("c-1", e)))
 		}
 	})
+	t.Run("two exports say the same under control IDs of their own", func(t *testing.T) {
+		says := func(file string) [32]byte {
+			_, _, facts := judgeWithPast(t, file, nil)
+			return facts[0].Says
+		}
+		first := says(soundWith("c-1"))
+		require.NotEqual(t, [32]byte{}, first)
+		require.Equal(t, first, says(soundWith("c-2", set("MSH-7", "20260304110000-0600"))))
+		require.NotEqual(t, sound, content(soundWith("c-2")))
+		for _, e := range []edit{set("MSH-6", "TEXIIX"), set("MSH-11", "D"), set("RXA-21", "U"), drop("NK1")} {
+			require.NotEqual(t, first, says(soundWith("c-1", e)))
+		}
+		require.Equal(t, says("MSH|^~\\&|A|B|C|D|2026||VXU|1|P\r"), says("MSH|^~\\&|A|B|C|D|2027||VXU|2|P\r"))
+	})
 	t.Run("a header that ends early is read all the same", func(t *testing.T) {
 		require.NotEqual(t, [32]byte{}, content("MSH|^~\\&|A|B|C|D\rPID|1\r"))
 		require.NotEqual(t, content("MSH|^~\\&|A|B|C|D\r"), content("MSH|^~\\&|A|B|C|E\r"))

@@ -118,7 +118,7 @@ func (c *checker) fact(u *hl7.Unit, r *unitResult) MessageFact {
 		Offset: u.Offset, Length: int64(len(u.Raw())), Line: u.Line,
 	}
 	if c.in.Contents {
-		f.Content = contentOf(u)
+		f.Content, f.Says = contentOf(u)
 	}
 	if m.pid != nil {
 		name := m.pid.Rep(5)

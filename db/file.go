@@ -169,9 +169,9 @@ type File struct {
 	Check *registry.CheckSummary
 	// Changed are all rules that persons had graded anew for that check.
 	Changed []registry.RuleGrade
-	// Basis is what that check judged by besides the rules; nil where it was not
-	// asked.
-	Basis []byte
+	// Basis is what that check judged by besides the rules, as a digest in hex;
+	// empty where it was not asked.
+	Basis string
 	// Anyway is who sends the file in spite of our verdict; nil where nobody does.
 	Anyway *Anyway
 }
@@ -179,7 +179,7 @@ type File struct {
 const fileColumns = `id, practice, lane, digest, size, vault_key, state, staged_at, settled_at, released_at, checked_at,
 	coalesce(outcome, ''), coalesce(error_free, false), coalesce(hold_file, false), coalesce(messages, 0),
 	coalesce(doses, 0), coalesce(held, 0), coalesce(errors, 0), coalesce(warnings, 0), coalesce(infos, 0),
-	coalesce(top, '[]'), coalesce(rule_set, ''), rules_changed, basis,
+	coalesce(top, '[]'), coalesce(rule_set, ''), rules_changed, coalesce(basis, ''),
 	coalesce(anyway_by, ''), coalesce(anyway_reason, ''), anyway_at`
 
 func scanFile(row pgx.CollectableRow) (File, error) {

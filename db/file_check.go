@@ -27,6 +27,8 @@ type CheckedMessage struct {
 	// Content is the digest of what the message says; only its keyed digest is
 	// kept.
 	Content [32]byte
+	// Says is the same without the control ID; only its keyed digest is kept.
+	Says [32]byte
 	// Sent is the day of MSH-7, YYYYMMDD; empty where it has none.
 	Sent string
 	// Offset and Length in bytes.
@@ -60,9 +62,9 @@ type CheckResult struct {
 	// Changed are all rules that persons had graded anew; the summary names the
 	// first of them only.
 	Changed []registry.RuleGrade
-	// Basis tells apart what it was judged by besides the rules; nil where nobody
-	// will ask.
-	Basis []byte
+	// Basis tells apart what it was judged by besides the rules, as a digest in
+	// hex; empty where nobody will ask.
+	Basis string
 	At    time.Time
 }
 
@@ -176,7 +178,7 @@ func finishCheck(ctx context.Context, tx pgx.Tx, fileID string, r CheckResult) e
 	_, err := tx.Exec(ctx, `
 		update files set checked_at = @at, outcome = @outcome, error_free = @error_free, hold_file = @hold_file,
 			messages = @messages, doses = @doses, held = @held, errors = @errors, warnings = @warnings,
-			infos = @infos, top = @top, rule_set = @rule_set, rules_changed = @changed, basis = @basis
+			infos = @infos, top = @top, rule_set = @rule_set, rules_changed = @changed, basis = nullif(@basis, '')
 		where id = @id`,
 		pgx.NamedArgs{
 			"id": fileID, "at": r.At, "outcome": c.Outcome, "error_free": c.ErrorFree, "hold_file": c.HoldFile,
@@ -201,6 +203,7 @@ func (w *CheckWriter) flushMessages() {
 	offsets, lengths := make([]int64, n), make([]int64, n)
 	days := make([]*time.Time, n)
 	systems, contents, charts, whos := make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
+	says := make([][]byte, n)
 	for i, m := range batch {
 		ordinals[i], controls[i] = int32(m.Ordinal), m.ControlID
 		apps[i], facilities[i], sites[i] = m.SendingApp, m.SendingFacility, m.Site
@@ -209,6 +212,9 @@ func (w *CheckWriter) flushMessages() {
 		systems[i], contents[i] = w.sentKeys(m)
 		if day, err := time.Parse("20060102", m.Sent); err == nil {
 			days[i] = &day
+		}
+		if m.Says != [32]byte{} {
+			says[i] = w.sealer.Digest("says", w.practice, string(m.Says[:]))
 		}
 		if m.Chart != "" {
 			charts[i] = chartDigest(w.sealer, w.practice, m.Chart)
@@ -219,21 +225,21 @@ func (w *CheckWriter) flushMessages() {
 	}
 	_, w.err = w.tx.Exec(w.ctx, `
 		insert into messages (file_id, ordinal, control_id, sending_app, sending_facility, site, outcome, held,
-			patient, byte_offset, byte_length, control_key, content_key, chart_digest, patient_digest, sent_on)
+			patient, byte_offset, byte_length, control_key, content_key, chart_digest, patient_digest, sent_on, says_key)
 		select @id, u.* from unnest(@ordinals::integer[], @controls::text[], @apps::text[], @facilities::text[],
 			@sites::text[], @outcomes::text[], @held::boolean[], @patients::bytea[], @offsets::bigint[],
-			@lengths::bigint[], @systems::bytea[], @contents::bytea[], @charts::bytea[], @whos::bytea[], @days::date[]) u
+			@lengths::bigint[], @systems::bytea[], @contents::bytea[], @charts::bytea[], @whos::bytea[], @days::date[], @says::bytea[]) u
 		on conflict (file_id, ordinal) do update set control_id = excluded.control_id,
 			sending_app = excluded.sending_app, sending_facility = excluded.sending_facility,
 			site = excluded.site, outcome = excluded.outcome, held = excluded.held, patient = excluded.patient,
 			byte_offset = excluded.byte_offset, byte_length = excluded.byte_length,
 			control_key = excluded.control_key, content_key = excluded.content_key,
-			chart_digest = excluded.chart_digest, patient_digest = excluded.patient_digest, sent_on = excluded.sent_on`,
+			chart_digest = excluded.chart_digest, patient_digest = excluded.patient_digest, sent_on = excluded.sent_on, says_key = excluded.says_key`,
 		pgx.NamedArgs{
 			"id": w.file, "ordinals": ordinals, "controls": controls, "apps": apps, "facilities": facilities,
 			"sites": sites, "outcomes": outcomes, "held": held, "patients": patients, "offsets": offsets,
 			"lengths": lengths, "systems": systems, "contents": contents, "charts": charts,
-			"whos": whos, "days": days,
+			"whos": whos, "days": days, "says": says,
 		})
 	if w.err == nil {
 		w.copyDoses(batch)

@@ -40,8 +40,8 @@ func (s *Store) SaveHistoryCut(ctx context.Context, c HistoryCut) error {
 type JudgedBy struct {
 	RuleSet string
 	Changed []registry.RuleGrade
-	// Basis tells settings and sites apart: 32 bytes.
-	Basis []byte
+	// Basis tells settings and sites apart: a digest in hex.
+	Basis string
 	// Kept is how many findings of a rule a check keeps. Where a source has more
 	// of one, nobody knows which messages they are of.
 	Kept int
@@ -92,18 +92,18 @@ func cutFrom(ctx context.Context, tx pgx.Tx, by JudgedBy, args pgx.NamedArgs) (s
 		Messages int
 		RuleSet  string
 		Changed  []registry.RuleGrade
-		Basis    []byte
+		Basis    string
 		Whole    bool
 	}
 	found, err := many[row](ctx, tx, `
-		select c.source, cardinality(c.ordinals) as messages, coalesce(f.rule_set, '') as rule_set, f.rules_changed as changed, f.basis,
+		select c.source, cardinality(c.ordinals) as messages, coalesce(f.rule_set, '') as rule_set, f.rules_changed as changed, coalesce(f.basis, '') as basis,
 			not exists (select 1 from rule_counts r where r.file_id = c.source and r.count > @kept) as whole
 		from history_cuts c join files f on f.id = c.source where c.part = @id and f.practice = @practice for share of f`, args)
 	if err != nil || len(found) == 0 {
 		return "", 0, err
 	}
 	r := found[0]
-	if !r.Whole || r.RuleSet != by.RuleSet || !slices.Equal(r.Changed, by.Changed) || len(r.Basis) == 0 || !slices.Equal(r.Basis, by.Basis) {
+	if !r.Whole || r.RuleSet != by.RuleSet || !slices.Equal(r.Changed, by.Changed) || r.Basis != by.Basis || r.Basis == "" {
 		return "", 0, nil
 	}
 	return r.Source, r.Messages, nil
@@ -123,7 +123,7 @@ const cutSQL = `
 // copyRows copies messages, doses and findings.
 func copyRows(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) (messages int, err error) {
 	const columns = `control_id, sending_app, sending_facility, site, outcome, held, patient, control_key, content_key,
-		chart_digest, patient_digest, sent_on`
+		chart_digest, patient_digest, sent_on, says_key`
 	for _, sql := range []string{
 		`delete from findings where file_id = @id`,
 		`delete from rule_counts where file_id = @id`,
@@ -137,7 +137,7 @@ func copyRows(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) (messages int,
 		on conflict (file_id, ordinal) do update set byte_offset = excluded.byte_offset, byte_length = excluded.byte_length,
 			(` + columns + `) = row(excluded.control_id, excluded.sending_app, excluded.sending_facility, excluded.site,
 				excluded.outcome, excluded.held, excluded.patient, excluded.control_key, excluded.content_key,
-				excluded.chart_digest, excluded.patient_digest, excluded.sent_on)`,
+				excluded.chart_digest, excluded.patient_digest, excluded.sent_on, excluded.says_key)`,
 		cutSQL + `
 		insert into doses (file_id, message, ordinal, record_digest, given_year, details, corrects)
 		select @id, cut.dst, d.ordinal, d.record_digest, d.given_year, d.details, d.corrects

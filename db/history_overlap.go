@@ -15,6 +15,10 @@ import (
 //     sources, then by its place. A message that has nothing but records of newer
 //     ones is left out (repeated), and so is one that a newer one says again word
 //     for word.
+//   - A daily message that says word for word, but for its time and control ID, what
+//     a message of a load said of the same records, and the registry did not
+//     refuse, stays behind (sent-with-load). Any other daily message goes: it was
+//     made later, and the newer one wins.
 //   - A message with a dose that takes back or changes one (RXA-21 D or U), with a
 //     dose that has no record key, or without any dose is never taken for known by
 //     its records.
@@ -61,6 +65,22 @@ const leaveOutOfPart = `
 		  and not exists (select from history_left_out l where l.file_id = o.file_id and l.message = o.message offset 0)
 		offset 0))`
 
+// leaveOutLoaded notes the messages of a daily file that a load has sent word for
+// word. Every dose has to have a record there, in the same message.
+const leaveOutLoaded = `
+	insert into history_left_out (file_id, message, why)
+	select d.file_id, d.message, @why
+	from doses d join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held and m.says_key is not null
+	where d.file_id = @id
+	group by 1, 2 having bool_and(not d.corrects and d.record_digest is not null and exists (
+		select from (select o.file_id, o.message from doses o where o.record_digest = d.record_digest and o.file_id <> @id offset 0) o
+		where exists (select from deliveries v where v.file_id = o.file_id and v.state = 'confirmed' and v.lane = 'historical' offset 0)
+		  and exists (select from messages n where n.file_id = o.file_id and n.ordinal = o.message and not n.held
+			and n.says_key = m.says_key offset 0)
+		  and not exists (select from answers a where a.file_id = o.file_id and a.message = o.message
+			and a.answer in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected') offset 0)
+		offset 0))`
+
 // leaveOutRepeated notes the messages of @files that newer ones of them make
 // needless.
 const leaveOutRepeated = `
@@ -104,13 +124,26 @@ func (s *Store) LeaveOutHistory(ctx context.Context, files []string) error {
 // say was sent after the plan, and holds them. It is asked before the part is
 // prepared, and says how many of its messages may go.
 func (s *Store) LeaveOutSince(ctx context.Context, part string) (goes int, err error) {
+	return s.leaveBehind(ctx, part, "sent-since", leaveOutOfPart)
+}
+
+// LeaveOutLoaded decides which messages of a daily file stay behind since the
+// historical load has sent the same, and holds them: how many, and how many may
+// go. It is asked before the file is prepared.
+func (s *Store) LeaveOutLoaded(ctx context.Context, file string) (goes int, err error) {
+	return s.leaveBehind(ctx, file, "sent-with-load", leaveOutLoaded)
+}
+
+// leaveBehind decides by a statement which messages of a file stay behind, anew
+// each time.
+func (s *Store) leaveBehind(ctx context.Context, file, why, decide string) (goes int, err error) {
 	err = s.tx(ctx, "history overlaps", func(tx pgx.Tx) error {
-		args := pgx.NamedArgs{"files": []string{part}, "id": part, "why": "sent-since"}
+		args := pgx.NamedArgs{"id": file, "why": why}
 		for _, sql := range []string{
 			`update messages m set held = false from history_left_out o
 			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
 			`delete from history_left_out where file_id = @id`,
-			leaveOutOfPart,
+			decide,
 			`update messages m set held = true from history_left_out o
 			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
 		} {

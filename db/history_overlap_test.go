@@ -119,6 +119,42 @@ func TestOverlapWithTheDailyFeed(t *testing.T) {
 	})
 }
 
+func TestWhatALoadHasSentIsNotSentAgainByTheDailyFeed(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	ctx := t.Context()
+	p := b.live(t, "sunrise-plano")
+	b.sent(t, p, registry.LaneHistorical, "a", day0,
+		sentMessage{control: "h1", doses: []string{"x", "y"}, says: "xy"},
+		sentMessage{control: "h2", doses: []string{"refused"}, says: "refused"},
+		sentMessage{control: "h3", doses: []string{"held"}, says: "held", held: true},
+		sentMessage{control: "h4", doses: []string{"z"}, says: "update of z", corrects: true},
+	)
+	b.imported(t, "1", day0, says([2]string{"h1", ""}, [2]string{"h2", "IMR-111"}))
+	b.checked(t, p, registry.LaneHistorical, "b", day0, sentMessage{control: "h5", doses: []string{"not sent"}, says: "not sent"})
+	b.sent(t, p, registry.LaneProduction, "c", day0, sentMessage{control: "d0", doses: []string{"daily"}, says: "daily"})
+	daily := b.checked(t, p, registry.LaneProduction, "d", day0,
+		sentMessage{control: "d1", doses: []string{"x", "y"}, says: "xy"},
+		sentMessage{control: "d2", doses: []string{"x", "y"}, says: "xy with another address"},
+		sentMessage{control: "d3", doses: []string{"refused"}, says: "refused"},
+		sentMessage{control: "d4", doses: []string{"held"}, says: "held"},
+		sentMessage{control: "d5", doses: []string{"z"}, says: "update of z", corrects: true},
+		sentMessage{control: "d6", doses: []string{"not sent"}, says: "not sent"},
+		sentMessage{control: "d7", doses: []string{"daily"}, says: "daily"},
+		sentMessage{control: "d8", says: "nobody's dose"},
+	)
+	for range 2 { // again changes nothing
+		goes, err := b.LeaveOutLoaded(ctx, daily.ID)
+		require.NoError(t, err)
+		require.Equal(t, 7, goes)
+		require.Equal(t, map[string]string{daily.ID + "/1": "sent-with-load"}, b.leftOut(t, daily),
+			"what is newer in anything, takes back or changes a dose, or did not get through, goes")
+	}
+	held, err := b.HeldMessages(ctx, db.HeldFilter{File: daily.ID, Ended: true})
+	require.NoError(t, err)
+	require.Empty(t, held, "nobody has to decide on it")
+}
+
 func TestSupplement(t *testing.T) {
 	t.Parallel()
 	b := open(t)

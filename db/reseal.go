@@ -31,7 +31,7 @@ var SealedColumns = []SealedColumn{
 // key, which never changes.
 var KeyedColumns = []string{
 	"doses.record_digest", "errors.cause", "messages.chart_digest", "messages.content_key", "messages.control_key",
-	"messages.patient_digest", "sent_messages.content_key", "sent_messages.control_key",
+	"messages.patient_digest", "messages.says_key", "sent_messages.content_key", "sent_messages.control_key",
 }
 
 // resealAtOnce bounds what a batch keeps in memory and locked.

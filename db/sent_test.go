@@ -22,6 +22,7 @@ type sentMessage struct {
 	app, facility string // the sending system
 	sent          string // MSH-7, YYYYMMDD
 	corrects      bool   // its doses take back or change one
+	says          string // what it says but for time and control ID; empty: nobody knows
 }
 
 // checked stages a file and keeps a check of it.
@@ -38,6 +39,9 @@ func (b *bundle) checked(t *testing.T, practice string, lane registry.Lane, c st
 			out := db.CheckedMessage{
 				Ordinal: i + 1, ControlID: m.control, SendingApp: m.app, SendingFacility: m.facility, Site: m.site, Outcome: registry.OutcomeAccepted, Held: m.held,
 				Length: 100, Patient: []byte("Grace of " + m.control), Who: m.who, Sent: m.sent, Content: sha256.Sum256([]byte(m.control)),
+			}
+			if m.says != "" {
+				out.Says = sha256.Sum256([]byte(m.says))
 			}
 			for n, key := range m.doses {
 				out.Doses = append(out.Doses, db.CheckedDose{Ordinal: n + 1, RecordKey: key, Year: 2000 + n, Corrects: m.corrects})

@@ -78,6 +78,9 @@ func sentBefore(ctx context.Context, tx pgx.Tx, practice string, lane registry.L
 // that no plan is made of it. fresh says that it was not.
 func dropSentBefore(ctx context.Context, tx pgx.Tx, f NewFile, id string) (fresh bool, err error) {
 	_, sent, err := wasSentBefore(ctx, tx, f.Practice, id, f.Lane, f.Digest, "", f.At)
+	if err == nil && !sent { // a daily file, handed in by mistake
+		_, sent, err = wasSentBefore(ctx, tx, f.Practice, id, registry.LaneProduction, f.Digest, "", f.At)
+	}
 	if err != nil || !sent {
 		return true, err
 	}
@@ -103,4 +106,25 @@ func wasSentBefore(ctx context.Context, tx pgx.Tx, practice, fileID string, lane
 		detail: map[string]any{"file": fileID, "sent_on": on},
 	})
 	return name, true, err
+}
+
+// FileSentOn is the day (YYYY-MM-DD) on which a file of true patient data with
+// this digest was sent, empty where none was; recorded says that it was before
+// immtrail was there, on a person's word.
+func (s *Store) FileSentOn(ctx context.Context, practice, digest string) (on string, recorded bool, err error) {
+	type day struct {
+		SentOn   string
+		Recorded bool
+	}
+	days, err := many[day](ctx, s.pool, `
+		select sent_on::text as sent_on, recorded from (
+			select sent_on, true as recorded from sent_before where practice = @practice and lane <> 'test' and digest = @digest
+			union all
+			select d.confirmed_at::date, false from files f join deliveries d on d.file_id = f.id and d.state = 'confirmed'
+			where f.practice = @practice and f.lane <> 'test' and f.digest = @digest and f.held = 0
+		) s order by sent_on limit 1`, pgx.NamedArgs{"practice": practice, "digest": digest})
+	if err != nil || len(days) == 0 {
+		return "", false, fault("file sent", err)
+	}
+	return days[0].SentOn, days[0].Recorded, nil
 }

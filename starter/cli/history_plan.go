@@ -175,6 +175,8 @@ func scannedWords(f activities.ScannedFile) string {
 		return f.Problem
 	case f.SameAs > 0:
 		return "the same bytes as file " + strconv.Itoa(f.SameAs)
+	case f.SentOn != "":
+		return "this very file was sent on " + f.SentOn
 	case f.Sent():
 		return "sent before as a whole: a daily file?"
 	}
