@@ -50,13 +50,17 @@ func (a *Practices) facts(ctx context.Context, scope Scope) (PracticeFacts, erro
 	if err != nil {
 		return PracticeFacts{}, err
 	}
+	onboarded, err := a.DB.Onboarded(ctx, p.ID)
+	if err != nil {
+		return PracticeFacts{}, err
+	}
 	facts := PracticeFacts{
 		Practice: p.ID, Name: p.Name, Registry: p.Registry, Connection: p.Connection, Sites: len(p.Sites),
 		Zone: p.Zone, Phase: p.Phase, History: p.History, Submission: p.Submission,
 		Policy: policy, Business: profile.BusinessDays(),
 		Wanted: Wanted(p, items), Entered: entry.From, Since: entry.Since,
 		Call: call(profile), FirstProduction: first,
-		Reviews: reviews, ReviewAsked: asked, Second: next,
+		Reviews: reviews, ReviewAsked: asked, Second: next, Onboarded: onboarded,
 	}
 	if skip.Key != "" {
 		facts.Skip = &SkipFacts{Key: skip.Key, Due: skip.Due, By: skip.By}

@@ -53,6 +53,8 @@ type PracticeFacts struct {
 	Reviews     int       `json:"reviews,omitempty"`
 	ReviewAsked time.Time `json:"review_asked,omitzero"`
 	Second      Second    `json:"second,omitzero"`
+	// Onboarded says that the onboarding is over: nobody waits for its files there.
+	Onboarded bool `json:"onboarded,omitempty"`
 	// Early is an approval that was kept until the review, EarlyBy who relayed it;
 	// nil where none waits.
 	Early   *registry.Approval `json:"early,omitempty"`

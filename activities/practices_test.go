@@ -28,6 +28,15 @@ func TestLoadPractice(t *testing.T) {
 		require.Empty(t, facts.Entered)
 	})
 
+	t.Run("nobody waits for its files once the onboarding is over", func(t *testing.T) {
+		for _, over := range []bool{false, true, false} {
+			must(t, b.practices.RecordProgress, activities.RecordProgressInput{Scope: scope(), Progress: activities.Progress{
+				Source: "onboarding", Stage: "somewhere", Next: "something", Whose: "nobody", Ended: over,
+			}})
+			require.Equal(t, over, must(t, b.practices.LoadPractice, load).Onboarded)
+		}
+	})
+
 	t.Run("a practice that nobody added is missing", func(t *testing.T) {
 		_, err := run(t, b.practices.LoadPractice, activities.LoadPracticeInput{Scope: activities.Scope{Practice: "nobody"}})
 		requireKind(t, registry.Missing, err)

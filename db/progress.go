@@ -71,6 +71,14 @@ func (s *Store) ProgressLines(ctx context.Context, practice string) ([]Progress,
 	return lines, fault(op, err)
 }
 
+// Onboarded says that the practice's onboarding is over: what happens to its files
+// is nothing to it any more.
+func (s *Store) Onboarded(ctx context.Context, practice string) (bool, error) {
+	over, err := value[bool](ctx, s.pool, `select exists (select from progress
+		where practice = @practice and source = 'onboarding' and ended)`, pgx.NamedArgs{"practice": practice})
+	return over, fault("onboarding", err)
+}
+
 func orNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
+
 	"immtrail/sandbox/fakeregistry"
 	"immtrail/sandbox/journey"
+	"immtrail/sandbox/nextbuild"
 	"immtrail/sandbox/oracle"
 	"immtrail/sandbox/stage"
 )
@@ -58,7 +61,7 @@ func judge(ctx context.Context, o options, s *stage.Stage, j *journey.Journey) (
 		}
 	}
 	if o.days > 0 {
-		if err := v.live(ctx, w); err != nil {
+		if err := v.live(ctx, w, s, j); err != nil {
 			return v, err
 		}
 	}
@@ -68,13 +71,28 @@ func judge(ctx context.Context, o options, s *stage.Stage, j *journey.Journey) (
 
 // live adds what a long play is about: how long histories became, and what people
 // were alarmed by.
-func (v *verdict) live(ctx context.Context, w oracle.World) error {
+func (v *verdict) live(ctx context.Context, w oracle.World, s *stage.Stage, j *journey.Journey) error {
 	var err error
 	if v.Longest, err = oracle.LongestHistories(ctx, w.Temporal); err != nil {
 		return err
 	}
 	if v.Alarms, err = oracle.Alarms(ctx, w); err != nil {
 		return err
+	}
+	for _, a := range v.Alarms {
+		if !j.Caused(a.Kind, a.From) {
+			v.Reasons = append(v.Reasons, fmt.Sprintf("a needless alarm on %s: %s: %s", a.From.Format(time.DateOnly), a.Kind, a.Words))
+		}
+		if a.Until.IsZero() {
+			v.Reasons = append(v.Reasons, fmt.Sprintf("an alarm is still open: %s: %s", a.Kind, a.Words))
+		}
+	}
+	patched, err := s.Temporal().CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: w.Namespace, Query: nextbuild.Attribute})
+	if err != nil {
+		return err
+	}
+	if v.NextBuild = patched.GetCount(); v.NextBuild == 0 {
+		v.Reasons = append(v.Reasons, "the next build did nothing")
 	}
 	for name, n := range v.Longest {
 		if n > mostEvents {

@@ -104,6 +104,8 @@ type verdict struct {
 	// Alarms is what people were alarmed by. Of a long play only.
 	Longest map[string]int64 `json:"longest_histories,omitempty"`
 	Alarms  []oracle.Alarm   `json:"alarms,omitempty"`
+	// NextBuild counts runs that a newly deployed build began. Of a long play only.
+	NextBuild int64 `json:"next_build,omitempty"`
 }
 
 // verdictRow is one practice of it.

@@ -13,8 +13,12 @@ import (
 	"sync"
 	"syscall"
 
+	"go.temporal.io/sdk/interceptor"
+
 	"immtrail/config"
 	"immtrail/sandbox/fakeregistry"
+	"immtrail/sandbox/nextbuild"
+	"immtrail/sandbox/stage"
 	"immtrail/worker/service"
 )
 
@@ -62,6 +66,9 @@ func workerRole(args []string) int {
 	var opts service.Options
 	if len(args) > 1 {
 		opts.Hooks = killHooks(args[1])
+	}
+	if stage.IsNextBuild(args[0]) {
+		opts.Interceptors = []interceptor.WorkerInterceptor{&nextbuild.Interceptor{}}
 	}
 	return told(service.Run(ctx, cfg, opts))
 }

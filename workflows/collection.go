@@ -72,9 +72,7 @@ func (c *collection) collect(ctx workflow.Context) error {
 			return err
 		}
 	}
-	if err := c.leave(ctx, VisitDone); err != nil {
-		return err
-	}
+	c.leaveLater(ctx)
 	for n, id := range fetched {
 		if id == "" {
 			continue

@@ -45,7 +45,7 @@ func SubmissionCycle(ctx workflow.Context, in activities.CycleInput) (Submission
 }
 
 func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
-	facts, err := must(ctx, p, ledgerWork, "read the practice", practices.LoadPractice,
+	facts, err := must(ctx, p, briefWork, "read the practice", practices.LoadPractice,
 		activities.LoadPracticeInput{Scope: p.scope()})
 	if err != nil {
 		return SubmissionCycleResult{}, err
@@ -77,7 +77,7 @@ func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
 			most = 1
 		}
 	}
-	outbox, action, err := attempt(ctx, p, fileWork, "look into the outbox", files.ScanOutbox,
+	outbox, action, err := attempt(ctx, p, fileWork.inPassing(), "look into the outbox", files.ScanOutbox,
 		activities.ScanOutboxInput{Scope: p.scope(), Lane: lane, Max: most})
 	if err != nil || action != "" {
 		return result, err
@@ -122,7 +122,7 @@ func take(
 	ctx workflow.Context, p *process, facts activities.PracticeFacts, lane registry.Lane,
 	f activities.OutboxFile, wrong int, result *SubmissionCycleResult,
 ) (wrongSum bool, err error) {
-	staged, action, err := attempt(ctx, p, fileWork, "take a file from the outbox", files.StageFile,
+	staged, action, err := attempt(ctx, p, fileWork.sized(f.Size), "take a file from the outbox", files.StageFile,
 		activities.StageFileInput{Scope: p.scope(), Lane: lane, Name: f.Name, Wrong: wrong})
 	if err != nil || action != "" || staged.File.ID == "" {
 		return staged.WrongSum, err
@@ -132,9 +132,13 @@ func take(
 	} else {
 		result.Started++
 	}
+	waiting := OnboardingID(p.practice)
+	if facts.Onboarded {
+		waiting = ""
+	}
 	summary := fmt.Sprintf("%s file of %s", lane, p.practice)
 	return false, startBeside(ctx, p, FileSubmission, FileID(staged.File.ID), summary, FileSubmissionInput{
 		Version: 1, Practice: p.practice, File: staged.File, Lane: lane,
-		Calendar: p.calendar, Policy: facts.Policy, Business: facts.Business, Tell: OnboardingID(p.practice),
+		Calendar: p.calendar, Policy: facts.Policy, Business: facts.Business, Tell: waiting,
 	})
 }

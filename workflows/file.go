@@ -89,7 +89,7 @@ func (f *fileSubmission) run(ctx workflow.Context) (FileSubmissionResult, error)
 
 func (f *fileSubmission) travel(ctx workflow.Context) (activities.FileState, error) {
 	f.show1(ctx, "being checked", "nobody")
-	checked, action, err := attempt(ctx, f.process, fileWork, "check file "+f.in.File.ID, files.CheckFile,
+	checked, action, err := attempt(ctx, f.process, fileWork.sized(f.in.File.Size), "check file "+f.in.File.ID, files.CheckFile,
 		activities.CheckFileInput{Scope: f.scope(), File: f.in.File, Lane: f.in.Lane})
 	if err != nil {
 		return "", err
@@ -164,7 +164,7 @@ func (f *fileSubmission) refuse(ctx workflow.Context) (activities.FileState, err
 func (f *fileSubmission) deliver(ctx workflow.Context) (activities.FileState, error) {
 	for n := 1; ; n++ {
 		f.show1(ctx, "being prepared", "nobody")
-		prepared, action, err := attempt(ctx, f.process, fileWork, "prepare file "+f.in.File.ID, deliveries.PrepareDelivery,
+		prepared, action, err := attempt(ctx, f.process, fileWork.sized(f.in.File.Size), "prepare file "+f.in.File.ID, deliveries.PrepareDelivery,
 			activities.PrepareDeliveryInput{Scope: f.scope(), File: f.in.File, Lane: f.in.Lane, Attempt: n})
 		if err != nil {
 			return "", err
@@ -240,7 +240,8 @@ func (f *fileSubmission) bring(ctx workflow.Context, d activities.PreparedDelive
 	if err != nil || action != "" {
 		return receipt, action, err
 	}
-	return receipt, "", f.leave(ctx, VisitDone)
+	f.leaveLater(ctx)
+	return receipt, "", nil
 }
 
 // awaitReport waits until the registry has answered every message. It stays
@@ -248,7 +249,7 @@ func (f *fileSubmission) bring(ctx workflow.Context, d activities.PreparedDelive
 func (f *fileSubmission) awaitReport(ctx workflow.Context) (activities.FileState, error) {
 	for {
 		seen := f.reports
-		got, err := must(ctx, f.process, ledgerWork, "count the registry's answers", reports.Answer,
+		got, err := must(ctx, f.process, briefWork, "count the registry's answers", reports.Answer,
 			activities.AnswerInput{Scope: f.scope(), FileID: f.in.File.ID})
 		if err != nil {
 			return "", err
@@ -288,7 +289,7 @@ func rejected(lane registry.Lane, got activities.AnswerResult) bool {
 
 // settle records what became of the file and tells who waits for it.
 func (f *fileSubmission) settle(ctx workflow.Context, state activities.FileState) (activities.FileState, error) {
-	if _, err := must(ctx, f.process, ledgerWork, "note: "+string(state), files.SettleFile,
+	if _, err := must(ctx, f.process, briefWork, "note: "+string(state), files.SettleFile,
 		activities.SettleFileInput{Scope: f.scope(), FileID: f.in.File.ID, State: state}); err != nil {
 		return "", err
 	}
@@ -297,7 +298,8 @@ func (f *fileSubmission) settle(ctx workflow.Context, state activities.FileState
 		FileID: f.in.File.ID, Lane: f.in.Lane, State: state, First: f.first,
 		ErrorFree: state == activities.FileAnswered && f.answer.ErrorFree,
 	}
-	return state, tell(ctx, f.in.Tell, SignalFileSettled, told)
+	tellLater(ctx, f.process, f.in.Tell, SignalFileSettled, told)
+	return state, nil
 }
 
 // show1 changes the file's own current details; a file has no line in
@@ -325,6 +327,23 @@ func tell[T any](ctx workflow.Context, id string, m Message[T], v T) error {
 		workflow.GetLogger(ctx).Warn("a workflow could not be told", "signal", m.Name)
 	}
 	return nil
+}
+
+// tellLater is [tell] without waiting for the word to have gone out, one after the
+// other; finish waits for all.
+func tellLater[T any](ctx workflow.Context, p *process, id string, m Message[T], v T) {
+	if id == "" {
+		return
+	}
+	nth := p.telling
+	p.telling++
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		defer func() { p.toldSoFar++ }()
+		if err := workflow.Await(ctx, func() bool { return p.toldSoFar == nth }); err != nil {
+			return // cancelled
+		}
+		_ = tell(ctx, id, m, v) // it fails by cancellation only
+	})
 }
 
 // besideOptions are those of workflows that outlive whoever starts them.

@@ -210,48 +210,57 @@ func (h *registryHost) letIn(ctx workflow.Context) error {
 	in.Closed, in.Doubtful = sortLinks(h.Links, now, mostClosed, mostDoubtful)
 	in.ClosedServers, in.DoubtfulServers = sortLinks(h.Servers, now, mostServers, mostServers)
 	in.DoubtfulServers = slices.DeleteFunc(in.DoubtfulServers, func(server string) bool { return h.reached(server, now) })
-	seen, err := must(ctx, h.process, ledgerWork, "who goes next", hosts.ChoosePermits, in)
+	seen, err := must(ctx, h.process, briefWork, "who goes next", hosts.ChoosePermits, in)
 	if err != nil {
 		return err
 	}
 	h.over, h.again, h.seen = nil, nil, seen
-	for _, p := range seen.Next {
-		if err := h.grant(ctx, p); err != nil {
-			return err
-		}
+	if err := h.grant(ctx, seen.Next); err != nil {
+		return err
 	}
 	return h.tellWhoWaits(ctx)
 }
 
-// grant lets one in. Whoever has ended in the meantime loses its place.
-func (h *registryHost) grant(ctx workflow.Context, p activities.Permit) error {
+// grant lets them in, all at once. Whoever has ended in the meantime loses its
+// place.
+func (h *registryHost) grant(ctx workflow.Context, permits []activities.Permit) error {
 	now := workflow.Now(ctx)
-	// Greater than every number before it, also after somebody has ended this
-	// workflow and another one has begun.
-	h.Permits = max(h.Permits+1, now.UnixMilli())
-	v := HostVisit{Visit: p.Visit, Permit: h.Permits, Connection: p.Connection, Port: p.Port, Seen: now}
-	lives, err := h.tellVisit(ctx, v)
-	if err != nil {
-		return err
+	visits, told := make([]HostVisit, len(permits)), make([]workflow.Future, len(permits))
+	for i, p := range permits {
+		// Greater than every number before it, also after somebody has ended this
+		// workflow and another one has begun.
+		h.Permits = max(h.Permits+1, now.UnixMilli())
+		visits[i] = HostVisit{Visit: p.Visit, Permit: h.Permits, Connection: p.Connection, Port: p.Port, Seen: now}
+		told[i] = h.signalVisit(ctx, visits[i])
 	}
-	if !lives {
-		h.over = append(h.over, v.Visit)
-		h.look = true
-		return nil
-	}
-	h.Inside = append(h.Inside, v)
-	if p.File {
-		h.ThisHour++
+	for i, v := range visits {
+		err := told[i].Get(ctx, nil)
+		if temporal.IsCanceledError(err) {
+			return err
+		}
+		if err != nil {
+			h.over = append(h.over, v.Visit)
+			h.look = true
+			continue
+		}
+		h.Inside = append(h.Inside, v)
+		if permits[i].File {
+			h.ThisHour++
+		}
 	}
 	return nil
 }
 
-// tellVisit says to a workflow that it is let in, or asks it so whether it
-// lives.
-func (h *registryHost) tellVisit(ctx workflow.Context, v HostVisit) (lives bool, err error) {
-	err = workflow.SignalExternalWorkflow(ctx, v.Workflow, "", SignalPermitGranted.Name, PermitGranted{
+// signalVisit says to a workflow that it is let in.
+func (h *registryHost) signalVisit(ctx workflow.Context, v HostVisit) workflow.Future {
+	return workflow.SignalExternalWorkflow(ctx, v.Workflow, "", SignalPermitGranted.Name, PermitGranted{
 		Host: h.host, Connection: v.Connection, Ask: v.Ask, Permit: v.Permit, BytesPerSecond: h.seen.BytesPerSecond,
-	}).Get(ctx, nil)
+	})
+}
+
+// tellVisit says it again, to ask so whether the workflow lives.
+func (h *registryHost) tellVisit(ctx workflow.Context, v HostVisit) (lives bool, err error) {
+	err = h.signalVisit(ctx, v).Get(ctx, nil)
 	if temporal.IsCanceledError(err) {
 		return false, err
 	}

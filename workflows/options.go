@@ -18,12 +18,16 @@ type preset struct {
 	heartbeat time.Duration
 	// first and most bound the growing wait between attempts.
 	first, most time.Duration
+	// here says that it is tried in passing first, see [inPassing].
+	here bool
 }
 
 // The presets, named by intent.
 var (
 	// ledgerWork reads or writes a few rows.
 	ledgerWork = preset{startToClose: 15 * time.Second, scheduleToClose: time.Hour, first: time.Second, most: time.Minute}
+	// briefWork is ledgerWork that each file needs: thousands of times a day.
+	briefWork = ledgerWork.inPassing()
 	// fileWork streams a file on our own side: stage, check, plan, import.
 	fileWork = preset{
 		startToClose: 30 * time.Minute, scheduleToClose: 6 * time.Hour, heartbeat: 30 * time.Second,
@@ -48,6 +52,23 @@ const (
 	leastWholeStep = time.Minute
 	leastBackoff   = 100 * time.Millisecond
 )
+
+// inPassing is w, tried once in passing before it goes the patient way.
+func (w preset) inPassing() preset {
+	w.here = true
+	return w
+}
+
+// smallFile is work of moments: such a file is checked in some ten milliseconds.
+const smallFile = 1 << 20
+
+// sized is w in passing where the file is small.
+func (w preset) sized(bytes int64) preset {
+	if bytes <= smallFile {
+		return w.inPassing()
+	}
+	return w
+}
 
 // spaced leaves the registry's server alone for as long as its profile says
 // after the first failure. A policy of before the profile said so has 0.

@@ -54,6 +54,9 @@ type process struct {
 	progress    activities.Progress
 	// asked is the line as it was said, without what the policy adds to it.
 	asked activities.Progress
+	// telling counts what is told to other workflows beside the process, toldSoFar
+	// how much of it is over.
+	telling, toldSoFar int
 	// refused is the last signal that could not be used, in words.
 	refused string
 	// notes are further lines of the current details.
@@ -435,7 +438,7 @@ func (p *process) finish(ctx workflow.Context) error {
 		if err := p.doChores(ctx); err != nil {
 			return err
 		}
-		if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) && p.toldSoFar == p.telling }); err != nil {
 			return err
 		}
 		heard = p.listen() || len(p.chores) > 0

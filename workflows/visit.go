@@ -92,7 +92,7 @@ func (v *visitor) enter(ctx workflow.Context, words string) error {
 	in := v.target
 	in.Scope, in.WorkflowID, in.Ask = v.scope(), workflow.GetInfo(ctx).WorkflowExecution.ID, v.asks
 	for {
-		line, err := must(ctx, v.process, ledgerWork, "ask for a turn at the registry's server", hosts.AskPermit, in)
+		line, err := must(ctx, v.process, briefWork, "ask for a turn at the registry's server", hosts.AskPermit, in)
 		if err != nil {
 			return err
 		}
@@ -111,14 +111,31 @@ func (v *visitor) enter(ctx workflow.Context, words string) error {
 
 // leave ends the visit. outcome says what it tells about the connection.
 func (v *visitor) leave(ctx workflow.Context, outcome VisitOutcome) error {
+	g, inside := v.out()
+	if !inside {
+		return nil
+	}
+	return v.tellHost(ctx, g, PermitReleased{Outcome: outcome})
+}
+
+// leaveLater ends a visit that went well, and goes on while the host is told.
+func (v *visitor) leaveLater(ctx workflow.Context) {
+	if g, inside := v.out(); inside {
+		r := v.released(ctx, g, PermitReleased{Outcome: VisitDone})
+		tellLater(ctx, v.process, activities.HostID(g.Host), SignalPermitReleased, r)
+	}
+}
+
+// out takes the permit away; inside says that there was one.
+func (v *visitor) out() (g PermitGranted, inside bool) {
 	v.wants = false
 	v.faults, v.sent = 0, 0
 	if v.granted == nil {
-		return nil
+		return g, false
 	}
-	g := *v.granted
+	g = *v.granted
 	v.granted, v.last = nil, g.Permit
-	return v.tellHost(ctx, g, PermitReleased{Outcome: outcome})
+	return g, true
 }
 
 // fault ends the visit and stays in line: the host's workflow says when the
@@ -133,8 +150,12 @@ func (v *visitor) fault(ctx workflow.Context, err error, fault activities.Connec
 }
 
 func (v *visitor) tellHost(ctx workflow.Context, g PermitGranted, r PermitReleased) error {
+	return tell(ctx, activities.HostID(g.Host), SignalPermitReleased, v.released(ctx, g, r))
+}
+
+func (v *visitor) released(ctx workflow.Context, g PermitGranted, r PermitReleased) PermitReleased {
 	r.Workflow, r.Ask, r.Permit = workflow.GetInfo(ctx).WorkflowExecution.ID, g.Ask, g.Permit
-	return tell(ctx, activities.HostID(g.Host), SignalPermitReleased, r)
+	return r
 }
 
 // visit runs one step at the registry's server, in a visit that goes on until

@@ -72,6 +72,10 @@ func (m Misbehaviour) faults(otherKey func() (sftptest.Faults, error)) (sftptest
 	return f, nil
 }
 
+// OtherHostKey is the file in the registry's folder with the key that
+// [Misbehaviour.NewHostKey] shows; it is made where it is missing.
+const OtherHostKey = "hostkey.other"
+
 const (
 	controlFile = "control.json"
 	appliedFile = "control.applied.json"
@@ -120,7 +124,7 @@ func (p *program) obey() error {
 		return nil
 	}
 	faults, err := order.Misbehaviour.faults(func() (sftptest.Faults, error) {
-		key, err := sftptest.LoadOrCreateHostKey(filepath.Join(p.opts.Dir, "hostkey.other"))
+		key, err := sftptest.LoadOrCreateHostKey(filepath.Join(p.opts.Dir, OtherHostKey))
 		return sftptest.Faults{HostKey: key}, err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package journey
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"immtrail/internal/hl7gen"
 	"immtrail/registry"
@@ -46,8 +47,19 @@ type happening struct {
 // outage is how long the registry is away, in days.
 const outage = 10
 
-// overYears are two outages of the registry of ten days, a cadence that becomes
-// weekly and daily again, and the end of a worker in the midst.
+// keyWindow is how many files after its announcement the registry's other host key
+// is the one that it shows.
+const keyWindow = 7
+
+// What happens over years, by name.
+const (
+	outageFirst, outageSecond = "the registry is away", "the registry is away again"
+	nextBuild                 = "a new build is deployed"
+)
+
+// overYears are two outages of the registry of ten days, a host key that becomes
+// another, a cadence that becomes weekly and daily again, the end of a worker in the
+// midst, and a new build whose workflows have a step more.
 func overYears(days int) []happening {
 	at := func(share float64) int { return int(share * float64(days)) }
 	cadence := func(words ...string) func(context.Context, *player) error {
@@ -58,17 +70,39 @@ func overYears(days int) []happening {
 			return err
 		}
 	}
-	away := func(_ context.Context, p *player) error { return p.stage.SuspendRegistry() }
+	away := func(_ context.Context, p *player) error {
+		back := p.today().AddDate(0, 0, outage)
+		p.away = &back
+		return p.stage.SuspendRegistry()
+	}
 	return []happening{
-		{at(0.2), "the registry is away", away},
+		{at(0.2), outageFirst, away},
+		{at(0.33), "the registry announces another host key", acceptKey},
+		{at(0.33) + keyWindow, "the registry has another host key", func(ctx context.Context, p *player) error {
+			return p.stage.RotateRegistryKey(ctx)
+		}},
 		{at(0.4), "submission is weekly", cadence("weekly", "--weekday", "friday")},
 		{at(0.4) + 5, "submission is daily", cadence("daily")},
 		{at(0.5), "a worker ends", func(_ context.Context, p *player) error { return p.stage.KillWorker() }},
-		{at(0.7), "the registry is away again", away},
+		{at(0.6), nextBuild, func(_ context.Context, p *player) error { return p.stage.DeployNextBuild() }},
+		{at(0.7), outageSecond, away},
 	}
 }
 
-// happen does what is due. The registry comes back by the calendar.
+// acceptKey does what a coordinator does whom the registry tells of a host key that
+// it will have: both are accepted for a while.
+func acceptKey(ctx context.Context, p *player) error {
+	line, fingerprint, err := p.stage.NextRegistryKey()
+	if err != nil {
+		return err
+	}
+	_, err = p.stage.Starter(ctx, "connection", "host-key", "accept", p.practice.Connection,
+		"--fingerprint", fingerprint, "--by", "Registry Support", "--key", line)
+	return err
+}
+
+// happen does what is due. The registry comes back by the calendar; nothing else
+// happens before.
 func (p *player) happen(ctx context.Context) error {
 	if p.away != nil && p.today().After(*p.away) {
 		if err := p.stage.ResumeRegistry(); err != nil {
@@ -78,7 +112,7 @@ func (p *player) happen(ctx context.Context) error {
 	}
 	dropped := len(p.journal.of(registry.LaneProduction))
 	for _, h := range p.happens {
-		if _, done := p.journal.done(h.name); done || dropped < h.after {
+		if _, done := p.journal.done(h.name); done || dropped < h.after || p.away != nil {
 			continue
 		}
 		if err := p.journal.did(h.name, p.today()); err != nil {
@@ -87,10 +121,30 @@ func (p *player) happen(ctx context.Context) error {
 		if err := h.do(ctx, p); err != nil {
 			return fmt.Errorf("%s: %w", h.name, err)
 		}
-		if p.stage.RegistrySuspended() {
-			back := p.today().AddDate(0, 0, outage)
-			p.away = &back
-		}
 	}
 	return nil
+}
+
+// lateAfter is how long after an outage its reports are late.
+const lateAfter = 10
+
+// Caused says that an alarm of the kind had a reason on that date, in a long play:
+// records that were refused and whose corrections take their time, and an outage of
+// the registry. Any other alarm is needless.
+func (j *Journey) Caused(kind string, at time.Time) bool {
+	if kind == "errors-overdue" {
+		return true // a correction takes longer than the days that the profile gives
+	}
+	if kind != "report-missing" && kind != "question: connection" {
+		return false
+	}
+	for _, p := range j.players {
+		for _, name := range []string{outageFirst, outageSecond} {
+			began, was := p.journal.done(name)
+			if was && !at.Before(began) && at.Before(began.AddDate(0, 0, outage+lateAfter)) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -119,6 +119,11 @@ func (p *player) ongoing(ctx context.Context) (done bool, waitingFor string, err
 	if answered < p.days {
 		return false, fmt.Sprintf("%d of %d days answered", answered, p.days), nil
 	}
+	for _, h := range p.happens {
+		if _, there := p.journal.done(h.name); !there {
+			return false, "this has still to happen: " + h.name, nil
+		}
+	}
 	if p.settles {
 		open, err := p.count(ctx, `SELECT count(*) FROM errors WHERE practice = $1 AND state = 'open'`)
 		if err != nil {

@@ -161,6 +161,16 @@ func (s *supervisor) kill() error {
 	return s.current.cmd.Process.Kill()
 }
 
+// end lets the child finish what it does; the supervisor starts it again.
+func (s *supervisor) end() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return errors.New("nothing runs")
+	}
+	return s.current.cmd.Process.Signal(syscall.SIGTERM)
+}
+
 func (s *supervisor) stop(patience time.Duration) {
 	s.mu.Lock()
 	s.stopped = true

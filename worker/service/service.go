@@ -31,6 +31,8 @@ import (
 type Options struct {
 	// Hooks run around every activity; the sandbox kills the worker in them.
 	Hooks Hooks
+	// Interceptors are further ones; the sandbox tries the next build's workflows.
+	Interceptors []interceptor.WorkerInterceptor
 	// Logger is used instead of the one that the settings describe.
 	Logger *slog.Logger
 	// Ready is called once the worker polls.
@@ -201,11 +203,12 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 		return nil, err
 	}
 	w := worker.New(r.client, r.cfg.Temporal.TaskQueue, worker.Options{
-		MaxConcurrentActivityExecutionSize:     r.cfg.Worker.Activities,
-		MaxConcurrentWorkflowTaskExecutionSize: r.cfg.Worker.WorkflowTasks,
-		WorkerStopTimeout:                      r.cfg.Worker.StopTimeout,
-		BuildID:                                buildid.ID(), //nolint:staticcheck // reported only: changes go by GetVersion and replay, not by Worker Versioning
-		Interceptors:                           []interceptor.WorkerInterceptor{&around{hooks: opts.Hooks}},
+		MaxConcurrentActivityExecutionSize:      r.cfg.Worker.Activities,
+		MaxConcurrentWorkflowTaskExecutionSize:  r.cfg.Worker.WorkflowTasks,
+		MaxConcurrentLocalActivityExecutionSize: r.cfg.Worker.Activities,
+		WorkerStopTimeout:                       r.cfg.Worker.StopTimeout,
+		BuildID:                                 buildid.ID(), //nolint:staticcheck // reported only: changes go by GetVersion and replay, not by Worker Versioning
+		Interceptors:                            append([]interceptor.WorkerInterceptor{&around{hooks: opts.Hooks}}, opts.Interceptors...),
 		OnFatalError: func(err error) {
 			log.Error("the worker lost Temporal for good", "error", err.Error())
 			select {

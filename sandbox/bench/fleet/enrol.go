@@ -75,6 +75,11 @@ func (s *site) enrolOne(ctx context.Context, n int) error {
 	if err := s.store.SetSubmission(ctx, id, registry.SubmissionOn, act("on/"+id)); err != nil {
 		return err
 	}
+	if err := s.store.RecordProgress(ctx, db.Progress{ // as the onboarding leaves it
+		Practice: id, Source: "onboarding", Stage: "production: live", Whose: "nobody", Ended: true, At: time.Now(),
+	}); err != nil {
+		return err
+	}
 	if err := activities.MakeOutbox(s.path("outbox"), id); err != nil {
 		return err
 	}

@@ -82,6 +82,7 @@ func run(ctx context.Context, o options) (err error) {
 // year measures what a year is made of: submissions, their reports, looks for
 // reports in vain, and the watches' mornings.
 func (s *site) year(ctx context.Context, bare float64) error {
+	time.Sleep(time.Until(s.due[0].Add(-time.Second)))
 	var day growth
 	for _, part := range []struct {
 		name  string
