@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 
 	"immtrail/activities"
@@ -121,12 +122,12 @@ func (w *world) open(t *testing.T, url string) {
 }
 
 // startWorker returns what stops it; the end of the test does so too.
-func (w *world) startWorker(t *testing.T) (stop func()) {
+func (w *world) startWorker(t *testing.T, more ...interceptor.WorkerInterceptor) (stop func()) {
 	t.Helper()
 	ctx, end := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- w.runWorker(ctx, func() { close(ready) })
+		ended <- w.runWorker(ctx, func() { close(ready) }, more...)
 	}()
 	stop = sync.OnceFunc(func() {
 		end()
@@ -141,8 +142,10 @@ func (w *world) startWorker(t *testing.T) (stop func()) {
 	return stop
 }
 
-func (w *world) runWorker(ctx context.Context, ready func()) error {
-	return service.Run(ctx, w.cfg, service.Options{Getenv: w.getenv, Logger: slog.New(slog.DiscardHandler), Ready: ready})
+func (w *world) runWorker(ctx context.Context, ready func(), more ...interceptor.WorkerInterceptor) error {
+	return service.Run(ctx, w.cfg, service.Options{
+		Getenv: w.getenv, Logger: slog.New(slog.DiscardHandler), Ready: ready, Interceptors: more,
+	})
 }
 
 // enrol makes a practice in production with a login of its own.

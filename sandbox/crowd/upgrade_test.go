@@ -8,13 +8,15 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"immtrail/registry"
+	"immtrail/sandbox/nextbuild"
 	"immtrail/workflows"
 )
 
-// A new worker takes over from one that knew sixty open practices and their files.
-// It remembers nothing, so that it plays every history again; that a later build's
-// code plays what an earlier one wrote is what TestReplay of package workflows
-// holds its recordings for.
+// The next build's worker takes over from one that knew sixty open practices and
+// their files: its workflows have a step more. It remembers nothing, so that it
+// plays every history again, and those that were open go on without the step; that
+// the code of today plays what that of yesterday wrote is what TestReplay of package
+// workflows holds its recordings for.
 func TestNewWorkerTakesOverSixtyPractices(t *testing.T) {
 	const each = 20
 	w := newWorld(t, 0)
@@ -39,11 +41,22 @@ func TestNewWorkerTakesOverSixtyPractices(t *testing.T) {
 	for _, id := range open {
 		require.Eventually(t, func() bool { return w.stageOf(t, id) != "" }, patience, tick, id)
 	}
+	require.Empty(t, w.list(t, nextbuild.Attribute))
 	stop()
 
-	w.startWorker(t)
+	w.startWorker(t, &nextbuild.Interceptor{})
 	for _, id := range open {
 		require.NotEmpty(t, w.stageOf(t, id), "%s was stranded", id)
+	}
+	for n := range each {
+		id := fmt.Sprintf("clinic-%02d", 2*each+n)
+		w.submit(t, id, w.stage(t, id, 2*each+n, 1))
+	}
+	w.until(t, "clinic", 2*each)
+	patched := w.list(t, nextbuild.Attribute)
+	require.Len(t, patched, each, "what begins now has the new step")
+	for _, id := range patched {
+		require.NotContains(t, open, id, "what was open goes on without it")
 	}
 	for _, id := range practices {
 		handle, err := w.temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
