@@ -63,6 +63,8 @@ type GateFile struct {
 	FileID  string `json:"file_id"`
 	Counts  bool   `json:"counts"`
 	Because string `json:"because"` // "answered without an error", "refused by our checker: 3 errors", …
+	// Waits: it is delivered, and the registry has not answered all of it.
+	Waits bool `json:"waits,omitempty"`
 }
 
 // AnsweredBy says how the registry's answer on a test file is known.
@@ -188,7 +190,7 @@ func (s *GateStory) sum() {
 		}
 		fresh := !v.File.Before || s.Rules.KeepCount
 		if fresh && len(s.Files) < gateShown {
-			s.Files = append(s.Files, GateFile{FileID: v.File.ID, Counts: v.Counts, Because: v.Because})
+			s.Files = append(s.Files, GateFile{FileID: v.File.ID, Counts: v.Counts, Because: v.Because, Waits: v.Waits})
 		}
 	}
 	s.Open = s.Counted >= max(1, s.Rules.Min)

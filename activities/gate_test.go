@@ -72,7 +72,7 @@ func TestJudgeGate(t *testing.T) {
 	require.False(t, got.Open)
 	require.Equal(t, []activities.GateFile{
 		{FileID: three, Because: "the registry refused 2 of 2 messages"},
-		{FileID: two, Because: "delivered; the registry has answered 1 of 2 messages"},
+		{FileID: two, Because: "delivered; the registry has answered 1 of 2 messages", Waits: true},
 		{FileID: one, Counts: true, Because: "answered without an error"},
 	}, got.Files[:3])
 

@@ -132,7 +132,7 @@ func (w *writer) details(ctx context.Context) error {
 		w.data.ProductionProcessingID = w.profile.Message.ProductionProcessingID
 		return w.sinceMove(ctx, "phase", string(registry.PhaseProduction))
 	case NoticeApprovalRefused:
-		w.data.Commands, w.data.Page = []string{"starter production approve " + w.in.Practice}, PageApproval
+		w.data.Commands, w.data.Page = []string{"starter production approve " + w.in.Practice + " --email FILE.eml"}, PageApproval
 		return nil
 	case NoticeFirstFile:
 		f, ok, err := w.DB.FirstProductionFile(ctx, w.in.Practice)

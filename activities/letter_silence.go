@@ -41,7 +41,7 @@ func (w *writer) silence(ctx context.Context, i db.IncidentRow) error {
 	if i.Site != "" {
 		attest += " --site " + i.Site
 	}
-	w.data.Commands = append(w.data.Commands, attest+` --reason "why there was nothing to send"`)
+	w.data.Commands = append(w.data.Commands, attest+` --reason "…"`)
 	return nil
 }
 
@@ -50,7 +50,7 @@ func (w *writer) silence(ctx context.Context, i db.IncidentRow) error {
 func causesOf(s db.Silence, practice, site string) []string {
 	var out []string
 	if !s.Paused.IsZero() {
-		out = append(out, fmt.Sprintf("Submission has been paused since %s: starter submission resume %s.", s.Paused.Format(time.DateOnly), practice))
+		out = append(out, fmt.Sprintf("Submission has been paused since %s: starter submission resume %s --reason \"…\".", s.Paused.Format(time.DateOnly), practice))
 	}
 	if s.Waiting > 0 {
 		out = append(out, fmt.Sprintf("%s not sent yet: starter status %s.", amount(s.Waiting, "file has come in and is", "files have come in and are"), practice))

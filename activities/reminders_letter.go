@@ -177,7 +177,10 @@ func (i *item) letter() registry.LetterWait {
 			actions = i.Reason.Actions()
 		}
 		l.What, l.Next = i.Reason.Words(), i.What
-		l.Move = fmt.Sprintf("starter hold resolve %s --action %s", i.HoldID, joinWords(actions, "|"))
+		l.Move = fmt.Sprintf("starter hold resolve %s --action %s", i.HoldID, actions[0])
+		if len(actions) > 1 {
+			l.Move += fmt.Sprintf(" (or --action %s; starter hold explain %s says what each does)", joinWords(actions[1:], ", "), i.HoldID)
+		}
 	case i.Kind == registry.WaitErrors:
 		l.What = amount(i.Errors, "error", "errors") + " of the registry"
 		l.Due = "" // each has its own
@@ -195,6 +198,10 @@ func (i *item) letter() registry.LetterWait {
 		l.What += "; most: " + codeWords(i.Code)
 	case l.Move == "":
 		l.Move = "starter status " + i.Practice
+	}
+	// The command stands alone on its line, to be pasted.
+	if command, remark := registry.SplitMove(l.Move); command != "" && remark != "" {
+		l.Move = command + "\n      " + remark
 	}
 	return l
 }

@@ -57,7 +57,7 @@ func (b *bundle) waits(t *testing.T, practice string, line activities.Progress) 
 
 var inReview = activities.Progress{
 	Stage: "in review", Next: "the registry's Production email", Whose: "registry", Wait: registry.WaitReview,
-	Move: "starter production approve sunrise (when the email is there), or call 800-348-9158, option 3",
+	Move: "starter production approve sunrise --email FILE.eml (when the email is there), or call 800-348-9158, option 3",
 }
 
 func on(who string, days ...string) []string {
@@ -128,7 +128,7 @@ func TestRemindersOfOnePersonAreOneLetter(t *testing.T) {
 		"the hold after 1 and 3 business days, the others after 2")
 	body := man.letters[1].Body
 	require.Less(t, strings.Index(body, "starter submit west FILE"), strings.Index(body, "starter prerequisite done"), "oldest first")
-	require.Contains(t, body, "> starter hold resolve h-1 --action retry|resend", "no action that this step does not take")
+	require.Contains(t, body, "> starter hold resolve h-1 --action retry\n      (or --action resend; starter hold explain h-1 says what each does)\n", "no action that this step does not take")
 	require.Contains(t, body, "a different file lies at the registry under our name\n", "it waits too, and is not due today")
 	require.Equal(t, 3, strings.Count(body, "waits for"))
 

@@ -81,6 +81,8 @@ type Incident struct {
 	Site string `json:"site,omitempty"`
 	// Words say it in a sentence: since when, the last file, what to do.
 	Words string `json:"words,omitempty"`
+	// Move is the command or the telephone call that moves it; of current ones.
+	Move string `json:"move,omitempty"`
 }
 
 // The kinds of incidents.
@@ -173,7 +175,8 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 		DaysSince:  daysSince(facts.LastDelivery, date),
 		OpenErrors: facts.OpenErrors, OverdueErrors: facts.OverdueErrors, ErrorsDue: facts.ErrorsDue, MissingReports: facts.MissingReports,
 		Opened: changes(settled.Opened, in.Skip), Closed: changes(settled.Closed, in.Skip),
-		More: max(len(settled.Opened), len(settled.Closed)) > in.Skip+maxChanges, Current: current(settled.Current),
+		More:    max(len(settled.Opened), len(settled.Closed)) > in.Skip+maxChanges,
+		Current: current(settled.Current, mover{facts, waits, in.Policy, profile.BusinessDays(), date}),
 	}
 	out.QuietestSite, out.QuietestDays = quietest(facts, date)
 	out.FloorDays = max(0, daysSince(floorSince(facts, date), date))
@@ -187,10 +190,10 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	return out, fail(ctx, err)
 }
 
-func current(in []db.Incident) []Incident {
+func current(in []db.Incident, m mover) []Incident {
 	var out []Incident
 	for _, i := range in[:min(len(in), maxCurrent)] {
-		out = append(out, Incident{ID: i.ID, Kind: i.Kind, Site: i.Site, Words: i.Words})
+		out = append(out, Incident{ID: i.ID, Kind: i.Kind, Site: i.Site, Words: i.Words, Move: m.move(i)})
 	}
 	return out
 }
@@ -248,7 +251,7 @@ func incidents(
 	if days := daysSince(f.PausedSince, date); f.Submission == registry.SubmissionPaused && days >= longPause(p) {
 		seeds = append(seeds, db.IncidentSeed{
 			Kind: IncidentPausedLong,
-			Words: fmt.Sprintf("Submission has been paused since %s, %s. To go on: starter submission resume %s",
+			Words: fmt.Sprintf("Submission has been paused since %s, %s. To go on: starter submission resume %s --reason \"…\"",
 				f.PausedSince.Format(time.DateOnly), amount(days, "day", "days"), f.Practice),
 		})
 	}
@@ -284,7 +287,7 @@ func stillNothing(waits []db.Wait, p registry.Policy, b registry.BusinessDays, d
 	var longest int
 	for _, w := range waits {
 		passed := b.Between(w.Since, date)
-		if p.WaitAlarmDays <= 0 || passed < p.WaitAlarmDays || w.Kind == registry.WaitErrors {
+		if !tooLong(w, passed, p) {
 			continue
 		}
 		longest = max(longest, passed)

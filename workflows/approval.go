@@ -30,6 +30,10 @@ func (o *onboarding) hearApproval(raw any) {
 		o.refuse(`it is not of the form {"practice": "…", "approved_by": "…", "email_date": "YYYY-MM-DD"}`)
 		return
 	}
+	if err := unfilled(a); err != nil {
+		o.refuse(err.Error())
+		return
+	}
 	if why := o.faultOf(a); why != "" {
 		o.refuse(why)
 		return

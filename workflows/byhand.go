@@ -38,8 +38,8 @@ type handUpload struct {
 // changes nothing.
 func (f *fileSubmission) hearUpload(u FileUploadedByHand) {
 	switch {
-	case strings.TrimSpace(u.By) == "":
-		f.notUsed(`who uploaded it? give "by": "…"`)
+	case strings.TrimSpace(u.By) == "" || registry.Unfilled(u.By):
+		f.notUsed(`who uploaded it? give your own name: "by": "…"`)
 		return
 	case u.DeliveryID != f.hand.delivery:
 		f.notUsed(fmt.Sprintf("it names the delivery %q, and %q is on its way here", u.DeliveryID, f.hand.delivery))

@@ -21,7 +21,7 @@ func TestDetails(t *testing.T) {
 		policy: registry.Policy{HoldDueDays: 5},
 		progress: activities.Progress{
 			Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: since,
-			Move: "starter production approve sunrise-plano (when the email is there), or call 800-348-9158",
+			Move: "starter production approve sunrise-plano --email FILE.eml (when the email is there), or call 800-348-9158",
 		},
 		refused: "A signal was not accepted: it names another practice.",
 		notes:   []string{"file f-1: answered without an error"},
@@ -32,8 +32,8 @@ func TestDetails(t *testing.T) {
 	}
 	text := p.details()
 	for _, words := range []string{
-		"## in review\n", "**Whose turn:** registry, since Monday 2 March 2026", "`starter production approve sunrise-plano`",
-		"### Waiting for you", "login refused", "`starter hold resolve h-1 --action retry|drop`",
+		"## in review\n", "**Whose turn:** registry, since Monday 2 March 2026", "`starter production approve sunrise-plano --email FILE.eml` (when the email is there), or call",
+		"### Waiting for you", "login refused", "`starter hold resolve h-1 --action retry`", "`starter hold resolve h-1 --action drop`",
 		"### Not accepted", "another practice", "- file f-1: answered without an error",
 	} {
 		require.Contains(t, text, words)
@@ -47,7 +47,10 @@ func TestDetails(t *testing.T) {
 	for _, one := range typed {
 		var pasted ResolveHold
 		require.NoError(t, json.Unmarshal([]byte(one[1]), &pasted))
-		require.NoError(t, p.checkResolve(pasted), "what is to be pasted is accepted")
+		require.ErrorContains(t, unfilled(pasted), "YOUR NAME", "nobody is called so")
+		pasted.By.Name = "Mary Major"
+		require.NoError(t, unfilled(pasted))
+		require.NoError(t, p.checkResolve(pasted), "what is to be pasted is accepted, with a name")
 	}
 }
 

@@ -81,7 +81,7 @@ func (o *onboarding) sayGate(ctx workflow.Context) error {
 	}
 	if o.gate.Waiting > 0 {
 		return o.say(ctx, activities.Progress{
-			Stage: stage, Next: "the registry answers the files that it has", Whose: "registry", Move: o.facts.Call, Due: o.gate.Next,
+			Stage: stage, Next: "the registry answers the files that it has", Whose: "registry", Move: o.answerMove(), Due: o.gate.Next,
 		})
 	}
 	if o.gate.NeedsSingle {
@@ -94,4 +94,16 @@ func (o *onboarding) sayGate(ctx workflow.Context) error {
 		Stage: stage, Next: "the next test file from the EHR", Whose: "EHR vendor",
 		Move: fmt.Sprintf("starter submit %s FILE --test", o.practice),
 	})
+}
+
+// answerMove is what moves the answer on a test file: its email, or a call.
+func (o *onboarding) answerMove() string {
+	call := "call " + o.facts.Call
+	for _, f := range o.gate.Files {
+		if f.Waits {
+			return fmt.Sprintf("starter onboarding answer %s %s --clean --email FILE.eml (if its answer came by email; --errors if it found some), or %s",
+				o.practice, f.FileID, call)
+		}
+	}
+	return call
 }

@@ -57,7 +57,7 @@ func (o *onboarding) awaitSecond(ctx workflow.Context) error {
 		}
 		if err := o.say(ctx, activities.Progress{
 			Stage: "production: the first file is delivered", Next: facts.Second.Waits, Whose: "registry",
-			Move: o.facts.Call, Due: facts.Second.Until,
+			Move: "call " + o.facts.Call, Due: facts.Second.Until,
 		}); err != nil {
 			return err
 		}

@@ -114,6 +114,9 @@ func handle[T any](
 			return apply(ctx, in)
 		},
 		workflow.UpdateHandlerOptions{Validator: func(in T) error {
+			if err := unfilled(in); err != nil {
+				return refusal{err}
+			}
 			if err := check(in); err != nil {
 				return refusal{err}
 			}
@@ -387,8 +390,11 @@ func (p *process) details() string {
 		if due := p.due(activities.Progress{Wait: registry.WaitHold, Whose: "you", Since: h.Since}); !due.IsZero() {
 			fmt.Fprintf(&b, ", **due:** %s", due.Format("Monday 2 January 2006"))
 		}
-		fmt.Fprintf(&b, "\n\nDecide with `starter hold resolve %s --action %s`\n\n", h.ID, joinActions(h.Actions))
-		fmt.Fprintf(&b, "Or here: Send an Update, name `%s`, with\n\n", UpdateResolveHold.Name)
+		b.WriteString("\n\nDecide with one of\n\n")
+		for _, action := range h.Actions {
+			fmt.Fprintf(&b, "- to %s: `starter hold resolve %s --action %s`\n", h.Reason.Explain(action), h.ID, action)
+		}
+		fmt.Fprintf(&b, "\nOr here: Send an Update, name `%s`, with\n\n", UpdateResolveHold.Name)
 		for _, action := range h.Actions {
 			fmt.Fprintf(&b, "- to %s: `%s`\n", h.Reason.Explain(action),
 				fmt.Sprintf(`{"hold_id": %q, "action": %q, "by": {"name": "YOUR NAME"}}`, h.ID, action))
@@ -410,14 +416,14 @@ func (p *process) details() string {
 // asTyped sets a command apart from the words around it; a telephone call is
 // words only.
 func asTyped(move string) string {
-	if !strings.HasPrefix(move, "starter ") {
-		return move
-	}
-	command, words, more := strings.Cut(move, " (")
-	if !more {
+	command, remark := registry.SplitMove(move)
+	switch {
+	case command == "":
+		return remark
+	case remark == "":
 		return "`" + command + "`"
 	}
-	return "`" + command + "` (" + words
+	return "`" + command + "` " + remark
 }
 
 // status answers the query of that name.

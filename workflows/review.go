@@ -27,7 +27,7 @@ func (o *onboarding) inReview(ctx workflow.Context) error {
 	}
 	if err := o.say(ctx, activities.Progress{
 		Stage: "in review", Next: "the registry's Production email", Whose: "registry", Since: asked, Wait: registry.WaitReview,
-		Move: fmt.Sprintf("starter production approve %s (when the email is there), or call %s", o.practice, o.facts.Call),
+		Move: fmt.Sprintf("starter production approve %s --email FILE.eml (when the email is there), or call %s", o.practice, o.facts.Call),
 	}); err != nil {
 		return err
 	}

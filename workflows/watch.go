@@ -204,6 +204,9 @@ func openErrorsNote(seen activities.LookResult) string {
 }
 
 func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult) error {
+	if seen.Phase == registry.PhaseWithdrawn {
+		return nil // it was withdrawn during the look, and that is said
+	}
 	line := activities.Progress{
 		Stage: fmt.Sprintf("%s, submission %s", seen.Phase.Words(), seen.Submission),
 		Next:  "nothing", Whose: "nobody",
@@ -214,7 +217,7 @@ func (w *watch) sayWhatWasSeen(ctx workflow.Context, seen activities.LookResult)
 	}
 	if len(seen.Current) > 0 {
 		line.Next, line.Whose, line.Attention = seen.Current[0].Words, "you", true
-		line.Move, line.Due = "starter status "+w.practice, time.Time{}
+		line.Move, line.Due = seen.Current[0].Move, time.Time{}
 	}
 	w.notes = w.notes[:0]
 	if seen.DaysSince >= 0 && seen.Phase == registry.PhaseProduction {

@@ -39,12 +39,12 @@ var columns = slices.Concat([]column{
 	},
 	{
 		name: "org_code", says: "the registry's code: four capital letters, four digits", example: "EXAM0001", must: true,
-		fault: form(`^[A-Z]{4}[0-9]{4}$`, "four capital letters and four digits, such as BURL6343"),
+		fault: form(`^[A-Z]{4}[0-9]{4}$`, "must be four capital letters and four digits, such as BURL6343"),
 		get:   func(p *registry.Practice) string { return p.OrgCode }, set: func(p *registry.Practice, v string) { p.OrgCode = v },
 	},
 	{
 		name: "iis_id", says: "the TX IIS ID: ten digits, as text so that zeros stay", example: "0001112000",
-		fault: form(`^[0-9]{10}$`, "ten digits; format the column as text, so that leading zeros stay"),
+		fault: form(`^[0-9]{10}$`, "must be ten digits; format the column as text, so that leading zeros stay"),
 		get:   func(p *registry.Practice) string { return p.IISID }, set: func(p *registry.Practice, v string) { p.IISID = v },
 	},
 	{
@@ -63,7 +63,7 @@ var columns = slices.Concat([]column{
 	contactColumns("coordinator", registry.ContactCoordinator), []column{
 		{name: ColumnFrom, says: "stage it has reached: testing, in-review, production; registered begins; empty: only made known", example: "production", fault: fromFault},
 		{name: ColumnSince, says: "day on which it reached that stage", example: "2025-09-15", fault: dayFault},
-		{name: ColumnHistory, says: "historical load of a practice in production: none, due, done", example: "done", fault: form(`^(none|due|done)$`, "none, due or done")},
+		{name: ColumnHistory, says: "historical load of a practice in production: none, due, done", example: "done", fault: form(`^(none|due|done)$`, "must be none, due or done")},
 		{name: ColumnEvidence, says: "file of the Production email beside this list, or words", example: "the list of 2025"},
 		{name: ColumnApprovedBy, says: "who at the registry approved, where the email does not say", example: ""},
 		{
@@ -188,28 +188,28 @@ func form(pattern, words string) func(string) string {
 
 func idFault(cell string) string {
 	if registry.CheckID("", cell) != nil {
-		return "lower-case letters, digits and hyphens, at most 48, such as sunrise-plano"
+		return "must be lower-case letters, digits and hyphens, at most 48, such as sunrise-plano"
 	}
 	return ""
 }
 
 func dayFault(cell string) string {
 	if _, err := time.Parse(time.DateOnly, cell); err != nil {
-		return "a date as 2026-03-31; format the column as text, so that the spreadsheet does not rewrite it"
+		return "must be a date as 2026-03-31; format the column as text, so that the spreadsheet does not rewrite it"
 	}
 	return ""
 }
 
 func zoneFault(cell string) string {
 	if _, err := time.LoadLocation(cell); err != nil || cell == "Local" {
-		return "a time zone such as America/Chicago or America/Denver"
+		return "must be a time zone such as America/Chicago or America/Denver"
 	}
 	return ""
 }
 
 func mailFault(cell string) string {
 	if a, err := mail.ParseAddress(cell); err != nil || a.Address != cell {
-		return "an address such as name@example.org"
+		return "must be an address such as name@example.org"
 	}
 	return ""
 }
@@ -220,7 +220,7 @@ func fromFault(cell string) string {
 		return ""
 	case registry.PhaseWithdrawn:
 	}
-	return "registered, testing, in-review or production, or nothing"
+	return "must be registered, testing, in-review or production, or nothing"
 }
 
 func stageNamed(cell string) registry.Phase {

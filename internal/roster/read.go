@@ -78,11 +78,32 @@ func Read(r io.Reader) (*List, []Fault, error) {
 	return p.list, p.faults, nil
 }
 
+// workbook recognises what is no list, by its first bytes: a person saved the
+// workbook itself, or named another file.
+func workbook(data []byte) error {
+	for _, m := range []struct{ prefix, words string }{
+		{"PK\x03\x04", "it is an Excel workbook (.xlsx) or another zip: open it and save it as CSV UTF-8"},
+		{"\xd0\xcf\x11\xe0", "it is an old Excel workbook (.xls): open it and save it as CSV UTF-8"},
+		{"%PDF", "it is a PDF: export the list as CSV UTF-8"},
+	} {
+		if bytes.HasPrefix(data, []byte(m.prefix)) {
+			return registry.Errorf(registry.Invalid, "list", "%s", m.words)
+		}
+	}
+	return nil
+}
+
 // decode makes UTF-8 of what a spreadsheet wrote.
 func decode(data []byte) (string, error) {
+	if err := workbook(data); err != nil {
+		return "", err
+	}
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
 		out, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Bytes(data)
 		return string(out), err
+	}
+	if bytes.IndexByte(data, 0) >= 0 {
+		return "", registry.Errorf(registry.Invalid, "list", "it is no text: export the list as CSV UTF-8")
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if utf8.Valid(data) {

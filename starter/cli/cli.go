@@ -50,11 +50,12 @@ func Run(ctx context.Context, env Env) int {
 	a := newApp(env)
 	root := a.root() //nolint:contextcheck // commands get theirs from ExecuteContext
 	root.SetArgs(env.Args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	a.close()
 	if err == nil {
 		return ExitOK
 	}
+	err = inPlainWords(cmd, err)
 	code := exitCode(err)
 	a.complain(err, code)
 	return code
@@ -217,7 +218,7 @@ Exit codes: 0 done, 1 refused or errors found, 2 wrong usage, 3 could not.`,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			allowed := cmd.Annotations[annotationOutputs]
 			if allowed == "" {
 				allowed = outputText + "," + outputJSON
@@ -227,7 +228,7 @@ Exit codes: 0 done, 1 refused or errors found, 2 wrong usage, 3 could not.`,
 				a.output = outputText
 				return misused("--output %s: this command prints %s", asked, strings.Join(formats, ", "))
 			}
-			return nil
+			return filledIn(cmd, args)
 		},
 	}
 	root.SetIn(a.env.Stdin)
@@ -265,7 +266,7 @@ func folder(use, short, example string, commands ...*cobra.Command) *cobra.Comma
 		Use: use, Short: short, Example: example,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return misused("unknown command %q for %q", args[0], cmd.CommandPath())
+				return unknownCommand(cmd, args[0])
 			}
 			return cmd.Help()
 		},

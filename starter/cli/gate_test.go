@@ -42,7 +42,7 @@ func TestOnboardingExplainAndAnswer(t *testing.T) {
 		require.False(t, got.Again)
 		require.FileExists(t, filepath.Join(b.dir, "files", filepath.FromSlash(got.Evidence)))
 		require.Equal(t, []string{"file/f-1 report-imported", "onboarding/sunrise-plano file-settled"}, b.eng.signals)
-		b.run(t, "onboarding", "answer", "sunrise-plano", "f-1", "--clean", "--email", eml).exits(0).shows("recorded before")
+		b.run(t, "onboarding", "answer", "sunrise-plano", "f-1", "--clean", "--email", eml).exits(0).shows("recorded already")
 	})
 	t.Run("one that nobody can read, or from nobody known, asks for more", func(t *testing.T) {
 		pdf := b.file(t, "answer.pdf", "%PDF-1.7 …")
@@ -78,8 +78,16 @@ func TestOnboardingExplainAndAnswer(t *testing.T) {
 		b.run(t, "onboarding", "explain", "sunrise-plano").exits(0).fits().
 			shows("1 to 5 error-free test files", "in a row", "within 4 business days", "one message with one vaccination", "count on")
 	})
+	t.Run("an email about another practice, or of a day that has not come, answers nothing", func(t *testing.T) {
+		b.add(t, "lakeside", "LAKE0001")
+		other := b.file(t, "other.eml", strings.Replace(answerEmail, "BURL6343", "LAKE0001", 1))
+		b.run(t, "onboarding", "answer", "sunrise-plano", "f-1", "--clean", "--email", other).exits(1).complains("about lakeside, not about sunrise-plano")
+		late := b.file(t, "late.eml", strings.Replace(answerEmail, "31 Mar 2026", "31 Mar 2027", 1))
+		b.run(t, "onboarding", "answer", "sunrise-plano", "f-1", "--clean", "--email", late).exits(1).complains("2027-03-31", "is the year right?")
+	})
 	t.Run("a file that is not there, or both verdicts, are refused", func(t *testing.T) {
-		b.run(t, "onboarding", "answer", "sunrise-plano", "f-9", "--clean", "--email", eml).exits(1).complains("f-9")
+		b.run(t, "onboarding", "answer", "sunrise-plano", "f-9", "--clean", "--email", eml).exits(1).
+			complains("f-9", "starter onboarding explain sunrise-plano")
 		b.run(t, "onboarding", "answer", "sunrise-plano", "f-1", "--clean", "--errors", "--email", eml).exits(2)
 		b.run(t, "onboarding", "explain", "nobody").exits(1)
 	})

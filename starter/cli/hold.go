@@ -55,6 +55,11 @@ func (a *app) holdList() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if practice != "" {
+				if _, err := a.practice(cmd.Context(), store, practice); err != nil {
+					return err
+				}
+			}
 			holds, err := store.Holds(cmd.Context(), practice, true)
 			if err != nil {
 				return err
@@ -94,7 +99,8 @@ func (s *screen) holds(now time.Time, holds []shownHold) {
 			s.line("  %s", h.Words)
 		}
 		for _, action := range h.Actions {
-			s.raw("  > starter hold resolve %s --action %s    (%s)", h.ID, action, actionWords(action))
+			s.raw("  > starter hold resolve %s --action %s", h.ID, action)
+			s.line("    To %s.", h.Reason.Explain(action))
 		}
 	}
 }
@@ -147,7 +153,7 @@ func (a *app) holdShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			h, err := store.Hold(cmd.Context(), args[0])
+			h, err := a.heldUnder(cmd.Context(), store, args[0])
 			if err != nil {
 				return err
 			}
@@ -209,20 +215,13 @@ func (s *screen) waiting(w *shownWaiting) {
 	s.line("  First: %s", strings.Join(w.First, ", "))
 }
 
-func actionWords(action registry.HoldAction) string {
-	switch action {
-	case registry.ActionRetry:
-		return "try the step again"
-	case registry.ActionArrived:
-		return "I know that the file is there"
-	case registry.ActionResend:
-		return "send it again under a new name"
-	case registry.ActionDrop:
-		return "give it up"
-	case registry.ActionContinue:
-		return "go on in spite of it"
+// heldUnder reads a hold and says where to look when there is none.
+func (a *app) heldUnder(ctx context.Context, store *db.Store, id string) (db.Hold, error) {
+	h, err := store.Hold(ctx, id)
+	if err != nil && registry.KindOf(err) == registry.Missing {
+		return h, refused("nothing waits under %s; see: starter hold list", id)
 	}
-	return ""
+	return h, err
 }
 
 func (a *app) holdResolve() *cobra.Command {
@@ -250,10 +249,7 @@ func (a *app) resolveHold(ctx context.Context, id string, action registry.HoldAc
 	if err != nil {
 		return err
 	}
-	hold, err := store.Hold(ctx, id)
-	if err != nil && registry.KindOf(err) == registry.Missing {
-		return refused("nothing waits under %s; see: starter hold list", id)
-	}
+	hold, err := a.heldUnder(ctx, store, id)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (a *app) holdExplain() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			h, err := store.Hold(cmd.Context(), args[0])
+			h, err := a.heldUnder(cmd.Context(), store, args[0])
 			if err != nil {
 				return err
 			}

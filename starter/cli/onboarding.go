@@ -32,6 +32,8 @@ type explainedGate struct {
 	InWords  []string             `json:"rules_in_words"`
 	Next     *time.Time           `json:"silence_counts_next,omitempty"`
 	Files    []explainedFile      `json:"files"`
+	// Past says that no more test files are counted, and since when.
+	Past string `json:"past,omitempty"`
 }
 
 type explainedFile struct {
@@ -77,6 +79,9 @@ func (a *app) explainGate(ctx context.Context, id string) error {
 		Practice: id, Phase: p.Phase, Counted: story.Counted, Silent: story.Silent, Needed: rules.Min, Waiting: story.Waiting,
 		Open: story.Open, Rules: rules, InWords: rulesInWords(rules), Next: pointer(story.Next), Files: []explainedFile{},
 	}
+	if out.Past, err = gatePast(ctx, store, p); err != nil {
+		return err
+	}
 	for _, v := range story.Verdicts {
 		out.Files = append(out.Files, explainedFile{
 			File: v.File.ID, Name: v.File.RemoteName, Sent: v.File.DeliveredAt, Messages: v.File.Sent, Doses: v.File.Doses,
@@ -86,14 +91,41 @@ func (a *app) explainGate(ctx context.Context, id string) error {
 	return a.show(out, func(s *screen) { s.explainedGate(out) })
 }
 
+// gatePast says that the gate lies behind a practice; empty where it does not.
+func gatePast(ctx context.Context, store *db.Store, p *registry.Practice) (string, error) {
+	switch p.Phase {
+	case registry.PhaseWithdrawn:
+		return p.ID + " is withdrawn: no more test files are counted.", nil
+	case registry.PhaseInReview, registry.PhaseProduction:
+	default:
+		return "", nil
+	}
+	past := p.ID + " is " + p.Phase.Words() + ": it needs no more test files."
+	entry, ok, err := store.EntryOf(ctx, p.ID)
+	if ok && entry.Since != "" && entry.From != registry.PhaseTesting {
+		past += " It came in at " + entry.From.Words() + ", since " + entry.Since + ": recorded, not witnessed."
+	}
+	return past, err
+}
+
 func (s *screen) explainedGate(e explainedGate) {
+	if e.Past != "" {
+		s.line("%s", e.Past)
+		if len(e.Files) == 0 {
+			return
+		}
+	}
 	s.title(e.Practice + " is " + e.Phase.Words() + ": " + strconv.Itoa(e.Counted) + " of " + strconv.Itoa(e.Needed) + " error-free test files")
 	for _, w := range e.InWords {
 		s.hang("- %s", w)
 	}
 	s.raw("")
 	if len(e.Files) == 0 {
-		s.line("No test file has come yet. Next: starter submit %s FILE --test", e.Practice)
+		next := "starter submit " + e.Practice + " FILE --test"
+		if e.Phase == registry.PhaseRegistered {
+			next = "starter onboard " + e.Practice
+		}
+		s.line("No test file has come yet. Next: %s", next)
 		return
 	}
 	rows := make([][]string, len(e.Files))
@@ -245,6 +277,13 @@ func (a *app) answerFile(ctx context.Context, id, file string, o answerOptions) 
 	if err := a.checkAnswer(m, p, over); err != nil {
 		return err
 	}
+	who, err := a.whose(ctx, store)
+	if err != nil {
+		return err
+	}
+	if why, final := who.fault(email, id); final {
+		return refused("%s", why)
+	}
 	if m.Evidence, err = a.keep(ctx, email); err != nil {
 		return err
 	}
@@ -253,6 +292,9 @@ func (a *app) answerFile(ctx context.Context, id, file string, o answerOptions) 
 		reason += "; sender accepted by " + over + ": " + o.reason
 	}
 	again, err := store.RecordMailAnswer(ctx, id, m, a.act(by, "file-answer/"+file, reason))
+	if err != nil && registry.KindOf(err) == registry.Missing {
+		return refused("%s has no test file %q; those that it has: starter onboarding explain %s", id, file, id)
+	}
 	if err != nil {
 		return err
 	}
@@ -261,7 +303,7 @@ func (a *app) answerFile(ctx context.Context, id, file string, o answerOptions) 
 	return a.show(out, func(s *screen) {
 		words := "recorded"
 		if again {
-			words = "recorded before; nothing changed"
+			words = "recorded already; nothing changed"
 		}
 		s.line("%s: the registry's answer on %s (%s, %s) is %s. Next: starter onboarding explain %s",
 			id, file, map[bool]string{true: "no error", false: "errors"}[o.clean], m.Dated, words, id)
@@ -277,7 +319,19 @@ func (a *app) checkAnswer(m db.MailAnswer, p *registry.Practice, over string) er
 	if _, err := time.Parse(time.DateOnly, m.Dated); err != nil {
 		return misused("--email-date %s: a date such as 2026-03-31", m.Dated)
 	}
+	if why := inFuture(m.Dated, a.now()); why != "" && over == "" {
+		return refused("%s (a named person may accept it all the same: --override-by NAME --reason WHY)", why)
+	}
 	return a.knownSender(p, m.Sender, over)
+}
+
+// inFuture says that an email is of a day that has not come; a day of grace is for
+// time zones. Empty where it has, and for what is no date.
+func inFuture(day string, now time.Time) string {
+	if _, err := time.Parse(time.DateOnly, day); err != nil || day <= now.AddDate(0, 0, 1).Format(time.DateOnly) {
+		return ""
+	}
+	return "the email is of " + day + ", and that day has not come: is the year right?"
 }
 
 // knownSender refuses an email whose sender is nobody at the registry, unless a

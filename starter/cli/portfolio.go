@@ -44,6 +44,9 @@ coordinator shows what is that person's to do.`,
   starter status sunrise-plano`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
+				if asked.any() || asked.watch {
+					return misused("with a practice there is nothing to narrow: leave the flags out, or leave %s out", args[0])
+				}
 				return a.statusOf(cmd.Context(), args[0])
 			}
 			if asked.watch {
@@ -88,13 +91,20 @@ func (a *app) status(ctx context.Context, asked statusAsked) error {
 	if err != nil {
 		return err
 	}
-	return a.show(lines, func(s *screen) { s.portfolio(a.now(), lines, practices) })
+	return a.show(lines, func(s *screen) { s.portfolio(a.now(), lines, practices, asked) })
 }
 
-func (s *screen) portfolio(now time.Time, lines []statusLine, practices int) {
+// any reports whether only some rows are asked for.
+func (q statusAsked) any() bool {
+	return q.attention || q.overdue || q.vendor != "" || q.owner != "" || q.site != ""
+}
+
+func (s *screen) portfolio(now time.Time, lines []statusLine, practices int, asked statusAsked) {
 	switch {
 	case practices == 0:
 		s.line("There is no practice yet. Next: starter practice add FILE.yaml")
+	case len(lines) == 0 && (asked.overdue || asked.site != "" || asked.vendor != "" || asked.owner != ""):
+		s.line("Nothing of that kind. All practices: starter status")
 	case len(lines) == 0:
 		s.line("Nothing waits for you.")
 	default:
@@ -115,7 +125,7 @@ func (a *app) watchStatus(ctx context.Context, asked statusAsked) error {
 		}
 		var page bytes.Buffer
 		screen := &screen{w: &page, color: a.screen().color}
-		screen.portfolio(a.now(), lines, practices)
+		screen.portfolio(a.now(), lines, practices, asked)
 		if ctx.Err() == nil && !bytes.Equal(page.Bytes(), shown) {
 			shown = page.Bytes()
 			if err := a.redraw(lines, shown); err != nil {
@@ -157,7 +167,10 @@ func (a *app) portfolio(ctx context.Context, asked statusAsked) (lines []statusL
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := a.ownerKnown(asked.owner, all); err != nil {
+	if err := ownerKnown(asked.owner, all); err != nil {
+		return nil, 0, err
+	}
+	if err := vendorKnown(asked.vendor, all); err != nil {
 		return nil, 0, err
 	}
 	known := make([]*registry.Practice, len(all))
@@ -175,6 +188,9 @@ func (a *app) portfolio(ctx context.Context, asked statusAsked) (lines []statusL
 	sites, err := store.PortfolioSites(ctx, now, asked.site)
 	if err != nil {
 		return nil, 0, err
+	}
+	if asked.site != "" && len(sites) == 0 {
+		return nil, 0, misused("--site %s: no practice has such a site; starter practice show PRACTICE lists them", asked.site)
 	}
 	for _, s := range sites {
 		rows = append(rows, siteLine(s))
@@ -216,7 +232,7 @@ func siteLine(s db.PortfolioSite) statusLine {
 		switch s.Incident {
 		case activities.IncidentQuietSite, activities.IncidentFloorWarning, activities.IncidentFloor:
 			l.Stage += ", silent"
-			l.Move = fmt.Sprintf("starter submission attest %s --site %s --reason REASON (if there was nothing)", s.Practice, s.Site)
+			l.Move = activities.AttestMove(s.Practice, s.Site)
 		}
 	}
 	return l
@@ -231,12 +247,10 @@ func (l *statusLine) age(now time.Time) {
 }
 
 func (q statusAsked) wants(l statusLine, p db.PortfolioPractice) bool {
-	vendor := strings.ToLower(q.vendor)
-	_, domain, _ := strings.Cut(strings.ToLower(p.Vendor), "@")
 	switch {
 	case q.attention && !l.Attention, q.overdue && !l.Overdue:
 		return false
-	case vendor != "" && (p.ID == "" || vendor != strings.ToLower(p.Vendor) && vendor != domain && vendor != strings.ToLower(p.VendorName)):
+	case q.vendor != "" && !hasVendor(p, q.vendor):
 		return false
 	}
 	owner := strings.ToLower(q.owner)
@@ -252,13 +266,30 @@ func coordinates(p db.PortfolioPractice, who string) bool {
 
 // ownerKnown refuses an owner who is nobody: an empty overview would say that
 // nothing waits.
-func (a *app) ownerKnown(owner string, all []db.PortfolioPractice) error {
+func ownerKnown(owner string, all []db.PortfolioPractice) error {
 	owner = strings.ToLower(owner)
 	if slices.Contains([]string{"", "you", "practice", "vendor", "ehr vendor", "registry", "nobody"}, owner) ||
 		slices.ContainsFunc(all, func(p db.PortfolioPractice) bool { return coordinates(p, owner) }) {
 		return nil
 	}
 	return misused("--owner %q is nobody who coordinates a practice: you, practice, vendor, registry, or a coordinator's name or address", owner)
+}
+
+// hasVendor reports whether a practice's EHR vendor is called so: by address, by the
+// part behind its @, or by name.
+func hasVendor(p db.PortfolioPractice, vendor string) bool {
+	_, domain, _ := strings.Cut(p.Vendor, "@")
+	return p.ID != "" && slices.ContainsFunc([]string{p.Vendor, domain, p.VendorName}, func(of string) bool {
+		return of != "" && strings.EqualFold(of, vendor)
+	})
+}
+
+// vendorKnown refuses a vendor whom nobody has, as ownerKnown does.
+func vendorKnown(vendor string, all []db.PortfolioPractice) error {
+	if vendor == "" || slices.ContainsFunc(all, func(p db.PortfolioPractice) bool { return hasVendor(p, vendor) }) {
+		return nil
+	}
+	return misused("--vendor %q is no practice's EHR vendor: its address, the part behind the @, or its name, as starter practice show PRACTICE has it", vendor)
 }
 
 // owners in the order in which the overview names them.

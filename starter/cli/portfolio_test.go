@@ -84,12 +84,12 @@ func TestPortfolio(t *testing.T) {
 			names, _ := rows("--vendor", vendor)
 			require.Len(t, names, 5, vendor)
 		}
-		names, _ := rows("--vendor", "other.example")
-		require.Empty(t, names)
+		b.run(t, "status", "--vendor", "other.example").exits(2).complains(`"other.example" is no practice's EHR vendor`)
 	})
 	t.Run("by site: every site of that name, also where all is well", func(t *testing.T) {
 		names, _ := rows("--site", "plano")
 		require.ElementsMatch(t, []string{"alpha/plano", "beta/plano", "gamma/plano", "delta/plano"}, names)
+		b.run(t, "status", "--site", "nosuch").exits(2).complains("no practice has such a site")
 	})
 	t.Run("only what is past its date", func(t *testing.T) {
 		names, lines := rows("--overdue")
@@ -97,7 +97,8 @@ func TestPortfolio(t *testing.T) {
 		require.True(t, lines[0].Overdue)
 	})
 	t.Run("nothing that fits is said in a word", func(t *testing.T) {
-		b.run(t, "status", "--owner", "practice").exits(0).shows("Nothing waits for you")
+		b.run(t, "status", "--owner", "practice").exits(0).shows("Nothing of that kind")
+		b.run(t, "status", "alpha", "--overdue").exits(2).complains("leave alpha out")
 	})
 	t.Run("live: shown at once, and again when it changes", func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())

@@ -207,6 +207,9 @@ func (r *approving) approval(ctx context.Context, id string, known registry.Appr
 	if why := approval.Fault(id); why != "" {
 		return approval, refused("%s (--approved-by, --email-date, or --email with the email itself)", why)
 	}
+	if why := inFuture(approval.EmailDate, r.now()); why != "" {
+		return approval, refused("%s", why)
+	}
 	if r.email != nil && (r.email.Format == mailfile.PDF || r.email.Format == mailfile.Other) {
 		r.note("%s: whom this file names cannot be read; that it is about %s is your word.", id, id)
 	}

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -170,6 +172,10 @@ func (a *app) readList(path string) (*roster.List, []roster.Fault, error) {
 	}
 	list, faults, err := roster.Read(in)
 	if err != nil {
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			return nil, nil, couldNot("%w", pathErr)
+		}
 		return nil, nil, refused("%s: %w", path, err)
 	}
 	return list, faults, nil
@@ -259,10 +265,20 @@ func (im *importing) planEntry(ctx context.Context, s *importStep, base *registr
 		s.Changes = append(s.Changes, roster.Change{
 			What: "stage", From: base.Phase.Words(), To: e.From.Words() + " since " + e.Since + ", recorded",
 		})
+	case entered && before.Since != "":
+		im.fault(s.Line, roster.ColumnFrom, base.ID+" came in as "+before.From.Words()+" since "+before.Since+historyOf(before)+
+			", and what is recorded stands: write the same, or leave from, since, history and evidence empty")
 	default:
 		im.fault(s.Line, roster.ColumnFrom, base.ID+" is "+base.Phase.Words()+" here already, and what was witnessed is not overwritten: leave from, since, history and evidence empty")
 	}
 	return nil
+}
+
+func historyOf(e db.Entry) string {
+	if e.History == "" {
+		return ""
+	}
+	return ", historical load " + e.History
 }
 
 // decide says what is to be done with a practice.
@@ -357,17 +373,19 @@ func (s *screen) importedList(path string, out importedList) {
 		s.line("What differs is not changed. To change it: starter practice import %s --update", path)
 	case out.DryRun:
 		s.line("Next: starter practice import %s", path)
+	case begun == 0 && counts[importUnchanged] < len(out.Practices):
+		s.line("Done. Next: starter status")
 	case counts[importUnchanged] == len(out.Practices):
 		s.line("Nothing changed.")
 	default:
-		s.line("%s on its way. Next: starter status", plural(begun, "practice is", "practices are"))
+		s.line("%s. Next: starter status", plural(begun, "practice is on its way", "practices are on their way"))
 	}
 }
 
 func (s *screen) importStep(step *importStep) {
 	words := step.Does
 	if step.Enters != "" {
-		words += ", comes in at " + registry.Phase(step.Enters).Words()
+		words += ", comes in at " + strings.TrimPrefix(registry.Phase(step.Enters).Words(), "in ")
 	}
 	if step.Does != importUnchanged || step.Fault != "" {
 		s.line("line %d: %s (%s): %s", step.Line, step.Practice, plural(step.Sites, "site", "sites"), words)

@@ -46,7 +46,7 @@ func TestPracticeImport(t *testing.T) {
 		require.Empty(t, b.eng.onboarded)
 	})
 	t.Run("sixty sites are one practice, which comes in where it is", func(t *testing.T) {
-		b.run(t, "practice", "import", path).exits(0).fits().shows("3 new", "2 practices are on its way", "Next: starter status")
+		b.run(t, "practice", "import", path).exits(0).fits().shows("3 new", "2 practices are on their way", "Next: starter status")
 		p, err := b.open(t).Practice(t.Context(), "prairie")
 		require.NoError(t, err)
 		require.Len(t, p.Sites, 60)
@@ -91,7 +91,7 @@ func TestPracticeImport(t *testing.T) {
 		b.run(t, "practice", "import", bad).exits(1).fits().
 			shows("line 2, column connection: there is no such connection", "line 2, column org_code: belongs to the practice",
 				"line 2, column since: lies in the future", "line 3, column evidence: there is no such file", "line 3, column prescribers",
-				"line 3, column from: prairie is production here already", "nothing was changed")
+				"line 3, column from: prairie came in as production since 2025-09-15, historical load done", "nothing was changed")
 		b.run(t, "practice", "show", "fresh").exits(1)
 		var out struct{ Faults []struct{ Line int } }
 		b.run(t, "practice", "import", bad, "-o", "json").exits(1).json(&out)

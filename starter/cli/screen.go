@@ -9,6 +9,8 @@ import (
 
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
+
+	"immtrail/registry"
 )
 
 // screenWidth is what everything printed for people fits in.
@@ -217,12 +219,7 @@ func words(text string, width int) []string {
 	if width < leastForCommands {
 		return strings.Fields(text)
 	}
-	command := text[at:]
-	for _, end := range []string{" (", ", or ", ". ", "; "} {
-		if i := strings.Index(command, end); i >= 0 {
-			command = command[:i]
-		}
-	}
+	command, _ := registry.SplitMove(text[at:])
 	rest := text[at+len(command):]
 	punctuation := rest[:len(rest)-len(strings.TrimLeft(rest, ",.;"))]
 	out := append(strings.Fields(text[:at]), command+punctuation)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -230,7 +231,10 @@ func (s *screen) status(now time.Time, lines []statusLine) {
 			}
 			waits += ")"
 		}
-		if l.Due != nil {
+		switch {
+		case l.Due != nil && l.Due.Before(now):
+			waits += ", overdue since " + day(*l.Due)
+		case l.Due != nil:
 			waits += ", due " + day(*l.Due)
 		}
 		waits += errorWords(l)
@@ -238,21 +242,30 @@ func (s *screen) status(now time.Time, lines []statusLine) {
 		for _, part := range wrap(waits, screenWidth-len(indent)) {
 			s.raw("%s%s", indent, part)
 		}
-		s.move(indent, l.Move)
+		if l.Move != "" {
+			s.move(indent, l.Move)
+		}
 		if l.Call != "" {
 			s.move(indent, l.Call)
 		}
 	}
 }
 
-// move prints what moves a row; only what does not fit a line is broken.
+// move prints what moves a row: the command alone on its line and never broken, so
+// that it can be pasted, and below it the remark.
 func (s *screen) move(indent, text string) {
-	for i, part := range wrap(text, screenWidth-len(indent)-2) {
-		mark := "> "
-		if i > 0 {
-			mark = "  "
-		}
+	command, remark := registry.SplitMove(text)
+	mark := "> "
+	if command != "" {
+		s.raw("%s%s%s", indent, mark, command)
+		mark = "  "
+	}
+	if remark == "" {
+		return
+	}
+	for _, part := range wrap(remark, screenWidth-len(indent)-2) {
 		s.raw("%s%s%s", indent, mark, part)
+		mark = "  "
 	}
 }
 
@@ -298,6 +311,7 @@ func (a *app) statusOf(ctx context.Context, id string) error {
 	if out.Lines, err = a.statusLines(ctx, store, []*registry.Practice{p}, id); err != nil {
 		return err
 	}
+	out.Lines = ownLines(out.Lines, a.now())
 	holds, err := store.Holds(ctx, id, true)
 	if err != nil {
 		return err
@@ -328,16 +342,34 @@ func (a *app) statusOf(ctx context.Context, id string) error {
 		out.Early = &early.Approval
 	}
 	gate := a.gate(ctx, p)
-	if gate != nil && gate.Gate != nil {
+	if p.Phase == registry.PhaseTesting && gate != nil && gate.Gate != nil {
 		out.Gate = gate.Gate
 	}
 	return a.show(out, func(s *screen) { s.statusOf(a.now(), out, gate) })
 }
 
+// ownLines are the rows of one practice as its own page shows them: who must act
+// first, no row twice, and none that sends the reader to this very page.
+func ownLines(lines []statusLine, now time.Time) []statusLine {
+	var out []statusLine
+	for _, l := range lines {
+		if l.Move == "starter status "+l.Practice {
+			l.Move = ""
+		}
+		if slices.ContainsFunc(out, func(o statusLine) bool { return o.Stage == l.Stage && o.Next == l.Next && o.Whose == l.Whose }) {
+			continue
+		}
+		l.age(now)
+		out = append(out, l)
+	}
+	slices.SortStableFunc(out, byWhoMustAct)
+	return out
+}
+
 // gate asks the onboarding for the test files that count. Without an answer the
 // rest is still shown.
 func (a *app) gate(ctx context.Context, p *registry.Practice) *workflows.Status {
-	if p.Phase != registry.PhaseTesting {
+	if p.Phase != registry.PhaseTesting && p.Phase != registry.PhaseInReview {
 		return nil
 	}
 	eng, err := a.engine(ctx)
@@ -363,9 +395,9 @@ func showFile(f db.File) shownFile {
 
 func (s *screen) statusOf(now time.Time, out shownStatus, gate *workflows.Status) {
 	s.status(now, out.Lines)
-	if gate != nil && gate.Gate != nil {
+	if out.Gate != nil {
 		s.raw("")
-		s.line("%d test files count so far:", gate.Gate.Counted)
+		s.line("%s so far. Why: starter onboarding explain %s", plural(gate.Gate.Counted, "test file counts", "test files count"), out.Practice)
 		for _, f := range gate.Gate.Files {
 			s.line("  %s: %s", f.FileID, f.Because)
 		}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"immtrail/activities"
+	"immtrail/hl7"
 	"immtrail/registry"
 )
 
@@ -108,7 +111,7 @@ func laneFor(p *registry.Practice, lane registry.Lane) (registry.Lane, error) {
 		return "", refused("%s is withdrawn: nothing is sent", p.ID)
 	default:
 	}
-	return "", refused("%s is %s: true patient data is sent only after the registry's Production email (starter production approve %s)",
+	return "", refused("%s is %s: true patient data is sent only after the registry's Production email (starter production approve %s --email FILE.eml)",
 		p.ID, p.Phase.Words(), p.ID)
 }
 
@@ -159,7 +162,11 @@ func (a *app) intoOutbox(path, practice string, lane registry.Lane) (int64, erro
 	if exists(final) {
 		return 0, refused("a file of that name is in the outbox already; wait until it is taken, or give yours another name")
 	}
-	watched, done := a.progress(src, size, "copying")
+	content, err := looksLikeHL7(src, name, lane)
+	if err != nil {
+		return 0, err
+	}
+	watched, done := a.progress(content, size, "copying")
 	defer done()
 	temp, err := a.copyAside(dir, watched)
 	if err != nil {
@@ -173,6 +180,32 @@ func (a *app) intoOutbox(path, practice string, lane registry.Lane) (int64, erro
 		return size, nil // taken already: all the better
 	}
 	return info.Size(), nil
+}
+
+// headBytes is how much of a file is looked at before it goes into the outbox.
+const headBytes = 64 << 10
+
+// looksLikeHL7 refuses what is plainly no HL7 file. In the outbox it would be
+// refused as well, but with a letter to the EHR vendor, whose fault it is not. A
+// historical load may come packed.
+func looksLikeHL7(src io.Reader, name string, lane registry.Lane) (io.Reader, error) {
+	if lane == registry.LaneHistorical {
+		return src, nil
+	}
+	whole := bufio.NewReaderSize(src, headBytes)
+	head, err := whole.Peek(headBytes)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, couldNot("%w", err)
+	}
+	_, err = hl7.NewReader(bytes.NewReader(head), hl7.Limits{}).Next()
+	var wrong *hl7.FormatError
+	switch {
+	case errors.Is(err, hl7.ErrEmpty):
+		return nil, refused("%s is empty; it is not put into the outbox", name)
+	case errors.As(err, &wrong):
+		return nil, refused("%s is no HL7 file: it is %s. It is not put into the outbox", name, wrong.Found)
+	}
+	return whole, nil
 }
 
 // copyAside copies src to a hidden file in dir. The file's time is set back, so

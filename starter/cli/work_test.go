@@ -132,9 +132,9 @@ func TestHold(t *testing.T) {
 	t.Run("list says what waits, since when, and each way to go on", func(t *testing.T) {
 		b.run(t, "hold", "list").exits(0).fits().
 			shows("h-1-1 of sunrise-plano waits for you since 2026-03-28 (3 days)", "upload of BURL6343_PROD_1.HL7",
-				"starter hold resolve h-1-1 --action arrived").
-			line("resend", "send it again under a new name")
-		b.run(t, "hold", "list", "--practice", "other").exits(0).shows("Nothing waits for you")
+				"  > starter hold resolve h-1-1 --action arrived\n",
+				"  > starter hold resolve h-1-1 --action resend\n    To send it again under a new name.")
+		b.run(t, "hold", "list", "--practice", "other").exits(1).complains("starter practice list")
 	})
 	t.Run("explain says what each way does, for the command line and the Web UI, and who is told when", func(t *testing.T) {
 		b.run(t, "hold", "explain", "h-1-1").exits(0).fits().shows(
