@@ -32,7 +32,7 @@ func (m mover) move(i db.Incident) string {
 		return "starter errors list --practice " + practice
 	case IncidentErrorRate, IncidentAcceptanceLow:
 		return "starter quality " + practice
-	case IncidentPausedLong:
+	case IncidentPausedLong, IncidentNoSchedule:
 		return "starter submission resume " + practice + ` --reason "…"`
 	}
 	return "starter status " + practice

@@ -32,6 +32,20 @@ type Evidence struct {
 	Errors   []EvidenceErrors
 	// Held is what became of the messages that were held back.
 	Held HeldCount
+	// Documents are what people handed in and the file store keeps as it came.
+	Documents []EvidenceDocument
+}
+
+// EvidenceDocument is an email of the registry, or another document, that shows
+// something.
+type EvidenceDocument struct {
+	// Key finds it in the file store.
+	Key string `db:"key"`
+	// Kind is the act that it belongs to, About the item or file of it, if any.
+	Kind  string    `db:"kind"`
+	About string    `db:"about"`
+	At    time.Time `db:"at"`
+	By    string    `db:"actor_name"`
 }
 
 // EvidenceFile is a file with its last delivery and what the registry said.
@@ -62,6 +76,10 @@ type EvidenceFile struct {
 	NotObjected int      `db:"not_objected"`
 	Refused     int      `db:"refused"`
 	Reports     []string `db:"reports"`
+	// MailVerdict is what the registry wrote of the file by email, last on MailDated
+	// (YYYY-MM-DD); empty where it wrote nothing.
+	MailVerdict registry.Verdict `db:"mail_verdict"`
+	MailDated   string           `db:"mail_dated"`
 }
 
 // EvidenceVerdict counts what a rule found in a file.
@@ -131,7 +149,7 @@ func (s *Store) Evidence(ctx context.Context, f EvidenceFilter) (Evidence, error
 	}
 	for _, read := range []func(context.Context, pgx.Tx, pgx.NamedArgs) error{
 		out.readMoves, out.readFiles, out.readVerdicts, out.readReports, out.readNotices, out.readErrors,
-		out.readHeld,
+		out.readHeld, out.readDocuments,
 	} {
 		if err := read(ctx, tx, args); err != nil {
 			return Evidence{}, fault(op, err)
@@ -167,8 +185,11 @@ func (e *Evidence) readFiles(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs)
 			d.confirmed_at, coalesce(d.confirmed_by, '') as confirmed_by,
 			coalesce(a.accepted, 0) as accepted, coalesce(a.warned, 0) as warned,
 			coalesce(a.not_objected, 0) as not_objected, coalesce(a.refused, 0) as refused,
-			array(select distinct c.report_id from report_covers c where c.file_id = f.id order by 1) as reports
+			array(select distinct c.report_id from report_covers c where c.file_id = f.id order by 1) as reports,
+			coalesce(m.verdict, '') as mail_verdict, coalesce(m.dated::text, '') as mail_dated
 		from files f
+		left join lateral (
+			select verdict, dated from file_answers where file_id = f.id order by id desc limit 1) m on true
 		left join lateral (
 			select * from deliveries where file_id = f.id order by attempt desc limit 1) d on true
 		left join lateral (
@@ -218,6 +239,18 @@ func (e *Evidence) readErrors(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs
 			(count(*) filter (where state = 'corrected'))::int as corrected,
 			(count(*) filter (where state = 'waived'))::int as waived
 		from errors where practice = @practice`+within("opened_at")+` group by code order by code`, args)
+	return err
+}
+
+func (e *Evidence) readDocuments(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) (err error) {
+	e.Documents, err = many[EvidenceDocument](ctx, tx, `
+		select distinct on (at, key) key, kind, about, at, actor_name from (
+			select coalesce(nullif(detail->>'evidence_id', ''), detail->>'evidence') as key, kind,
+				coalesce(detail->>'item', detail->>'file', '') as about, at, actor_name
+			from events where practice = @practice
+			union all
+			select a.evidence_id, 'approved', '', a.at, a.approved_by from approvals a where a.practice = @practice) d
+		where key like 'sha256/%'`+within("at")+` order by at, key, kind`, args)
 	return err
 }
 

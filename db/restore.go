@@ -49,7 +49,8 @@ func (s *Store) UnknownObjects(ctx context.Context, keys []string) ([]string, er
 			and not exists (select 1 from approvals where evidence_id = u.key)
 			and not exists (select 1 from prerequisites where evidence_id = u.key)
 			and not exists (select 1 from file_answers where evidence = u.key)
-			and u.key not in (select detail ->> 'evidence' from events where detail ->> 'evidence' is not null)`,
+			and u.key not in (select detail ->> 'evidence' from events where detail ->> 'evidence' is not null)
+			and u.key not in (select detail ->> 'evidence_id' from events where detail ->> 'evidence_id' is not null)`,
 		pgx.NamedArgs{"keys": keys})
 	return unknown, fault("unknown objects", err)
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"immtrail/db"
+	"immtrail/internal/mailfile"
 	"immtrail/registry"
 	"immtrail/starter/evidence"
 )
@@ -19,6 +21,8 @@ type evidenceQuery struct {
 	practice string
 	from, to string
 	out      string
+	// documents encloses what people handed in.
+	documents bool
 }
 
 func (a *app) evidenceCommand() *cobra.Command {
@@ -31,7 +35,9 @@ func (a *app) evidenceCommand() *cobra.Command {
 read (README.md), and the tables and letters it rests on: every stage with who and
 when, test files, how each file was seen at the registry and what the registry
 answered, submissions by month, errors by code and how they ended. It holds no
-patient data; who wrote it stays in the audit log.
+patient data; who wrote it stays in the audit log. Emails of the registry and other
+documents that were handed in are named; --documents encloses them as they came. What
+stands in those is other people's writing: look into them before you share the pack.
 
 --from and --to are days of the practice, both included. A file that is there
 already is not overwritten.`,
@@ -50,6 +56,7 @@ already is not overwritten.`,
 	cmd.Flags().BoolVar(&all, "all", false, "every practice, a folder each")
 	cmd.Flags().StringVar(&q.from, "from", "", "first day (YYYY-MM-DD); the beginning without it")
 	cmd.Flags().StringVar(&q.to, "to", "", "last day (YYYY-MM-DD); today without it")
+	cmd.Flags().BoolVar(&q.documents, "documents", false, "enclose the documents that were handed in, byte for byte")
 	cmd.Flags().StringVarP(&q.out, "output", "o", "", "the ZIP to write")
 	_ = cmd.MarkFlagRequired("output")
 	return cmd
@@ -86,6 +93,10 @@ func (a *app) evidence(ctx context.Context, q evidenceQuery) error {
 	}
 	s := a.screen()
 	s.line("The evidence of %s is in %s.", plural(len(practices), "practice", "practices"), q.out)
+	if q.documents {
+		s.line("It encloses documents as they came: look into them for patients' names before you share it.")
+		return nil
+	}
 	s.line("It holds no patient data, but names of people at work: share it with those whom it concerns.")
 	return nil
 }
@@ -134,9 +145,39 @@ func (a *app) evidenceOf(
 	if err != nil {
 		return evidence.Practice{}, err
 	}
-	return evidence.Practice{
+	out := evidence.Practice{
 		Practice: *p, RegistryName: loaded.Profile.Title, From: filter.From, To: filter.To, Known: known,
-	}, nil
+	}
+	if q.documents {
+		out.Open = func(key string) ([]byte, string, error) { return a.document(ctx, key) }
+	}
+	return out, nil
+}
+
+// document reads what a person handed in, and tells how its name should end.
+func (a *app) document(ctx context.Context, key string) (data []byte, ending string, err error) {
+	vault, err := a.fileStore(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	f, err := vault.Open(ctx, key)
+	if err != nil {
+		return nil, "", err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	if data, err = io.ReadAll(io.LimitReader(f, maxEmail+1)); err != nil {
+		return nil, "", err
+	}
+	switch mailfile.Read(data).Format {
+	case mailfile.EML:
+		ending = ".eml"
+	case mailfile.MSG:
+		ending = ".msg"
+	case mailfile.PDF:
+		ending = ".pdf"
+	case mailfile.Other:
+	}
+	return data, ending, nil
 }
 
 // writeEvidence writes a new file, whole or not at all.

@@ -55,6 +55,18 @@ func TestEvidence(t *testing.T) {
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 		b.run(t, "audit", "list", "--kind", "evidence-written").exits(0).shows("sunrise-plano")
 	})
+	t.Run("what was handed in is named, and enclosed byte for byte where that is asked for", func(t *testing.T) {
+		b.add(t, "lakeside", "LAKE0001")
+		pdf := "%PDF-1.7\r\n\x00 approved"
+		b.run(t, "onboard", "lakeside", "--from", "production", "--since", "2025-09-15", "--history", "done",
+			"--evidence", b.file(t, "go.pdf", pdf)).exits(0)
+		named, enclosed := filepath.Join(b.dir, "named.zip"), filepath.Join(b.dir, "enclosed.zip")
+		b.run(t, "evidence", "lakeside", "--to", "2026-03-31", "-o", named).exits(0)
+		require.Contains(t, unzip(t, named), "since 2025-09-15; historical load done")
+		require.NotContains(t, unzip(t, named), pdf)
+		b.run(t, "evidence", "lakeside", "--to", "2026-03-31", "--documents", "-o", enclosed).exits(0).fits().shows("look into them")
+		require.Contains(t, unzip(t, enclosed), pdf)
+	})
 	t.Run("a file that is there is not overwritten", func(t *testing.T) {
 		b.run(t, "evidence", "--all", "-o", out).exits(1).complains("is there already")
 	})

@@ -227,6 +227,9 @@ func approvalWords(a *registry.Approval) string {
 	if a.MessageID == "" && a.EvidenceID == "" {
 		words += " (the email is not on file)"
 	}
+	if a.OverrideBy != "" {
+		words += "; accepted by " + a.OverrideBy + " in spite of its age or sender: " + a.OverrideReason
+	}
 	return words
 }
 

@@ -22,6 +22,9 @@ type Practice struct {
 	// From and To bound the time; To is outside. From may be zero.
 	From, To time.Time
 	Known    db.Evidence
+	// Open reads a document from the file store and tells how its name ends (".eml");
+	// nil leaves the documents out, so that they are only named.
+	Open func(key string) (data []byte, ending string, err error)
 }
 
 // A Pack is the evidence of one practice or several.
@@ -61,6 +64,8 @@ func (p Pack) writePractice(z *archive, of Practice) {
 	z.table(in+"reports.csv", reports(of.Known.Reports, zone))
 	z.table(in+"errors.csv", recordErrors(of.Known.Errors, zone))
 	z.table(in+"letters.csv", letters(of.Known.Notices, zone))
+	names := z.documents(in, of)
+	z.table(in+"documents.csv", documents(of.Known.Documents, names, zone))
 	for i, n := range of.Known.Notices {
 		z.file(in+letterName(i, n), func(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "Subject: %s\nMessage-ID: %s\nState: %s\nDate: %s\n\n%s",
@@ -68,6 +73,31 @@ func (p Pack) writePractice(z *archive, of Practice) {
 			return err
 		})
 	}
+}
+
+// documents writes the documents as they came, where they are asked for, and
+// returns their names.
+func (z *archive) documents(in string, of Practice) []string {
+	names := make([]string, len(of.Known.Documents))
+	if of.Open == nil {
+		return names
+	}
+	for i, d := range of.Known.Documents {
+		if z.err != nil {
+			return names
+		}
+		data, ending, err := of.Open(d.Key)
+		if err != nil {
+			z.err = err
+			return names
+		}
+		names[i] = fmt.Sprintf("documents/%04d-%s%s", i+1, d.Kind, ending)
+		z.file(in+names[i], func(w io.Writer) error {
+			_, err := w.Write(data)
+			return err
+		})
+	}
+	return names
 }
 
 // zoneOf is where the practice's days begin; UTC where its zone is not known

@@ -116,6 +116,43 @@ func TestPack(t *testing.T) {
 		require.Contains(t, summary, "| 2026-03-01 | practice added: registered | Carla Coordinator |  | witnessed |")
 		require.Contains(t, summary, "| 2026-03-16 | phase: production | Carla Coordinator | a\\|b c | recorded |")
 	})
+	t.Run("a stage that was recorded tells since when and what shows it, an approval who accepted it in spite of what", func(t *testing.T) {
+		p := sample()
+		known := &p.Practices[0].Known
+		known.Moves = append(known.Moves,
+			db.Event{
+				Kind: "entered", To: "in_review", By: carla, At: at("2026-03-02 12:00"), Recorded: true,
+				Detail: []byte(`{"since":"2025-12-01","history":"","evidence":"","evidence_id":"sha256/aa","secret":"x"}`),
+			},
+			db.Event{
+				Kind: "phase", To: "production", By: carla, At: at("2026-03-03 12:00"),
+				Detail: []byte(`{"approved_by":"Bob","email_date":"2026-03-01","override_by":"Mary Major","override_reason":"forwarded"}`),
+			})
+		known.Approval.OverrideBy, known.Approval.OverrideReason = "Mary Major", "forwarded"
+		known.Files[0].Accepted, known.Files[0].MailVerdict, known.Files[0].MailDated = 0, registry.VerdictClean, "2026-03-04"
+		got := unpack(t, p)
+		require.Contains(t, got["sunrise/README.md"],
+			"| 2026-03-02 | entered: in review (since 2025-12-01; shown by sha256/aa) | Carla Coordinator |  | recorded |")
+		require.Contains(t, got["sunrise/README.md"], "Mary Major accepted it in spite of its age or sender. The reason: forwarded.")
+		require.Contains(t, got["sunrise/README.md"], "| no errors | no errors, by email of 2026-03-04 |")
+		require.Contains(t, got["sunrise/dates.csv"], "approved by Bob; email of 2026-03-01; accepted in spite of its age or sender by Mary Major; because: forwarded")
+		require.NotContains(t, got["sunrise/dates.csv"], "secret", "what is not known to be told is not told")
+	})
+	t.Run("documents are named, and enclosed where that is asked for", func(t *testing.T) {
+		p := sample()
+		one := &p.Practices[0]
+		one.Known.Documents = []db.EvidenceDocument{{Key: "sha256/aa", Kind: "approved", At: at("2026-03-16 12:00"), By: "R. Reviewer"}}
+		got := unpack(t, p)
+		require.Equal(t, []string{"2026-03-16T07:00:00-05:00", "approved", "", "R. Reviewer", "sha256/aa", ""}, rows(t, got["sunrise/documents.csv"])[1])
+		require.Contains(t, got["sunrise/README.md"], "1 documents that people handed in")
+		one.Open = func(key string) ([]byte, string, error) { return []byte("\x00" + key + "\r\n"), ".eml", nil }
+		got = unpack(t, p)
+		require.Equal(t, "\x00sha256/aa\r\n", got["sunrise/documents/0001-approved.eml"], "byte for byte")
+		require.Contains(t, got["SHA256SUMS"], "sunrise/documents/0001-approved.eml")
+		require.NotContains(t, got["sunrise/README.md"], "by Carla Coordinator. No patient data.\n", "nobody has read what others wrote")
+		one.Open = func(string) ([]byte, string, error) { return nil, "", errors.New("gone") }
+		require.ErrorContains(t, p.Write(io.Discard), "gone")
+	})
 	t.Run("a Production email that came before the review is told of, and that it opened nothing", func(t *testing.T) {
 		early := sample()
 		known := &early.Practices[0].Known

@@ -31,15 +31,18 @@ type summary struct {
 	Early    *db.Early
 	Stages   []stage
 	// Attested are persons' words that there was nothing to send.
-	Attested   []stage
-	TestFiles  []testFile
-	Months     monthly
-	First      *testFile
-	Errors     []db.EvidenceErrors
-	Letters    int
-	Files      int
-	Reports    int
-	Unsent     int
+	Attested  []stage
+	TestFiles []testFile
+	Months    monthly
+	First     *testFile
+	Errors    []db.EvidenceErrors
+	Letters   int
+	Files     int
+	Reports   int
+	Unsent    int
+	// Documents were handed in; Enclosed says that the pack holds them.
+	Documents  int
+	Enclosed   bool
 	Held       db.HeldCount
 	Historical struct{ Files, Messages int }
 }
@@ -63,14 +66,18 @@ func (p Pack) summarise(w io.Writer, of Practice, zone *time.Location) error {
 		Practice: of.Practice, Registry: of.RegistryName, From: day(of.From), Made: stamp(p.Made, zone), By: p.By,
 		To: day(of.To.Add(-time.Nanosecond)), Approval: of.Known.Approval, Early: of.Known.Early, Months: months(of.Known.Files, zone),
 		Errors: of.Known.Errors, Letters: len(of.Known.Notices), Files: len(of.Known.Files), Reports: len(of.Known.Reports),
-		Held: of.Known.Held,
+		Held: of.Known.Held, Documents: len(of.Known.Documents), Enclosed: of.Open != nil,
 	}
 	for _, e := range of.Known.Moves {
 		if e.Kind == db.AttestedNothing {
 			s.Attested = append(s.Attested, stage{day(e.At), cmp.Or(e.Site, "all sites"), e.By.Name, e.Reason, witnessed(e)})
 		}
-		if e.Kind == "phase" || e.Kind == "history" || e.Kind == "submission" || e.Kind == "practice-added" {
+		switch e.Kind {
+		case "phase", "history", "submission", "practice-added", "entered":
 			what := strings.ReplaceAll(strings.ReplaceAll(e.Kind, "-", " ")+": "+e.To, "_", " ")
+			if more := particulars(e); more != "" {
+				what += " (" + more + ")"
+			}
 			s.Stages = append(s.Stages, stage{day(e.At), what, e.By.Name, e.Reason, witnessed(e)})
 		}
 	}
@@ -112,6 +119,9 @@ func rowOf(f db.EvidenceFile, day func(time.Time) string) testFile {
 		row.Answer = "not sent"
 	case f.Refused > 0:
 		row.Answer = "errors"
+	case f.MailVerdict != "":
+		row.Answer = map[registry.Verdict]string{registry.VerdictClean: "no errors"}[f.MailVerdict]
+		row.Answer = cmp.Or(row.Answer, "errors") + ", by email of " + f.MailDated
 	case answered > 0:
 		row.Answer = "no errors"
 	}

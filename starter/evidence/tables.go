@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -43,11 +44,65 @@ func witnessed(e db.Event) string {
 }
 
 func dates(moves []db.Event, zone *time.Location) [][]string {
-	rows := [][]string{{"at", "what", "site", "from", "to", "by", "via", "reason", "how_known"}}
+	rows := [][]string{{"at", "what", "site", "from", "to", "by", "via", "reason", "how_known", "particulars"}}
 	for _, e := range moves {
 		rows = append(rows, []string{
-			stamp(e.At, zone), e.Kind, e.Site, e.From, e.To, e.By.Name, e.By.Via, e.Reason, witnessed(e),
+			stamp(e.At, zone), e.Kind, e.Site, e.From, e.To, e.By.Name, e.By.Via, e.Reason, witnessed(e), particulars(e),
 		})
+	}
+	return rows
+}
+
+// told are the particulars of an act that are told, of all that an event may hold.
+type told struct {
+	Since          string `json:"since"`
+	History        string `json:"history"`
+	Evidence       string `json:"evidence"`
+	EvidenceID     string `json:"evidence_id"`
+	ApprovedBy     string `json:"approved_by"`
+	EmailDate      string `json:"email_date"`
+	OverrideBy     string `json:"override_by"`
+	OverrideReason string `json:"override_reason"`
+	Item           string `json:"item"`
+	Expires        string `json:"expires"`
+	File           string `json:"file"`
+	Verdict        string `json:"verdict"`
+	Dated          string `json:"dated"`
+}
+
+// particulars say what an act was about: days, items, who accepted what in spite of
+// what, and what shows it. A document is named by its key in the file store.
+func particulars(e db.Event) string {
+	var d told
+	if json.Unmarshal(e.Detail, &d) != nil {
+		return "" // of another shape: nothing that is told
+	}
+	var out []string
+	add := func(name, value string) {
+		if value != "" {
+			out = append(out, name+" "+value)
+		}
+	}
+	add("item", d.Item)
+	add("file", d.File)
+	add("verdict", d.Verdict)
+	add("since", d.Since)
+	add("historical load", d.History)
+	add("approved by", d.ApprovedBy)
+	add("email of", cmp.Or(d.EmailDate, d.Dated))
+	add("accepted in spite of its age or sender by", d.OverrideBy)
+	add("because:", d.OverrideReason)
+	add("until", d.Expires)
+	add("shown by", cmp.Or(d.EvidenceID, d.Evidence))
+	return strings.Join(out, "; ")
+}
+
+// documents are what people handed in; names are empty where the pack leaves them
+// out.
+func documents(known []db.EvidenceDocument, names []string, zone *time.Location) [][]string {
+	rows := [][]string{{"at", "what", "about", "by", "in_the_file_store", "in_this_pack"}}
+	for i, d := range known {
+		rows = append(rows, []string{stamp(d.At, zone), d.Kind, d.About, d.By, d.Key, names[i]})
 	}
 	return rows
 }
@@ -56,7 +111,7 @@ func files(known []db.EvidenceFile, zone *time.Location) [][]string {
 	rows := [][]string{{
 		"file", "for", "came", "state", "messages", "doses", "held_back", "errors", "warnings", "rules", "digest",
 		"name_at_registry", "sent", "sent_bytes", "sent_digest", "seen", "seen_how", "seen_by",
-		"accepted", "accepted_with_warnings", "not_objected_to", "refused", "reports",
+		"accepted", "accepted_with_warnings", "not_objected_to", "refused", "reports", "by_email", "email_of",
 	}}
 	for _, f := range known {
 		rows = append(rows, []string{
@@ -65,7 +120,7 @@ func files(known []db.EvidenceFile, zone *time.Location) [][]string {
 			f.RemoteName, stampOf(f.SentAt, zone), strconv.FormatInt(f.SentSize, 10), f.SentDigest,
 			stampOf(f.ConfirmedAt, zone), registry.Confirmation(f.ConfirmedHow).Words(), f.ConfirmedBy,
 			strconv.Itoa(f.Accepted), strconv.Itoa(f.Warned), strconv.Itoa(f.NotObjected), strconv.Itoa(f.Refused),
-			strings.Join(f.Reports, " "),
+			strings.Join(f.Reports, " "), string(f.MailVerdict), f.MailDated,
 		})
 	}
 	return rows
