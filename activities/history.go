@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"immtrail/db"
 	"immtrail/registry"
@@ -61,12 +63,25 @@ type HistoryPlan struct {
 	Errors   int                  `json:"errors"`
 	Warnings int                  `json:"warnings"`
 	Top      []registry.RuleCount `json:"top,omitempty"`
+	// EHRs are the plan's files by the EHR that they are of, where there are several
+	// or one of them has control IDs that stand for two messages.
+	EHRs []PlannedEHR `json:"ehrs,omitempty"`
 	// Unstable files are still being written.
 	Unstable int `json:"unstable,omitempty"`
 	// RefusedArchives stay in the outbox, RefusedWhy is of the first of them: a
 	// person takes them out.
 	RefusedArchives int    `json:"refused_archives,omitempty"`
 	RefusedWhy      string `json:"refused_why,omitempty"`
+}
+
+// PlannedEHR is an EHR's share of a plan.
+type PlannedEHR struct {
+	EHR      string `json:"ehr,omitempty"` // empty: the present one
+	Files    int    `json:"files"`
+	Messages int    `json:"messages"`
+	// Twice counts control IDs under which its files say different things: answers
+	// to them may be taken for one another's.
+	Twice int `json:"twice,omitempty"`
 }
 
 // PlanHistory stages the sources, checks every message, leaves out what is said
@@ -131,6 +146,7 @@ type draft struct {
 	// left out.
 	sources []db.HistorySource
 	counts  []db.HistorySourceCounts
+	ehrs    []string // of sources
 	parts   []db.HistoryPart
 	seen    map[string]bool // parts, by file ID
 	// unread are the errors of sources that gave none.
@@ -140,6 +156,10 @@ type draft struct {
 // judge checks the sources and decides which of their messages are left out.
 func (d *draft) judge(ctx context.Context, sources []db.HistorySource) error {
 	var ids []string
+	ehrs, err := d.DB.HistoryEHRs(ctx, d.in.Practice)
+	if err != nil {
+		return err
+	}
 	for _, source := range sources {
 		summary, err := d.check(ctx, source)
 		if err != nil {
@@ -158,13 +178,28 @@ func (d *draft) judge(ctx context.Context, sources []db.HistorySource) error {
 			continue
 		}
 		d.sources, ids = append(d.sources, source), append(ids, source.ID)
+		of := ehrOf(ehrs, source.Name)
+		if d.ehrs = append(d.ehrs, of); of != "" {
+			d.lines = append(d.lines, fmt.Sprintf("source %s ehr=%q", source.Digest, of))
+		}
 	}
 	if err := d.DB.LeaveOutHistory(ctx, ids); err != nil {
 		return err
 	}
-	var err error
 	d.counts, err = d.DB.CountHistorySources(ctx, ids)
 	return err
+}
+
+// ehrOf is the EHR that a file is of: the first whose pattern its name fits, in
+// capitals or not; else the present one.
+func ehrOf(ehrs []db.HistoryEHR, name string) string {
+	name = strings.ToLower(path.Base(name))
+	for _, e := range ehrs {
+		if fits, err := path.Match(strings.ToLower(e.Files), name); err == nil && fits && e.Files != "" {
+			return e.EHR
+		}
+	}
+	return ""
 }
 
 // add splits the i-th source into parts.
@@ -241,13 +276,22 @@ func (d *draft) save(ctx context.Context) (HistoryPlan, error) {
 		_, _ = fmt.Fprintln(sum, line) // a hash takes everything
 	}
 	load, err := d.DB.SaveHistoryPlan(ctx, db.HistoryPlan{
-		Practice: d.in.Practice, Digest: hex.EncodeToString(sum.Sum(nil)), Sources: ids, Parts: d.parts,
+		Practice: d.in.Practice, Digest: hex.EncodeToString(sum.Sum(nil)), Sources: ids, EHRs: d.ehrs, Parts: d.parts,
 		At: d.in.date(d.Clock),
 	})
 	out.Digest, out.Number, out.Messages, out.Doses, out.Parts = load.Digest, load.Number, load.Messages, load.Doses, load.Parts
 	out.Bytes, out.FirstYear, out.LastYear, out.Held = load.Bytes, load.FirstYear, load.LastYear, load.Held
 	out.Errors, out.Warnings = out.Errors+load.Errors, load.Warnings
 	out.Top = topRules(append(load.Top, d.unread.Top...))
+	if err != nil {
+		return out, err
+	}
+	shares, err := d.DB.CountHistoryEHRs(ctx, ids, d.ehrs)
+	for _, s := range shares {
+		if len(shares) > 1 || s.Twice > 0 {
+			out.EHRs = append(out.EHRs, PlannedEHR(s))
+		}
+	}
 	return out, err
 }
 

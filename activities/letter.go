@@ -26,6 +26,8 @@ type writer struct {
 	data     registry.LetterData
 	// concerned are the coordinators of the practices on a connection.
 	concerned []registry.Contact
+	// asked is who is asked about an EHR of the past.
+	asked registry.Contact
 	// attachment goes with the letter.
 	attachment *notify.Attachment
 	// reminds is what the letter reminds of; lead hears of it too.
@@ -103,6 +105,9 @@ func (w *writer) addressees() []registry.Contact {
 	if w.practice == nil {
 		return ours
 	}
+	if w.asked.Email != "" {
+		return []registry.Contact{w.asked}
+	}
 	role := registry.ContactCoordinator
 	switch w.in.Kind {
 	case NoticeReviewRequest, NoticeFirstFile:
@@ -152,9 +157,24 @@ func (w *writer) details(ctx context.Context) error {
 	case NoticeWatch, NoticeResolved:
 		return w.incident(ctx)
 	case NoticeHistoryQuestions:
-		return nil
+		return w.historyQuestions(ctx)
 	}
 	return registry.Errorf(registry.Invalid, "letter", "there is no letter %q", w.in.Kind)
+}
+
+// historyQuestions go to whom the EHR in question has for them, where it was told.
+func (w *writer) historyQuestions(ctx context.Context) error {
+	if w.in.EHR == "" {
+		return nil
+	}
+	all, err := w.DB.HistoryEHRs(ctx, w.in.Practice)
+	for _, e := range all {
+		if e.EHR == w.in.EHR && e.Contact != "" {
+			w.asked = registry.Contact{Role: registry.ContactVendor, Name: cmp.Or(e.Vendor, e.EHR), Email: e.Contact}
+			w.data.Vendor = w.asked
+		}
+	}
+	return err
 }
 
 // letterFile tells of a file by the name that we gave it.

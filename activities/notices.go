@@ -68,6 +68,9 @@ type SendNoticeInput struct {
 	FileID     string `json:"file_id,omitempty"`
 	HoldID     string `json:"hold_id,omitempty"`
 	IncidentID string `json:"incident_id,omitempty"`
+	// EHR names one of the historical load, about which a letter asks; empty: the
+	// present one.
+	EHR string `json:"ehr,omitempty"`
 	// Words are one or two sentences of ours, free of patient data.
 	Words string `json:"words,omitempty"`
 	// to replaces the usual readers; letters of our own that nobody asked for.

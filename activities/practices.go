@@ -274,6 +274,37 @@ type RecordActInput struct {
 	Site string `json:"site,omitempty"`
 	// Approval goes with ActApprovalEarly: it is found again from there.
 	Approval *registry.Approval `json:"approval,omitempty"`
+	// EHR goes with acts about an EHR of the historical load.
+	EHR *HistoryEHR `json:"ehr,omitempty"`
+}
+
+// HistoryEHR is what is known of an EHR that a historical load comes from. Days
+// are YYYY-MM-DD.
+type HistoryEHR struct {
+	EHR    string `json:"ehr,omitempty"`
+	Vendor string `json:"vendor,omitempty"`
+	From   string `json:"from,omitempty"`
+	To     string `json:"to,omitempty"`
+	// Contact is an email address, Files a pattern of names.
+	Contact string         `json:"contact,omitempty"`
+	Files   string         `json:"files,omitempty"`
+	AskedAt time.Time      `json:"asked_at,omitzero"`
+	Answer  *HistoryAnswer `json:"answer,omitempty"`
+}
+
+// stored is e with the answer that by relayed at a date.
+func (e HistoryEHR) stored(by string, at time.Time) db.HistoryEHR {
+	out := db.HistoryEHR{EHR: e.EHR, Vendor: e.Vendor, From: e.From, To: e.To, Contact: e.Contact, Files: e.Files}
+	if !e.AskedAt.IsZero() {
+		out.AskedAt = &e.AskedAt
+	}
+	if a := e.Answer; a != nil {
+		out.Can, out.Form, out.Size, out.AnsweredBy, out.AnsweredAt = &a.Can, a.Form, a.Size, by, &at
+		if a.Can {
+			out.Since = a.Since
+		}
+	}
+	return out
 }
 
 // ActApprovalEarly is the kind of act that keeps an approval until the review.
@@ -284,6 +315,9 @@ func (a *Practices) RecordAct(ctx context.Context, in RecordActInput) (Done, err
 	act := a.act(in.Scope, in.Key, in.By, in.Reason)
 	if in.Kind == ActApprovalEarly && in.Approval != nil {
 		return Done{}, fail(ctx, a.DB.RecordEarly(ctx, in.Practice, *in.Approval, act))
+	}
+	if in.EHR != nil {
+		return Done{}, fail(ctx, a.DB.RecordHistoryEHR(ctx, in.Practice, in.Kind, in.EHR.stored(in.By.Name, act.At), act))
 	}
 	return Done{}, fail(ctx, a.DB.RecordAct(ctx, in.Practice, in.Site, in.Kind, act))
 }

@@ -32,6 +32,8 @@ type Evidence struct {
 	Errors   []EvidenceErrors
 	// Held is what became of the messages that were held back.
 	Held HeldCount
+	// EHRs are those whose vendors were asked for historical records.
+	EHRs []HistoryEHR
 	// Documents are what people handed in and the file store keeps as it came.
 	Documents []EvidenceDocument
 }
@@ -149,7 +151,7 @@ func (s *Store) Evidence(ctx context.Context, f EvidenceFilter) (Evidence, error
 	}
 	for _, read := range []func(context.Context, pgx.Tx, pgx.NamedArgs) error{
 		out.readMoves, out.readFiles, out.readVerdicts, out.readReports, out.readNotices, out.readErrors,
-		out.readHeld, out.readDocuments,
+		out.readHeld, out.readDocuments, out.readEHRs,
 	} {
 		if err := read(ctx, tx, args); err != nil {
 			return Evidence{}, fault(op, err)
@@ -251,6 +253,11 @@ func (e *Evidence) readDocuments(ctx context.Context, tx pgx.Tx, args pgx.NamedA
 			union all
 			select a.evidence_id, 'approved', '', a.at, a.approved_by from approvals a where a.practice = @practice) d
 		where key like 'sha256/%'`+within("at")+` order by at, key, kind`, args)
+	return err
+}
+
+func (e *Evidence) readEHRs(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) (err error) {
+	e.EHRs, err = many[HistoryEHR](ctx, tx, historyEHRs, args)
 	return err
 }
 

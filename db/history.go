@@ -59,8 +59,10 @@ type HistoryPlan struct {
 	Digest   string
 	// Sources are the files that gave the parts, in order.
 	Sources []string
-	Parts   []HistoryPart
-	At      time.Time
+	// EHRs are those that the sources are of, one for each; nil: the present one.
+	EHRs  []string
+	Parts []HistoryPart
+	At    time.Time
 }
 
 // HistoryLoad is the stored plan in numbers.
@@ -158,7 +160,11 @@ func replacePlan(ctx context.Context, tx pgx.Tx, p HistoryPlan, args pgx.NamedAr
 	for i, part := range p.Parts {
 		ids[i], counts[i] = part.FileID, part.Messages
 	}
-	args["files"], args["counts"], args["sources"] = ids, counts, p.Sources
+	ehrs := p.EHRs
+	if ehrs == nil {
+		ehrs = make([]string, len(p.Sources))
+	}
+	args["files"], args["counts"], args["sources"], args["ehrs"] = ids, counts, p.Sources, ehrs
 	for _, sql := range append(dropDraft[:len(dropDraft):len(dropDraft)],
 		`insert into history_loads (practice, number, digest, files, came, repeated, sent_before, messages, doses, parts,
 			bytes, first_year, last_year, held, errors, warnings, top, planned_at)
@@ -176,8 +182,8 @@ func replacePlan(ctx context.Context, tx pgx.Tx, p HistoryPlan, args pgx.NamedAr
 				from doses where file_id = any(@sources)) y
 		where f.id = any(@sources)
 		group by l.repeated, l.sent_before, p.messages, p.parts, p.bytes, y.first, y.last`,
-		`insert into history_sources (practice, number, file_id, ordinal)
-		select @practice, @number, file, n from unnest(@sources::text[]) with ordinality as source (file, n)`,
+		`insert into history_sources (practice, number, file_id, ordinal, ehr)
+		select @practice, @number, file, n, ehr from unnest(@sources::text[], @ehrs::text[]) with ordinality as source (file, ehr, n)`,
 		`insert into history_parts (practice, number, ordinal, file_id, messages)
 		select @practice, @number, n + (select coalesce(max(ordinal), 0) from history_parts where practice = @practice), file, messages
 		from unnest(@files::text[], @counts::int[]) with ordinality as part (file, messages, n)`,

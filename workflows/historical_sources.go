@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,13 @@ func (h *historical) awaitAnswer(ctx workflow.Context) error {
 	}
 }
 
+// known is a source as it is kept.
+func (s HistorySource) known() activities.HistoryEHR {
+	return activities.HistoryEHR{
+		EHR: s.EHR, Vendor: s.Vendor, From: s.From, To: s.To, Contact: s.Contact, Files: s.Files, AskedAt: s.AskedAt, Answer: s.Answer,
+	}
+}
+
 // flag names a source in a command.
 func (s HistorySource) flag() string {
 	if s.EHR == "" {
@@ -101,7 +109,14 @@ func (h *historical) checkAsking(a AskHistorical) error {
 	if a.EHR == "" {
 		return errors.New("which EHR? give its name; the present one is asked by itself")
 	}
-	for _, text := range []string{a.EHR, a.Vendor} {
+	if name, domain, at := strings.Cut(a.Contact, "@"); a.Contact != "" &&
+		(!at || name == "" || domain == "" || strings.ContainsAny(a.Contact, " <>,")) {
+		return errors.New("the contact is no email address")
+	}
+	if _, err := path.Match(a.Files, ""); err != nil || strings.Contains(a.Files, "/") {
+		return errors.New("the files are a pattern of names, such as old*.hl7")
+	}
+	for _, text := range []string{a.EHR, a.Vendor, a.Contact, a.Files} {
 		if len(text) > mostWords || strings.ContainsAny(text, "\r\n") {
 			return fmt.Errorf("names have one line of at most %d bytes", mostWords)
 		}
@@ -131,8 +146,9 @@ func (h *historical) takeAsking(ctx workflow.Context, a AskHistorical) (Answer, 
 	n := len(h.Sources)
 	h.Sources = append(h.Sources, HistorySource{HistoryEHR: a.HistoryEHR, AskedAt: h.now(ctx)})
 	key := fmt.Sprintf("source/%d", n)
+	ehr := h.Sources[n].known()
 	if _, err := must(ctx, h.process, ledgerWork, "note another EHR of the load", practices.RecordAct, activities.RecordActInput{
-		Scope: h.scope(), Kind: "history-asked", By: actor(a.By), Reason: a.called(), Key: h.key(ctx, key),
+		Scope: h.scope(), Kind: "history-asked", By: actor(a.By), Reason: a.called(), Key: h.key(ctx, key), EHR: &ehr,
 	}); err != nil {
 		return Answer{}, err
 	}
@@ -140,6 +156,7 @@ func (h *historical) takeAsking(ctx workflow.Context, a AskHistorical) (Answer, 
 	h.chores = append(h.chores, func(ctx workflow.Context) error {
 		return h.notice(ctx, activities.SendNoticeInput{
 			Kind: activities.NoticeHistoryQuestions, Event: "history-questions/" + h.practice + "/" + key,
+			EHR:   a.EHR,
 			Words: "These questions are about the records of " + a.called() + ".",
 		})
 	})
@@ -186,9 +203,10 @@ func (h *historical) takeAnswer(ctx workflow.Context, a AnswerHistorical) (Answe
 	answer := a.HistoryAnswer
 	s.Answer, s.AnsweredBy, s.AnsweredAt = &answer, a.By.Name, h.now(ctx)
 	h.answeredBy = actor(a.By)
+	ehr := s.known()
 	if _, err := must(ctx, h.process, ledgerWork, "keep the vendor's answer", practices.RecordAct, activities.RecordActInput{
 		Scope: h.scope(), Kind: "history-answered", By: h.answeredBy, Reason: answered(s.HistoryEHR, answer),
-		Key: h.key(ctx, fmt.Sprintf("answer/%d", i)),
+		Key: h.key(ctx, fmt.Sprintf("answer/%d", i)), EHR: &ehr,
 	}); err != nil {
 		return Answer{}, err
 	}

@@ -104,13 +104,19 @@ func TestHistoricalLoad(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
 		withParts(w, 1)
-		var unknown, asked, again, backwards, no, late *reply
+		var unknown, asked, again, backwards, nowhere, odd, no, late *reply
 		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
-			old := workflows.HistoryEHR{EHR: "OldChart", Vendor: "OldChart Inc.", From: "2012-01-01", To: "2019-06-30"}
+			old := workflows.HistoryEHR{EHR: "OldChart", Vendor: "OldChart Inc.", From: "2012-01-01", To: "2019-06-30", Contact: "support@oldchart.example", Files: "old*"}
 			at(env, days(1), func() {
 				unknown = send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{EHR: "OldChart", By: ana})
 				backwards = send(env, workflows.UpdateAskHistorical, workflows.AskHistorical{
 					HistoryEHR: workflows.HistoryEHR{EHR: "X", From: "2020-01-01", To: "2019-01-01"}, By: ana,
+				})
+				nowhere = send(env, workflows.UpdateAskHistorical, workflows.AskHistorical{
+					HistoryEHR: workflows.HistoryEHR{EHR: "X", Contact: "somebody"}, By: ana,
+				})
+				odd = send(env, workflows.UpdateAskHistorical, workflows.AskHistorical{
+					HistoryEHR: workflows.HistoryEHR{EHR: "X", Files: "old["}, By: ana,
 				})
 				asked = send(env, workflows.UpdateAskHistorical, workflows.AskHistorical{HistoryEHR: old, By: ana})
 				again = send(env, workflows.UpdateAskHistorical, workflows.AskHistorical{HistoryEHR: old, By: ana})
@@ -138,6 +144,8 @@ func TestHistoricalLoad(t *testing.T) {
 		require.NoError(t, env.GetWorkflowError())
 		require.ErrorContains(t, unknown.refused, "ask first")
 		require.ErrorContains(t, backwards.refused, "after its last")
+		require.ErrorContains(t, nowhere.refused, "no email address")
+		require.ErrorContains(t, odd.refused, "pattern")
 		require.NoError(t, asked.refused)
 		require.True(t, again.answer.Again)
 		require.NoError(t, no.refused)

@@ -111,6 +111,11 @@ type HistoryEHR struct {
 	Vendor string `json:"vendor,omitempty"`
 	From   string `json:"from,omitempty"`
 	To     string `json:"to,omitempty"`
+	// Contact is the email address that the questions go to; empty: the practice's
+	// vendor contact. Files is the pattern of its files' names; empty: what no other
+	// EHR has.
+	Contact string `json:"contact,omitempty"`
+	Files   string `json:"files,omitempty"`
 }
 
 // HistorySource is an EHR with the questions to its vendor and the answer. The

@@ -157,6 +157,7 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 		[2]string{"Files", strconv.Itoa(plan.Files)},
 		[2]string{"Messages", strconv.Itoa(plan.Messages) + " with " + plural(plan.Doses, "dose", "doses")},
 		[2]string{"Left out", leftOutWords(plan)},
+		[2]string{"By EHR", ehrWords(plan.EHRs)},
 		[2]string{"Years", strconv.Itoa(plan.FirstYear) + " to " + strconv.Itoa(plan.LastYear)},
 		[2]string{"Parts", strconv.Itoa(plan.Parts)},
 		[2]string{"Dry run", plural(plan.Errors, "error", "errors") + ", " + plural(plan.Warnings, "warning", "warnings") +
@@ -191,6 +192,7 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 	)
 	if h.Stopped != "" {
 		s.raw("")
+		s.raw("What has left already cannot be taken back: no further part is sent.")
 		s.raw("Next: starter errors list --practice %s, then starter hold list: go on, or give the rest up.", id)
 	}
 	if h.State == registry.HistorySent && !h.Waiting {
@@ -204,6 +206,22 @@ func pausedWords(p *workflows.HistoryPause) string {
 		return ""
 	}
 	return "by " + p.By.Name + " since " + p.Since.Format("2 January 2006") + ": " + p.Reason
+}
+
+// ehrWords say whose the files of a plan are.
+func ehrWords(ehrs []activities.PlannedEHR) string {
+	words := make([]string, len(ehrs))
+	for i, e := range ehrs {
+		name := e.EHR
+		if name == "" {
+			name = "the present EHR"
+		}
+		words[i] = visible(name) + " " + plural(e.Messages, "message", "messages") + " in " + plural(e.Files, "file", "files")
+		if e.Twice > 0 {
+			words[i] += ", " + plural(e.Twice, "control ID", "control IDs") + " used twice"
+		}
+	}
+	return strings.Join(words, "; ")
 }
 
 // leftOutWords say which messages go into no part, and why.

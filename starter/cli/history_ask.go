@@ -13,7 +13,8 @@ func (a *app) historyAsk() *cobra.Command {
 		Use: "ask PRACTICE", Short: "Ask about the records of another EHR that the practice has used", Args: cobra.ExactArgs(1),
 		Long: `Has the questions about a historical load put to the vendor by letter once more, about
 the records of another EHR. The present EHR's vendor is asked by itself.`,
-		Example: `  starter history ask sunrise-plano --ehr OldChart --vendor "OldChart Inc." --to 2019-06-30`,
+		Example: `  starter history ask sunrise-plano --ehr OldChart --vendor "OldChart Inc." --to 2019-06-30 \
+    --contact support@oldchart.example --files 'oldchart*'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			by, err := a.actor()
 			if err != nil {
@@ -28,6 +29,8 @@ the records of another EHR. The present EHR's vendor is asked by itself.`,
 	f.StringVar(&ehr.Vendor, "vendor", "", "who makes it")
 	f.StringVar(&ehr.From, "from", "", "the first day of its use, YYYY-MM-DD")
 	f.StringVar(&ehr.To, "to", "", "the last day of its use, YYYY-MM-DD")
+	f.StringVar(&ehr.Contact, "contact", "", "the address to ask; empty: the practice's vendor contact")
+	f.StringVar(&ehr.Files, "files", "", "its files, by a pattern of their names: 'old*.hl7'")
 	_ = cmd.MarkFlagRequired("ehr")
 	return cmd
 }

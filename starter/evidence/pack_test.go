@@ -35,7 +35,11 @@ func at(day string) time.Time {
 func ptr(t time.Time) *time.Time { return &t }
 
 func sample() evidence.Pack {
+	can, answered := true, at("2026-03-20 12:00")
 	known := db.Evidence{
+		EHRs: []db.HistoryEHR{
+			{}, {EHR: "OldChart", Vendor: "Old | Inc.", To: "2019-06-30", Can: &can, Since: "2012-01-01", Form: "zip", AnsweredBy: "Carla Coordinator", AnsweredAt: &answered},
+		},
 		Approval: &registry.Approval{Practice: "sunrise", ApprovedBy: "R. Reviewer", EmailDate: "2026-03-15", MessageID: "<1@registry.test>"},
 		Moves: []db.Event{
 			{Kind: "practice-added", To: "registered", By: carla, At: at("2026-03-01 12:00")},
@@ -112,6 +116,8 @@ func TestPack(t *testing.T) {
 	t.Run("the summary tells the stages, and what was only recorded", func(t *testing.T) {
 		require.Contains(t, summary, "# Sunrise Clinics: immunization reporting to Texas Immunization Registry")
 		require.Contains(t, summary, "From 2026-01-01 to 2026-06-30.")
+		require.Contains(t, summary, "| the present EHR |  |  |  | none yet |  |  |")
+		require.Contains(t, summary, "| OldChart | Old \\| Inc. |  to 2019-06-30 |  | yes, back to 2012-01-01; zip | Carla Coordinator | 2026-03-20 |")
 		require.Contains(t, summary, "Production email is of 2026-03-15, by R. Reviewer, Message-ID <1@registry.test>.")
 		require.Contains(t, summary, "| 2026-03-01 | practice added: registered | Carla Coordinator |  | witnessed |")
 		require.Contains(t, summary, "| 2026-03-16 | phase: production | Carla Coordinator | a\\|b c | recorded |")

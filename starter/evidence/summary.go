@@ -4,6 +4,7 @@ import (
 	"cmp"
 	_ "embed"
 	"io"
+	"slices"
 	"strings"
 	"text/template"
 	"time"
@@ -45,6 +46,33 @@ type summary struct {
 	Enclosed   bool
 	Held       db.HeldCount
 	Historical struct{ Files, Messages int }
+	// EHRs are what vendors said of historical records.
+	EHRs []ehr
+}
+
+type ehr struct{ Name, Vendor, Used, Asked, Answer, By, Day string }
+
+// answers are what vendors said, each with who relayed it and when.
+func answers(known []db.HistoryEHR, day func(time.Time) string) []ehr {
+	var rows []ehr
+	for _, e := range known {
+		row := ehr{Name: cmp.Or(e.EHR, "the present EHR"), Vendor: e.Vendor, By: e.AnsweredBy, Answer: "none yet"}
+		if e.From+e.To != "" {
+			row.Used = e.From + " to " + e.To
+		}
+		if e.AskedAt != nil {
+			row.Asked = day(*e.AskedAt)
+		}
+		if e.Can != nil {
+			row.Day, row.Answer = day(*e.AnsweredAt), "no"
+		}
+		if e.Can != nil && *e.Can {
+			row.Answer = strings.Join(slices.DeleteFunc([]string{"yes, back to " + e.Since, e.Form, e.Size},
+				func(s string) bool { return s == "" }), "; ")
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 type stage struct{ Day, What, By, Reason, Known string }
@@ -66,7 +94,7 @@ func (p Pack) summarise(w io.Writer, of Practice, zone *time.Location) error {
 		Practice: of.Practice, Registry: of.RegistryName, From: day(of.From), Made: stamp(p.Made, zone), By: p.By,
 		To: day(of.To.Add(-time.Nanosecond)), Approval: of.Known.Approval, Early: of.Known.Early, Months: months(of.Known.Files, zone),
 		Errors: of.Known.Errors, Letters: len(of.Known.Notices), Files: len(of.Known.Files), Reports: len(of.Known.Reports),
-		Held: of.Known.Held, Documents: len(of.Known.Documents), Enclosed: of.Open != nil,
+		Held: of.Known.Held, EHRs: answers(of.Known.EHRs, day), Documents: len(of.Known.Documents), Enclosed: of.Open != nil,
 	}
 	for _, e := range of.Known.Moves {
 		if e.Kind == db.AttestedNothing {
