@@ -69,7 +69,7 @@ func TestDigests(t *testing.T) {
 		for _, day := range []int{1, 4} { // a Friday, and the Monday after it
 			b.now = time.Date(2026, 5, day, 14, 0, 0, 0, time.UTC)
 			for _, event := range must(t, a.DueReminders, activities.DueRemindersInput{}).Events {
-				must(t, a.SendNotice, activities.SendNoticeInput{Kind: activities.MorningLetter(event), Event: event})
+				must(t, a.SendNotice, activities.LetterOf(event))
 			}
 			man.gone = nil
 		}

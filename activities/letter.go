@@ -33,6 +33,8 @@ type writer struct {
 	// reminds is what the letter reminds of; lead hears of it too.
 	reminds []db.Reminded
 	lead    registry.Contact
+	// told are who heard of what is over now.
+	told []registry.Contact
 }
 
 // begin fills what every letter has: practice, registry, people, date.
@@ -90,9 +92,11 @@ func (w *writer) recipients() []registry.Contact {
 	if w.in.to != nil {
 		return w.in.to
 	}
-	to := w.addressees()
-	if w.lead.Email != "" && !slices.ContainsFunc(to, func(c registry.Contact) bool { return sameAddress(c, w.lead) }) {
-		to = append(to, w.lead)
+	to := slices.Clone(w.addressees())
+	for _, more := range append(slices.Clone(w.told), w.lead) {
+		if more.Email != "" && !slices.ContainsFunc(to, func(c registry.Contact) bool { return sameAddress(c, more) }) {
+			to = append(to, more)
+		}
 	}
 	return to
 }
@@ -225,6 +229,7 @@ func (w *writer) hold(ctx context.Context) error {
 		w.data.Commands = append(w.data.Commands, fmt.Sprintf("starter hold resolve %s --action %s", h.ID, action))
 	}
 	w.since(h.OpenedAt)
+	w.stillNothing(h)
 	return nil
 }
 
@@ -237,6 +242,7 @@ const (
 	PageMail       = "mail-fails"
 	PageApproval   = "approval-refused"
 	PageStuck      = "outbox-unfinished"
+	PageBounce     = "letter-came-back"
 )
 
 // StuckEvent is the event of the letter on a file that nobody finishes: one letter a
@@ -298,7 +304,7 @@ func (w *writer) incident(ctx context.Context) error {
 		w.data.Words = "" // what was said while it lasted is not true any more
 	}
 	w.since(i.OpenedAt)
-	return nil
+	return w.toldOf(ctx, "incident/"+i.ID)
 }
 
 // byEvent tells of what is no incident of a practice.
@@ -318,6 +324,11 @@ func (w *writer) byEvent() {
 	case matter == "chat-failed":
 		w.data.What, w.data.Page = "a chat room was not reached", PageChat
 		w.data.Commands = []string{"starter doctor"}
+	case matter == PageBounce:
+		w.data.What, w.data.Page = "a letter came back", PageBounce
+		if w.in.about != "" {
+			w.data.Commands = []string{"starter letter show " + w.in.about}
+		}
 	case matter == PageStuck:
 		w.data.What, w.data.Page = "a file in the outbox is not finished", PageStuck
 		w.data.Commands = []string{"starter status " + w.in.Practice}
@@ -338,7 +349,7 @@ func (w *writer) holdOver(ctx context.Context) error {
 		w.data.Words = fmt.Sprintf("%s settled it on %s. What waited goes on.", h.ClosedBy, h.ClosedAt.Format(time.DateOnly))
 	}
 	w.since(h.OpenedAt)
-	return nil
+	return w.toldOf(ctx, "hold/"+h.ID)
 }
 
 func (w *writer) sinceMove(ctx context.Context, kind, to string) error {

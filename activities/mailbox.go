@@ -98,6 +98,12 @@ func (a *Notices) standIns(ctx context.Context, in SendNoticeInput, gone []strin
 // tellRefused tells that a mailbox is refused, once until it is not. Where no letter
 // can tell it, it is said in chat, as far as there is one.
 func (a *Notices) tellRefused(ctx context.Context, in SendNoticeInput, kept db.Notice, address string, to []registry.Contact) error {
+	return a.sayRefused(ctx, in, address, to, fmt.Sprintf("The mail server refuses letters to %s for good. The first of them: %q; to read it: starter letter show %s",
+		address, kept.Subject, kept.Event))
+}
+
+// sayRefused says it in the words given, once until the mailbox works again.
+func (a *Notices) sayRefused(ctx context.Context, in SendNoticeInput, address string, to []registry.Contact, words string) error {
 	event, _, err := a.refusal(ctx, address)
 	if err != nil {
 		return err
@@ -106,8 +112,7 @@ func (a *Notices) tellRefused(ctx context.Context, in SendNoticeInput, kept db.N
 		to = addresses([]string{address})
 	}
 	alert := SendNoticeInput{
-		Scope: Scope{Calendar: in.Calendar}, Kind: NoticeWatch, Event: event, to: to,
-		Words: fmt.Sprintf("The mail server refuses letters to %s for good. The first of them: %q; to read it: starter letter show %s", address, kept.Subject, kept.Event),
+		Scope: Scope{Calendar: in.Calendar}, Kind: NoticeWatch, Event: event, to: to, Words: words,
 	}
 	err = a.aside(ctx, alert)
 	if err == nil || registry.KindOf(err) != registry.Refused {
@@ -178,6 +183,10 @@ func (a *Notices) mailboxes(ctx context.Context, in SendNoticeInput, kept db.Not
 func (a *Notices) tellTaken(ctx context.Context, in SendNoticeInput, address string) error {
 	event, told, err := a.refusal(ctx, address)
 	if err != nil || !told {
+		return err
+	}
+	// That a server takes a letter proves nothing where the last one came back later.
+	if still, err := a.DB.StillBounces(ctx, address, in.date(a.Clock)); err != nil || still {
 		return err
 	}
 	alert, _, err := a.DB.NoticeOf(ctx, event)

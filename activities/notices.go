@@ -32,6 +32,8 @@ type Notices struct {
 	Clock  Clock
 	// Chat is told of alerts beside the mail; nil: nowhere.
 	Chat Chat
+	// Bounces is where letters come back; nil: nowhere that is read.
+	Bounces Bounces
 
 	// asides are letters that nobody asked for, on their way.
 	asides singleflight.Group
@@ -75,6 +77,8 @@ type SendNoticeInput struct {
 	Words string `json:"words,omitempty"`
 	// to replaces the usual readers; letters of our own that nobody asked for.
 	to []registry.Contact
+	// about is the event of the letter that this one tells of.
+	about string
 	// Gate are the rules by which a review's evidence is chosen; nil: those of the
 	// profile.
 	Gate *GateRules `json:"gate,omitempty"`
@@ -224,10 +228,14 @@ func (a *Notices) prepare(ctx context.Context, in SendNoticeInput, date time.Tim
 	}
 	return a.DB.PrepareNotice(ctx, db.Notice{
 		Event: in.Event, Kind: in.Kind, Practice: in.Practice, Recipients: to,
-		MessageID: notify.MessageID(in.Event, cmp.Or(a.Domain, notify.Domain(a.From.Email))),
+		MessageID: a.messageID(in.Event),
 		Subject:   rendered.Subject, Body: rendered.Body, PreparedAt: date, Reminds: reminds,
 		AttachmentName: attached.Name, Attachment: attached.Text,
 	})
+}
+
+func (a *Notices) messageID(event string) string {
+	return notify.MessageID(event, cmp.Or(a.Domain, notify.Domain(a.From.Email)))
 }
 
 func addresses(emails []string) []registry.Contact {

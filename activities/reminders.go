@@ -38,7 +38,8 @@ type DueRemindersInput struct {
 
 // DueRemindersResult are the letters of reminder that are due now.
 type DueRemindersResult struct {
-	// Events name the letters: a reader's key and a day.
+	// Events name the letters, a reader's key and a day, and alarms of connections and
+	// servers; see [LetterOf].
 	Events []string `json:"events,omitempty"`
 	More   bool     `json:"more,omitempty"`
 	// Next is when the next reader's morning comes, or when to look again.
@@ -56,7 +57,15 @@ func (a *Notices) DueReminders(ctx context.Context, in DueRemindersInput) (DueRe
 	if !in.Calendar.Real() {
 		out.Next = date.AddDate(0, 0, 1)
 	}
-	readers, err := a.readers(ctx, date)
+	waits, err := a.DB.Waits(ctx, "", date)
+	if err != nil {
+		return out, fail(ctx, err)
+	}
+	letters, err := a.alarms(ctx, waits, date)
+	if err != nil {
+		return out, fail(ctx, err)
+	}
+	readers, err := a.readers(ctx, waits)
 	if err != nil {
 		return out, fail(ctx, err)
 	}
@@ -65,11 +74,7 @@ func (a *Notices) DueReminders(ctx context.Context, in DueRemindersInput) (DueRe
 			out.Next = next
 		}
 		morning := r.mornings.Last(date)
-		event := r.event(morning)
-		if event <= in.After || morning.IsZero() {
-			continue
-		}
-		if r.mornings.Soon(morning, date) {
+		if morning.IsZero() || r.mornings.Soon(morning, date) {
 			continue // a letter of yesterday, and today's: one of them
 		}
 		if until, quiet := r.mornings.Quiet(date); quiet && in.Calendar.Real() {
@@ -78,7 +83,14 @@ func (a *Notices) DueReminders(ctx context.Context, in DueRemindersInput) (DueRe
 			}
 			continue
 		}
-		due, err := a.letterDue(ctx, r, event, morning)
+		letters = append(letters, dueLetter{r.event(morning), morning, r})
+	}
+	slices.SortFunc(letters, func(x, y dueLetter) int { return strings.Compare(x.event, y.event) })
+	for _, l := range letters {
+		if l.event <= in.After {
+			continue
+		}
+		due, err := a.letterDue(ctx, l)
 		if err != nil {
 			return out, fail(ctx, err)
 		}
@@ -88,21 +100,29 @@ func (a *Notices) DueReminders(ctx context.Context, in DueRemindersInput) (DueRe
 		if out.More = len(out.Events) == lettersPerPage; out.More {
 			break
 		}
-		out.Events = append(out.Events, event)
+		out.Events = append(out.Events, l.event)
 	}
 	return out, nil
 }
 
+// dueLetter is a letter that may be due: a morning's to a reader, or an alarm.
+type dueLetter struct {
+	event   string
+	morning time.Time
+	reader  *reader // nil: an alarm
+}
+
 // letterDue reports whether the letter about event has to go out.
-func (a *Notices) letterDue(ctx context.Context, r *reader, event string, morning time.Time) (bool, error) {
-	kept, written, err := a.DB.NoticeOf(ctx, event)
-	if err != nil || written {
-		return written && kept.State == db.NoticePrepared, err
+func (a *Notices) letterDue(ctx context.Context, l dueLetter) (bool, error) {
+	kept, written, err := a.DB.NoticeOf(ctx, l.event)
+	if err != nil || written || l.reader == nil {
+		return !written || kept.State == db.NoticePrepared, err
 	}
+	r, morning := l.reader, l.morning
 	if _, written, err = a.DB.NoticeOf(ctx, r.otherEvent(morning)); err != nil || written {
 		return false, err // somebody outside this morning, one of ours by noon: tomorrow
 	}
-	if err := a.judge(ctx, event, morning, r); err != nil {
+	if err := a.judge(ctx, l.event, morning, r); err != nil {
 		return false, err
 	}
 	return len(r.due) > 0 || slices.ContainsFunc(r.items, func(i *item) bool { return i.mark != "" }), nil
@@ -158,13 +178,16 @@ const (
 	digestPrefix    = "digest/"
 )
 
-// MorningLetter is the kind of the letter about an event of
-// [DueRemindersResult.Events].
-func MorningLetter(event string) NoticeKind {
-	if strings.HasPrefix(event, digestPrefix) {
-		return NoticeDigestWeek
+// LetterOf asks for the letter about an event of [DueRemindersResult.Events].
+func LetterOf(event string) SendNoticeInput {
+	if hold, ok := strings.CutPrefix(event, "hold/"); ok {
+		id, _, _ := strings.Cut(hold, "/")
+		return SendNoticeInput{Kind: NoticeHold, HoldID: id, Event: event}
 	}
-	return NoticeReminders
+	if strings.HasPrefix(event, digestPrefix) {
+		return SendNoticeInput{Kind: NoticeDigestWeek, Event: event}
+	}
+	return SendNoticeInput{Kind: NoticeReminders, Event: event}
 }
 
 func (r *reader) event(morning time.Time) string {
@@ -184,11 +207,7 @@ func (r *reader) otherEvent(morning time.Time) string {
 }
 
 // readers gives each of our people what waits for that person, by key.
-func (a *Notices) readers(ctx context.Context, date time.Time) ([]*reader, error) {
-	waits, err := a.DB.Waits(ctx, "", date)
-	if err != nil {
-		return nil, err
-	}
+func (a *Notices) readers(ctx context.Context, waits []db.Wait) ([]*reader, error) {
 	known, err := a.DB.WaitPractices(ctx)
 	if err != nil {
 		return nil, err
@@ -265,8 +284,8 @@ func (a *Notices) warned(ctx context.Context, by map[string]*reader, known map[s
 // server is many practices' and goes by the registry's, whichever of them stands for
 // the others.
 func (a *Notices) item(w db.Wait, p *db.WaitPractice) (item, error) {
-	whose, shared := w.Practice, w.Connection != "" || w.Server != ""
-	if shared {
+	whose := w.Practice
+	if shared(w) {
 		whose = ""
 	}
 	profile, err := a.Profiles.Profile(whose)
@@ -274,7 +293,7 @@ func (a *Notices) item(w db.Wait, p *db.WaitPractice) (item, error) {
 		return item{}, err
 	}
 	i := item{Wait: w, name: p.Name, policy: profile.Policy, business: profile.BusinessDays()}
-	if p.Policy != nil && !shared {
+	if p.Policy != nil && !shared(w) {
 		i.policy = *p.Policy
 	}
 	return i, nil
@@ -339,7 +358,7 @@ func (a *Notices) owners(w db.Wait, p *db.WaitPractice, known map[string]*db.Wai
 		}
 	}
 	add(p)
-	if w.Connection != "" || w.Server != "" {
+	if shared(w) {
 		for _, other := range known {
 			if other.Connection == w.Connection || w.Server != "" && other.Server == w.Server {
 				add(other)

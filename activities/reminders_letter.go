@@ -80,7 +80,11 @@ func (i *item) amount() int { return i.Errors + i.Overdue }
 
 // reminders tells one person of all that waits for that person.
 func (w *writer) reminders(ctx context.Context) error {
-	readers, err := w.readers(ctx, w.date)
+	waits, err := w.DB.Waits(ctx, "", w.date)
+	if err != nil {
+		return err
+	}
+	readers, err := w.readers(ctx, waits)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"immtrail/activities"
 	"immtrail/db"
+	"immtrail/notify"
 	"immtrail/registry"
 )
 
@@ -29,7 +30,7 @@ func (b *bundle) mornings(t *testing.T, a *activities.Notices, man *postman, unt
 		due := must(t, a.DueReminders, activities.DueRemindersInput{})
 		for _, event := range due.Events {
 			before := len(man.letters)
-			in := activities.SendNoticeInput{Kind: activities.MorningLetter(event), Event: event}
+			in := activities.LetterOf(event)
 			first := must(t, a.SendNotice, in)
 			require.Equal(t, first, must(t, a.SendNotice, in))
 			require.Len(t, man.letters, before+1, "asked for twice, it is one letter")
@@ -247,6 +248,66 @@ func TestRemindersOfAHeldConnectionAreTheRegistrys(t *testing.T) {
 	for _, line := range told {
 		require.NotContains(t, line, "boss@", "the lead of one practice")
 	}
+}
+
+// The alarm that nobody settles what holds a connection is the connection's: told by
+// the registry's days, to all coordinators on it and the registry's lead, once for each
+// of its steps; and all who were told hear of its end.
+func TestStillNothingOfAHeldConnection(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, man := b.notices(t)
+	b.profile.Policy.WaitAlarmDays, b.profile.Policy.DigestWeekday = 30, ""
+	b.enrolAt(t, "a-first", "TEST0002", "America/Chicago", registry.Contact{Role: registry.ContactCoordinator, Name: "Ada", Email: "ada@first.example"})
+	own := b.profile.Policy
+	own.WaitAlarmDays, own.Lead = 3, "boss@a-first.example"
+	require.NoError(t, b.db.KeepPolicy(t.Context(), "a-first", own))
+	hold := activities.OpenHoldInput{
+		ID: "h-7", WorkflowID: "host/127.0.0.1", Connection: "texas-sftp", Reason: registry.HoldConnection, What: "connection texas-sftp",
+		Actions: []registry.HoldAction{registry.ActionRetry},
+	}
+	must(t, b.practices.OpenHold, hold)
+	begin := b.now
+	w := &activities.Watches{DB: b.db, Profiles: b, Clock: func() time.Time { return b.now }}
+	alarms := func(day int) (events []string) {
+		b.now = begin.AddDate(0, 0, day)
+		for _, practice := range []string{"sunrise", "a-first"} {
+			look, err := w.LookAtPractice(t.Context(), activities.LookInput{Scope: activities.Scope{Practice: practice}, Policy: own})
+			require.NoError(t, err)
+			for _, i := range look.Current {
+				require.NotEqual(t, activities.IncidentStillNothing, i.Kind, "no practice's own incident")
+			}
+		}
+		for _, event := range must(t, a.DueReminders, activities.DueRemindersInput{}).Events {
+			in := activities.LetterOf(event)
+			if in.Kind == activities.NoticeHold {
+				events = append(events, event)
+				must(t, a.SendNotice, in)
+				must(t, a.SendNotice, in)
+			}
+		}
+		return events
+	}
+	require.Empty(t, alarms(7), "not by the three days of one of its practices")
+	require.Equal(t, []string{"hold/h-7/still-nothing/1"}, alarms(43))
+	require.Empty(t, alarms(44), "once")
+	require.ElementsMatch(t, []string{"maria@sunrise.example", "ada@first.example", "desk@sunrise.example"}, emails(man.last()))
+	require.Equal(t, "texas-sftp: waiting for you: still nothing: "+registry.HoldConnection.Words(), man.last().Subject)
+	require.Contains(t, man.last().Body, "Nobody has settled this in 31 business days")
+	require.Contains(t, man.last().Body, "starter hold resolve h-7 --action retry")
+	require.Equal(t, []string{"hold/h-7/still-nothing/2"}, alarms(85), "and again after as many")
+
+	must(t, b.practices.CloseHold, activities.CloseHoldInput{ID: "h-7", Action: registry.ActionRetry, By: maria})
+	require.Empty(t, alarms(140))
+	must(t, a.SendNotice, activities.SendNoticeInput{Kind: activities.NoticeResolved, HoldID: "h-7", Event: "hold/h-7/over"})
+	require.ElementsMatch(t, []string{"maria@sunrise.example", "ada@first.example", "desk@sunrise.example"}, emails(man.last()), "the lead too")
+}
+
+func emails(l notify.Rendered) (out []string) {
+	for _, c := range l.To {
+		out = append(out, c.Email)
+	}
+	return out
 }
 
 func TestRemindersOfALetterThatDidNotGoOut(t *testing.T) {

@@ -280,8 +280,9 @@ func reportMissing(f db.WatchFacts, p registry.Policy, reports registry.ReportSe
 	}
 }
 
-// stillNothing is the alarm of waits that have lasted too long; errors have one
-// of their own.
+// stillNothing is the alarm of waits that have lasted too long. Errors have one of
+// their own, and so has what holds a connection or a server: it is not this
+// practice's alone; see alarms.
 func stillNothing(waits []db.Wait, p registry.Policy, b registry.BusinessDays, date time.Time) []db.IncidentSeed {
 	var told []string
 	var longest int

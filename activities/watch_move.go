@@ -67,8 +67,8 @@ func (m mover) longest() string {
 	return "starter status " + m.facts.Practice
 }
 
-// tooLong reports whether a wait of so many business days is still nothing; errors
-// have an alarm of their own.
+// tooLong reports whether a wait of so many business days is still nothing. Errors
+// have an alarm of their own, and so has what holds a connection or a server.
 func tooLong(w db.Wait, passed int, p registry.Policy) bool {
-	return p.WaitAlarmDays > 0 && passed >= p.WaitAlarmDays && w.Kind != registry.WaitErrors
+	return p.WaitAlarmDays > 0 && passed >= p.WaitAlarmDays && w.Kind != registry.WaitErrors && !shared(w)
 }

@@ -115,6 +115,7 @@ type Notify struct {
 	From            string   `key:"from" doc:"sender of every letter: the coordinator"`
 	ReplyTo         string   `key:"reply_to" doc:"where answers go; empty: from"`
 	MessageIDDomain string   `key:"message_id_domain" doc:"domain of Message-IDs; empty: that of from"`
+	Bounces         string   `key:"bounces" doc:"Maildir, or folder of .eml, in which letters come back; empty: hand them in"`
 }
 
 // SMTP is the mail server.

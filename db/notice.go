@@ -71,6 +71,20 @@ func (s *Store) FirstNotice(ctx context.Context, n Notice, matter []string) (mes
 	return messageID, fault("notice thread", err)
 }
 
+// ToldOf lists whom letters about a matter went to, by address; see [Store.FirstNotice]
+// for what belongs to it.
+func (s *Store) ToldOf(ctx context.Context, matter string) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `
+		select distinct unnest(recipients) as address from notices
+		where (event = @matter or starts_with(event, @matter || '/')) and state in ('sent', 'off') order by address`,
+		pgx.NamedArgs{"matter": matter})
+	if err != nil {
+		return nil, fault("notice told", err)
+	}
+	told, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return told, fault("notice told", err)
+}
+
 // PrepareNotice records a letter before it is sent and returns what is kept
 // for its event: the letter that was prepared first, whoever comes later. Kind
 // Invalid when the event belongs to another practice or another letter.

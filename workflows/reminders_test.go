@@ -33,6 +33,10 @@ func (w *world) DueReminders(_ context.Context, in activities.DueRemindersInput)
 	return w.mornings(in), nil
 }
 
+func (w *world) TellBounces(_ context.Context, _ activities.TellBouncesInput) (activities.TellBouncesResult, error) {
+	return activities.TellBouncesResult{Unreadable: 2}, w.called("TellBounces")
+}
+
 // reminded is how many reminders of the line that was said last have come by a day,
 // as the letters of reminder count them.
 func (w *world) reminded(day int) int {
@@ -126,6 +130,19 @@ func TestReminders(t *testing.T) {
 			})
 		})
 		require.Len(t, w.letters, 1)
+	})
+
+	t.Run("letters that come back are looked for each round, and a folder that is gone keeps no letter", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.mornings = func(activities.DueRemindersInput) activities.DueRemindersResult {
+			return activities.DueRemindersResult{Next: w.test.Now().Add(time.Hour), Events: []string{"hold/h-7/still-nothing/1"}}
+		}
+		w.fail["TellBounces"] = func(int) error { return failure(registry.Missing) }
+		reminders(t, w, epoch, func(env *testsuite.TestWorkflowEnvironment) { at(env, 3*time.Hour+time.Minute, env.CancelWorkflow) })
+		require.GreaterOrEqual(t, w.calls["TellBounces"], 3)
+		require.Contains(t, w.letters, "hold/h-7/still-nothing/1")
+		require.Positive(t, w.count(activities.NoticeHold), "an alarm that nobody settles a connection")
 	})
 
 	t.Run("goes on as new with its calendar and policy", func(t *testing.T) {

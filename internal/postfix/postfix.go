@@ -59,7 +59,8 @@ alias_database =
 local_recipient_maps =
 local_transport = error:there are no local mailboxes
 default_transport = error:no mail leaves this machine
-relay_domains =
+relay_domains = {{.Elsewhere}}
+relay_transport = virtual
 virtual_mailbox_domains = {{.Domains}}
 virtual_mailbox_base = {{.Dir}}/mail
 virtual_mailbox_maps = texthash:{{.Dir}}/conf/mailboxes
@@ -191,7 +192,7 @@ func (s *Server) configure(t *testing.T, commands, daemons string, owner *user.U
 	slices.Sort(domains)
 	data := map[string]any{
 		"Dir": s.dir, "Commands": commands, "Daemons": daemons, "Port": s.Port, "UID": owner.Uid, "GID": owner.Gid,
-		"Domains": strings.Join(slices.Compact(domains), ", "), "Policy": s.grey.port,
+		"Elsewhere": Elsewhere, "Domains": strings.Join(slices.Compact(domains), ", "), "Policy": s.grey.port,
 	}
 	for name, tmpl := range map[string]*template.Template{"main.cf": mainCF, "master.cf": masterCF} {
 		var text strings.Builder
@@ -233,6 +234,13 @@ func (s *Server) start(postfix, daemons string) error {
 
 // Addr is where it takes mail: host and port.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
+
+// Elsewhere is a domain of which the server takes every mailbox, and says later, in a
+// bounce to the sender, that there is none.
+const Elsewhere = "elsewhere.example"
+
+// Maildir is the folder of a mailbox.
+func (s *Server) Maildir(mailbox string) string { return filepath.Join(s.dir, "mail", mailbox) }
 
 // Greylist makes the server tell the next n recipients to come again later (451).
 func (s *Server) Greylist(n int) { s.grey.later.Store(int64(n)) }

@@ -15,6 +15,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"immtrail/activities"
 	"immtrail/config"
 	"immtrail/conformance/codes"
 	"immtrail/db"
@@ -197,6 +198,14 @@ func (w Wire) Chat() (*notify.Chat, error) {
 		}
 	}
 	return notify.OpenChat(urls)
+}
+
+// Bounces is where letters come back; nil where no folder is read.
+func (w Wire) Bounces() activities.Bounces {
+	if w.Config.Notify.Bounces == "" {
+		return nil
+	}
+	return notify.MailFolder{Dir: w.Config.Notify.Bounces}
 }
 
 // Sender is the coordinator in whose name letters go.

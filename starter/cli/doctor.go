@@ -16,6 +16,7 @@ import (
 	"immtrail/config"
 	"immtrail/conformance/codes"
 	"immtrail/db"
+	"immtrail/notify"
 	"immtrail/registry"
 	"immtrail/transfer/byhand"
 )
@@ -431,6 +432,7 @@ func (p *patient) mail(ctx context.Context) {
 		return
 	}
 	p.found("mail", lookOK, "", "%s answers", n.SMTP.Host)
+	p.bounces(n.Bounces)
 	if len(n.Chat) == 0 {
 		return
 	}
@@ -439,6 +441,18 @@ func (p *patient) mail(ctx context.Context) {
 		return
 	}
 	p.found("chat", lookOK, "", "rooms that are told of alerts: %d; nothing was said now", len(n.Chat))
+}
+
+// bounces looks at the folder in which letters come back.
+func (p *patient) bounces(dir string) {
+	if dir == "" {
+		return
+	}
+	if _, err := (notify.MailFolder{Dir: dir}).Unread(1); err != nil {
+		p.found("bounces", lookWrong, "correct notify.bounces in "+p.settingsName()+", or let the worker's user read it", "%v", err)
+		return
+	}
+	p.found("bounces", lookOK, "", "letters that come back are read from %s", dir)
 }
 
 // nextStep is what a healthy installation needs next.

@@ -17,9 +17,9 @@ import (
 )
 
 func (a *app) letterCommand() *cobra.Command {
-	return folder("letter", "List, read, preview and send letters and alerts",
+	return folder("letter", "List, read, preview and send letters and alerts; say which came back",
 		"  starter letter list --waiting\n  starter letter preview alert-hold\n  starter letter send first-file/sunrise-plano",
-		a.letterList(), a.letterShow(), a.letterPreview(), a.letterSend())
+		a.letterList(), a.letterShow(), a.letterPreview(), a.letterSend(), a.letterBounced())
 }
 
 // shownLetter is a letter as it is kept.

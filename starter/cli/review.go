@@ -136,6 +136,8 @@ func letterState(n db.Notice) string {
 	switch n.State {
 	case db.NoticeSent:
 		return "sent on " + n.SentAt.Format(time.DateOnly)
+	case db.NoticeUndelivered:
+		return "came back: nobody got it"
 	case db.NoticeOff:
 		return "kept, not sent: letters are switched off (notify.deliver)"
 	case db.NoticeGivenUp:

@@ -264,7 +264,8 @@ func (r *rooms) notices(values profiles.Dir, now activities.Clock) (*activities.
 		return nil, err
 	}
 	return &activities.Notices{
-		DB: r.store, Sender: mail, Letters: r.letters, Profiles: values, Catalogue: r.profile.Catalogue,
+		Bounces: r.wire.Bounces(),
+		DB:      r.store, Sender: mail, Letters: r.letters, Profiles: values, Catalogue: r.profile.Catalogue,
 		From: r.wire.Sender(), Domain: r.wire.MessageIDDomain(), People: r.wire.People(), Clock: now, Chat: chat,
 	}, nil
 }
