@@ -98,12 +98,12 @@ func (a *Watches) agreementsEnding(ctx context.Context, in LookInput, p *registr
 		}
 		days := int(ends.Sub(today) / (24 * time.Hour))
 		event := fmt.Sprintf("agreement/%s/%s/%s/%s", p.ID, g.key, g.ends, warningDay(days, in.Policy.CredentialWarnings))
-		out = append(out, Ending{Words: agreementWords(p, sites[g], days), Move: PrerequisiteMove(p, sites[g]), Event: event})
+		out = append(out, Ending{Words: agreementWords(sites[g], days), Move: PrerequisiteMove(p, sites[g]), Event: event})
 	}
 	return out, nil
 }
 
-func agreementWords(p *registry.Practice, items []registry.PrerequisiteItem, days int) string {
+func agreementWords(items []registry.PrerequisiteItem, days int) string {
 	what := capital(items[0].Says)
 	if items[0].Site != "" {
 		var names []string

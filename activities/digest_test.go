@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,8 +139,10 @@ func TestOneLetterAPersonAndDay(t *testing.T) {
 	require.NoError(t, err)
 	days := map[string]int{}
 	for _, l := range letters {
-		switch l.Kind { // incidents: something happened, and a person is needed now
-		case activities.NoticeWatch, activities.NoticeResolved, activities.NoticeHold, activities.NoticeByHand, activities.NoticeApprovalRefused:
+		incidents := []activities.NoticeKind{ // something happened, and a person is needed now
+			activities.NoticeWatch, activities.NoticeResolved, activities.NoticeHold, activities.NoticeByHand, activities.NoticeApprovalRefused,
+		}
+		if slices.Contains(incidents, l.Kind) {
 			require.NotContains(t, l.Body, "password", "what the calendar brings is no incident")
 			require.NotContains(t, l.Body, "agreement")
 			continue

@@ -11,7 +11,8 @@ import (
 	"immtrail/registry"
 )
 
-// NoticeUndelivered: a mail server took it, and every mailbox of it failed later.
+// NoticeUndelivered is the state of a letter that a mail server took and of which every
+// mailbox failed later.
 const NoticeUndelivered = "undelivered"
 
 // BouncedMailbox is a mailbox that a letter did not reach, as a mail server said later.

@@ -137,8 +137,8 @@ func (f *report) statuses(body io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if _, err := in.Peek(1); err != nil {
-			return nil
+		if _, ended := in.Peek(1); ended != nil {
+			break
 		}
 	}
 	return nil
