@@ -137,6 +137,7 @@ func (a *Notices) sendNotice(ctx context.Context, in SendNoticeInput) (SendNotic
 	receipt, err := a.Sender.Send(ctx, notify.Rendered{
 		Event: kept.Event, Subject: kept.Subject, Body: kept.Body, To: addresses(kept.Recipients),
 		InReplyTo: first, Attachment: attachmentOf(kept),
+		Sender: registry.Contact{Role: registry.ContactCoordinator, Name: kept.SenderName, Email: kept.SenderEmail},
 	}, kept.MessageID)
 	if gone := notify.RefusedMailboxes(err); len(gone) > 0 && in.to == nil {
 		return a.refused(ctx, in, kept, gone, err)
@@ -209,6 +210,9 @@ func (a *Notices) write(ctx context.Context, in SendNoticeInput, date time.Time)
 	}
 	rendered, err := notify.Render(a.Letters, letter)
 	rendered.Attachment = w.attachment
+	if !toOurPeople(in.Kind) && w.data.Coordinator.Email != a.From.Email {
+		rendered.Sender = w.data.Coordinator
+	}
 	return rendered, w.reminds, err
 }
 
@@ -231,6 +235,7 @@ func (a *Notices) prepare(ctx context.Context, in SendNoticeInput, date time.Tim
 		MessageID: a.messageID(in.Event),
 		Subject:   rendered.Subject, Body: rendered.Body, PreparedAt: date, Reminds: reminds,
 		AttachmentName: attached.Name, Attachment: attached.Text,
+		SenderName: rendered.Sender.Name, SenderEmail: rendered.Sender.Email,
 	})
 }
 

@@ -112,8 +112,8 @@ type Notify struct {
 	SMTP    SMTP   `key:"smtp"`
 	// Chat are addresses as shoutrrr writes them; they hold secrets.
 	Chat            []Secret `key:"chat" doc:"references to addresses of chat rooms that are told of alerts"`
-	From            string   `key:"from" doc:"sender of every letter: the coordinator"`
-	ReplyTo         string   `key:"reply_to" doc:"where answers go; empty: from"`
+	From            string   `key:"from" doc:"mailbox that every letter leaves from; bounces come back to it"`
+	ReplyTo         string   `key:"reply_to" doc:"where all answers go; empty: to the practice's coordinator, or else from"`
 	MessageIDDomain string   `key:"message_id_domain" doc:"domain of Message-IDs; empty: that of from"`
 	Bounces         string   `key:"bounces" doc:"Maildir, or folder of .eml, in which letters come back; empty: hand them in"`
 }

@@ -31,6 +31,10 @@ type Notice struct {
 	// GivenUpBy is who decided that it is not sent: a person, or immtrail where its
 	// mailbox is refused.
 	GivenUpBy string `db:"given_up_by"`
+	// SenderName and SenderEmail are in whose name it goes, and to whom its answer;
+	// empty: whoever the settings name.
+	SenderName  string `db:"sender_name"`
+	SenderEmail string `db:"sender_email"`
 }
 
 // States of a notice.
@@ -42,7 +46,7 @@ const (
 )
 
 const noticeColumns = `event, kind, coalesce(practice, '') as practice, message_id, recipients, subject, body, state, prepared_at, sent_at,
-	attachment_name, attachment, given_up_by`
+	attachment_name, attachment, given_up_by, sender_name, sender_email`
 
 // NoticeOf reads the letter about an event; ok is false where there is none.
 func (s *Store) NoticeOf(ctx context.Context, event string) (n Notice, ok bool, err error) {
@@ -96,12 +100,13 @@ func (s *Store) PrepareNotice(ctx context.Context, n Notice) (Notice, error) {
 			"event": n.Event, "kind": n.Kind, "practice": n.Practice, "message_id": n.MessageID,
 			"recipients": n.Recipients, "subject": n.Subject, "body": n.Body, "at": n.PreparedAt,
 			"attachment_name": n.AttachmentName, "attachment": n.Attachment,
+			"sender_name": n.SenderName, "sender_email": n.SenderEmail,
 		}
 		tag, err := tx.Exec(ctx, `
 			insert into notices (event, kind, practice, message_id, recipients, subject, body, prepared_at,
-				attachment_name, attachment)
+				attachment_name, attachment, sender_name, sender_email)
 			values (@event, @kind, nullif(@practice, ''), @message_id, @recipients, @subject, @body, @at,
-				@attachment_name, @attachment)
+				@attachment_name, @attachment, @sender_name, @sender_email)
 			on conflict (event) do nothing`, args)
 		if err != nil {
 			return err

@@ -38,6 +38,10 @@ type Rendered struct {
 	// InReplyTo is the Message-ID of the first letter of the same matter, without
 	// its angle brackets, so that mailboxes keep them together; empty for a first.
 	InReplyTo string `json:"in_reply_to,omitempty"`
+	// Sender is in whose name it goes: its name stands before the address of the
+	// settings, which alone the mail server lets through, and answers go to it. Zero:
+	// whoever the settings name.
+	Sender registry.Contact `json:"sender,omitzero"`
 	// Attachment goes with the letter; nil where nothing does.
 	Attachment *Attachment `json:"attachment,omitempty"`
 }
@@ -86,6 +90,11 @@ func (r Rendered) fault() string {
 	}
 	for _, c := range r.To {
 		if why := contactFault(c); why != "" {
+			return why
+		}
+	}
+	if r.Sender.Email != "" {
+		if why := contactFault(r.Sender); why != "" {
 			return why
 		}
 	}

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -70,7 +71,8 @@ type SMTP struct {
 	Password string
 	// Token reads the access token of AuthXOAUTH2; it is asked for every letter.
 	Token func() (string, error)
-	// From and ReplyTo are the coordinator; an empty ReplyTo is From.
+	// From is whose mailbox letters leave from. An empty ReplyTo is the letter's own
+	// sender, or else From.
 	From    registry.Contact
 	ReplyTo registry.Contact
 	// Timeout bounds every step; 0 means 30 s.
@@ -150,12 +152,15 @@ func (s SMTP) Send(ctx context.Context, r Rendered, messageID string) (Receipt, 
 func (s SMTP) message(r Rendered, messageID string) (*mail.Msg, error) {
 	// The boundary depends on the letter alone, so that a repeat is the same mail.
 	m := mail.NewMsg(mail.WithNoDefaultUserAgent(), mail.WithBoundary(boundary(messageID)))
-	if err := m.FromFormat(s.From.Name, s.From.Email); err != nil {
-		return nil, errors.New("from is not an address")
+	name, reply := s.From.Name, s.From
+	if r.Sender.Email != "" {
+		name, reply = cmp.Or(r.Sender.Name, name), r.Sender
 	}
-	reply := s.ReplyTo
-	if reply.Email == "" {
-		reply = s.From
+	if s.ReplyTo.Email != "" {
+		reply = s.ReplyTo
+	}
+	if err := m.FromFormat(name, s.From.Email); err != nil {
+		return nil, errors.New("from is not an address")
 	}
 	if err := m.ReplyToFormat(reply.Name, reply.Email); err != nil {
 		return nil, errors.New("reply_to is not an address")

@@ -33,6 +33,8 @@ type shownLetter struct {
 	To        []string            `json:"to"`
 	Subject   string              `json:"subject"`
 	MessageID string              `json:"message_id"`
+	// Answers is to whom an answer goes, where that is not whoever the settings name.
+	Answers string `json:"answers_to,omitempty"`
 	// Body and Attachment are shown by `letter show` alone.
 	Body       string `json:"body,omitempty"`
 	Attachment string `json:"attachment,omitempty"`
@@ -41,7 +43,7 @@ type shownLetter struct {
 func showLetter(n db.Notice) shownLetter {
 	return shownLetter{
 		Letter: n.Event, Kind: n.Kind, Practice: n.Practice, State: letterState(n), Written: n.PreparedAt, Sent: n.SentAt,
-		To: append([]string{}, n.Recipients...), Subject: n.Subject, MessageID: n.MessageID,
+		To: append([]string{}, n.Recipients...), Subject: n.Subject, MessageID: n.MessageID, Answers: n.SenderEmail,
 	}
 }
 
@@ -130,7 +132,7 @@ func (a *app) letterShow() *cobra.Command {
 			l.Body, l.Attachment = n.Body, n.Attachment
 			return a.show(l, func(s *screen) {
 				s.pairs([2]string{"Letter", l.Letter}, [2]string{"Kind", string(l.Kind)}, [2]string{"State", l.State},
-					[2]string{"Written", day(l.Written)}, [2]string{"Message-ID", l.MessageID})
+					[2]string{"Written", day(l.Written)}, [2]string{"Message-ID", l.MessageID}, [2]string{"Answers to", l.Answers})
 				s.letter(l.To, l.Subject, l.Body)
 				if n.AttachmentName != "" {
 					s.raw("")
