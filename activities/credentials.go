@@ -144,11 +144,11 @@ func endingWords(e db.Expiry, days int) (words, move string) {
 	remedy, move := "Ask the registry for a new one", fmt.Sprintf("starter connection rotate %s --secret REFERENCE", e.Connection)
 	if e.What == db.CredentialHostKey {
 		remedy = "Ask the registry for the new key's fingerprint"
-		move = fmt.Sprintf("starter connection host-key accept %s --fingerprint SHA256:…", e.Connection)
+		move = fmt.Sprintf("starter connection host-key accept %s --fingerprint SHA256:… --by \"…\"", e.Connection)
 	}
 	if e.What == db.CredentialCertificate {
 		remedy = "The registry has to renew it; ask for the fingerprint of the new one"
-		move = fmt.Sprintf("starter connection host-key accept %s --fingerprint cert-sha256:…", e.Connection)
+		move = fmt.Sprintf("starter connection host-key accept %s --fingerprint cert-sha256:… --by \"…\"", e.Connection)
 	}
 	return fmt.Sprintf("%s of connection %s %s. %s", capital(e.What.Words()), e.Connection, when, remedy), move
 }

@@ -92,7 +92,7 @@ func PrerequisiteMove(p *registry.Practice, open []registry.PrerequisiteItem) st
 		return "starter connection test " + p.Connection
 	case registry.ProofOrgCode, registry.ProofIISID, registry.ProofPrescribers, registry.ProofContactPractice,
 		registry.ProofContactVendor, registry.ProofContactRegistry, registry.ProofContactCoordinator:
-		return "starter practice add " + p.ID + ".yaml"
+		return "starter practice add " + p.ID + ".yaml (with the change in it; starter practice show " + p.ID + " -o yaml prints what is known)"
 	case registry.ProofNone, registry.ProofAgreement, registry.ProofVersion:
 	}
 	command := fmt.Sprintf("starter prerequisite done %s %s", p.ID, first.Key)

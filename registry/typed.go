@@ -30,6 +30,7 @@ func SplitMove(move string) (command, remark string) {
 		case rest[0] == '"':
 			quoted = !quoted
 		case quoted:
+		case strings.HasPrefix(rest, ". -"), rest[0] == '.' && i > 0 && move[i-1] == '.': // the command goes on
 		case strings.HasPrefix(rest, " ("), strings.HasPrefix(rest, ", or "), strings.HasPrefix(rest, ". "), strings.HasPrefix(rest, "; "):
 			end = min(end, i)
 		}

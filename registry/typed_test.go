@@ -27,6 +27,7 @@ func TestACommandIsPartedFromItsRemark(t *testing.T) {
 			"starter production approve a --email FILE.eml", "(when the email is there), or call 1, option 3",
 		},
 		{`starter hold resolve h --action drop --reason "gone (twice); over" (or --action retry)`, `starter hold resolve h --action drop --reason "gone (twice); over"`, "(or --action retry)"},
+		{"starter connection host-key accept a --fingerprint SHA256:u0... --by told", "starter connection host-key accept a --fingerprint SHA256:u0... --by told", ""},
 		{"starter status a, or call 1", "starter status a", "or call 1"},
 		{"call 800-348-9158, option 3", "", "call 800-348-9158, option 3"},
 	} {

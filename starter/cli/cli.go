@@ -142,6 +142,7 @@ const (
 	outputText = "text"
 	outputJSON = "json"
 	outputCSV  = "csv"
+	outputYAML = "yaml"
 )
 
 // app is one run of the command line.

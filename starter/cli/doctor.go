@@ -410,7 +410,7 @@ func (p *patient) credentials(ctx context.Context, name string) {
 			state = lookWrong
 		}
 		if e.Credential == db.CredentialHostKey {
-			remedy = "starter connection host-key accept " + name + " --fingerprint SHA256:…"
+			remedy = "starter connection host-key accept " + name + ` --fingerprint SHA256:… --by "…"`
 		}
 		p.found("credentials", state, remedy, "%s: %s", name, e.words())
 	}

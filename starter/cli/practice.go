@@ -156,7 +156,10 @@ type shownPractice struct {
 func (a *app) practiceShow() *cobra.Command {
 	return &cobra.Command{
 		Use: "show PRACTICE", Short: "Show all that is known of a practice", Args: cobra.ExactArgs(1),
-		Example: "  starter practice show sunrise-plano",
+		Long: `Shows what is known of a practice: its stage, sites, contacts and approval. With
+-o yaml it prints the file that "starter practice add" reads, to change it there.`,
+		Annotations: map[string]string{annotationOutputs: "text,json,yaml"},
+		Example:     "  starter practice show sunrise-plano\n  starter practice show sunrise-plano -o yaml > sunrise-plano.yaml",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, err := a.store(cmd.Context())
 			if err != nil {
@@ -165,6 +168,9 @@ func (a *app) practiceShow() *cobra.Command {
 			p, err := a.practice(cmd.Context(), store, args[0])
 			if err != nil {
 				return err
+			}
+			if a.output == outputYAML {
+				return a.practiceFile(p)
 			}
 			shown := shownPractice{Practice: p}
 			approval, ok, err := store.Approval(cmd.Context(), p.ID)

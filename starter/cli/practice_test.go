@@ -50,6 +50,15 @@ func TestPractice(t *testing.T) {
 		b.run(t, "practice", "show", "sunrise-plano", "-o", "json").json(&p)
 		require.Equal(t, "0001112000", p.IISID)
 	})
+	t.Run("what is shown as a file can be changed there and added again", func(t *testing.T) {
+		shown := b.run(t, "practice", "show", "sunrise-plano", "-o", "yaml").exits(0).stdout
+		require.NotContains(t, shown, "phase", "where it stands is not typed")
+		var p registry.Practice
+		b.run(t, "practice", "add", b.file(t, "shown.yaml", strings.Replace(shown, "0001112000", "0001112009", 1)), "-o", "json").exits(0).json(&p)
+		require.Equal(t, "0001112009", p.IISID)
+		require.Equal(t, "Sunrise Family Care", p.Name)
+		require.Len(t, p.Contacts, 3)
+	})
 	t.Run("a practice that is not there exits with 1", func(t *testing.T) {
 		b.run(t, "practice", "show", "nobody").exits(1).complains(`no practice "nobody"`, "starter practice list")
 	})

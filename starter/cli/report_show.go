@@ -144,7 +144,7 @@ func (s *screen) report(r reportDetail) {
 	for _, c := range r.Codes {
 		meaning := c.Meaning
 		if c.New {
-			meaning = "NEW CODE: ask the registry, then starter errors classify " + c.Code
+			meaning = "NEW CODE: ask the registry, then: starter errors classify " + c.Code + " --help"
 		}
 		rows = append(rows, []string{
 			strconv.Itoa(c.Items), orWord(c.Code, "no code"), strings.ReplaceAll(string(c.Outcome), "-", " "),
@@ -177,7 +177,7 @@ func (s *screen) reportTroubles(r reportDetail) {
 		said = append(said, "And "+plural(more, "further file", "further files")+" of which fewer were answered than sent.")
 	}
 	if len(r.NewCodes) > 0 {
-		said = append(said, "New codes: "+strings.Join(r.NewCodes, ", ")+". Ask the registry what they mean, then: starter errors classify CODE.")
+		said = append(said, "New codes: "+strings.Join(r.NewCodes, ", ")+". Ask the registry what they mean, then: starter errors classify CODE --help.")
 	}
 	if len(said) > 0 {
 		s.raw("")

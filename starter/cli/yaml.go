@@ -66,3 +66,27 @@ func readPractice(path string) (*registry.Practice, error) {
 	}
 	return &p, nil
 }
+
+// practiceFile prints a practice as the file that readPractice reads: what a person
+// may change, and not where it stands.
+func (a *app) practiceFile(p *registry.Practice) error {
+	asJSON, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	var tree map[string]any
+	if err := json.Unmarshal(asJSON, &tree); err != nil {
+		return err
+	}
+	for _, name := range []string{"phase", "history", "submission"} {
+		delete(tree, name)
+	}
+	text, err := yaml.Marshal(tree)
+	if err != nil {
+		return err
+	}
+	if _, err := a.env.Stdout.Write(text); err != nil {
+		return couldNot("%w", err)
+	}
+	return nil
+}
