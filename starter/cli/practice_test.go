@@ -57,7 +57,7 @@ func TestPractice(t *testing.T) {
 		b.run(t, "practice", "add", b.file(t, "shown.yaml", strings.Replace(shown, "0001112000", "0001112009", 1)), "-o", "json").exits(0).json(&p)
 		require.Equal(t, "0001112009", p.IISID)
 		require.Equal(t, "Sunrise Family Care", p.Name)
-		require.Len(t, p.Contacts, 3)
+		require.Len(t, p.Contacts, 2)
 	})
 	t.Run("a practice that is not there exits with 1", func(t *testing.T) {
 		b.run(t, "practice", "show", "nobody").exits(1).complains(`no practice "nobody"`, "starter practice list")
