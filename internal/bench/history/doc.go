@@ -7,7 +7,6 @@
 //	go run ./internal/bench/history                      1,000,000 messages, about 1.9 GB
 //	go run ./internal/bench/history -messages 20000      whether it works
 //
-// Run it on an idle machine with room for about eight times
-// the bytes. It is a
+// Run it on an idle machine with room for about eight times the bytes. It is a
 // measurement and not a test: nothing fails when it is slow. Linux only.
 package main

@@ -136,7 +136,7 @@ func (s *site) tell(ctx context.Context, update string, in any) error {
 
 // until asks how far the load is; a hold ends the measurement.
 func (s *site) until(ctx context.Context, done func(workflows.HistoryProgress) bool) (p workflows.HistoryProgress, err error) {
-	for ; ; time.Sleep(200 * time.Millisecond) {
+	for ; ; time.Sleep(500 * time.Millisecond) { // asking costs the server something, too
 		v, err := s.temporal.QueryWorkflow(ctx, workflows.HistoryID(practice), "", workflows.QueryHistoryProgress.Name)
 		if err != nil {
 			return p, err
