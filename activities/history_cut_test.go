@@ -119,3 +119,38 @@ func TestAPartIsJudgedAnewWhenWhatJudgesChanged(t *testing.T) {
 	_, err := run(t, b.files.CheckFile, in)
 	require.Error(t, err, "other bytes than the plan's are refused")
 }
+
+func TestADailyFileLeavesOutWhatTheLoadHasSent(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a := b.histories()
+	b.setHistory(t, registry.HistoryAsked)
+	load, _ := b.batch(t, 1, registry.LaneHistorical, 6)
+	b.put(t, registry.LaneHistorical, "2018.hl7", load)
+	plan := must(t, a.PlanHistory, planInput(20))
+	b.setHistory(t, registry.HistoryPlanned)
+	must(t, a.ApproveHistory, activities.ApproveHistoryInput{Scope: scope(), Digest: plan.Digest, By: maria, Key: "approve"})
+	for _, part := range must(t, a.ListParts, activities.ListPartsInput{Scope: scope(), Max: 5}).Parts {
+		b.deliverPart(t, part)
+	}
+	prepare := func(name string, content []byte) activities.PreparedDelivery {
+		f := b.stage(t, registry.LaneProduction, name, content)
+		b.check(t, f, registry.LaneProduction)
+		in := activities.PrepareDeliveryInput{Scope: scope(), File: f, Lane: registry.LaneProduction, Attempt: 1}
+		first := must(t, b.deliveries.PrepareDelivery, in)
+		require.Equal(t, first, must(t, b.deliveries.PrepareDelivery, in), "again it is the same")
+		return first
+	}
+
+	// Another export: control IDs of its own, and one message more.
+	again := bytes.ReplaceAll(load, []byte("|G1-"), []byte("|D7-"))
+	require.NotEqual(t, load, again)
+	more, _ := b.batch(t, 2, registry.LaneProduction, 1)
+	p := prepare("more.hl7", []byte(strings.Join(append(messagesOf(t, again), messagesOf(t, more)[0]), "")))
+	require.False(t, p.Already)
+	require.Equal(t, []int{1, 6}, []int{p.Messages, p.Held}, "only what is new goes, and the rest is counted")
+
+	p = prepare("again.hl7", again)
+	require.True(t, p.Already, "nothing is left to send")
+	require.Equal(t, "part of the historical load", p.RemoteName)
+}
