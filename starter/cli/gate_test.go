@@ -85,6 +85,16 @@ func TestOnboardingExplainAndAnswer(t *testing.T) {
 		late := b.file(t, "late.eml", strings.Replace(answerEmail, "31 Mar 2026", "31 Mar 2027", 1))
 		b.run(t, "onboarding", "answer", "sunrise-plano", "f-1", "--clean", "--email", late).exits(1).complains("2027-03-31", "is the year right?")
 	})
+	t.Run("what the registry wanted changed stands above the count", func(t *testing.T) {
+		store := b.open(t)
+		_, err := store.MovePhase(t.Context(), "sunrise-plano", registry.EventReviewRequested, b.act("review"), nil)
+		require.NoError(t, err)
+		act := b.act("changes")
+		act.Reason = "consent is missing"
+		_, err = store.MovePhase(t.Context(), "sunrise-plano", registry.EventChangesNeeded, act, nil)
+		require.NoError(t, err)
+		b.run(t, "onboarding", "explain", "sunrise-plano").exits(0).fits().shows("- the registry asked for changes on 2026-03-31: consent is missing")
+	})
 	t.Run("a file that is not there, or both verdicts, are refused", func(t *testing.T) {
 		b.run(t, "onboarding", "answer", "sunrise-plano", "f-9", "--clean", "--email", eml).exits(1).
 			complains("f-9", "starter onboarding explain sunrise-plano")

@@ -32,6 +32,8 @@ type explainedGate struct {
 	InWords  []string             `json:"rules_in_words"`
 	Next     *time.Time           `json:"silence_counts_next,omitempty"`
 	Files    []explainedFile      `json:"files"`
+	// Changes are what the registry asked for last, in the words of who recorded it.
+	Changes string `json:"changes_wanted,omitempty"`
 	// Past says that no more test files are counted, and since when.
 	Past string `json:"past,omitempty"`
 }
@@ -82,6 +84,9 @@ func (a *app) explainGate(ctx context.Context, id string) error {
 	if out.Past, err = gatePast(ctx, store, p); err != nil {
 		return err
 	}
+	if out.Changes, err = changesWanted(ctx, store, p); err != nil {
+		return err
+	}
 	for _, v := range story.Verdicts {
 		out.Files = append(out.Files, explainedFile{
 			File: v.File.ID, Name: v.File.RemoteName, Sent: v.File.DeliveredAt, Messages: v.File.Sent, Doses: v.File.Doses,
@@ -89,6 +94,20 @@ func (a *app) explainGate(ctx context.Context, id string) error {
 		})
 	}
 	return a.show(out, func(s *screen) { s.explainedGate(out) })
+}
+
+// changesWanted is why a practice tests again; empty where it tests for the first time.
+func changesWanted(ctx context.Context, store *db.Store, p *registry.Practice) (string, error) {
+	if p.Phase != registry.PhaseTesting {
+		return "", nil
+	}
+	events, err := store.Events(ctx, db.EventQuery{Practice: p.ID, Kind: "phase"})
+	for _, e := range events { // newest first
+		if e.From == string(registry.PhaseInReview) && e.To == string(registry.PhaseTesting) {
+			return "the registry asked for changes on " + day(e.At) + ": " + e.Reason, err
+		}
+	}
+	return "", err
 }
 
 // gatePast says that the gate lies behind a practice; empty where it does not.
@@ -116,6 +135,9 @@ func (s *screen) explainedGate(e explainedGate) {
 		}
 	}
 	s.title(e.Practice + " is " + e.Phase.Words() + ": " + strconv.Itoa(e.Counted) + " of " + strconv.Itoa(e.Needed) + " error-free test files")
+	if e.Changes != "" {
+		s.hang("- %s", e.Changes)
+	}
 	for _, w := range e.InWords {
 		s.hang("- %s", w)
 	}
