@@ -131,17 +131,20 @@ func (f *report) statuses(body io.Reader) error {
 		if group.Len() > 0 {
 			f.mailbox(group)
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil
-		}
-		if err != nil {
+		ended := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !ended {
 			return err
 		}
-		if _, ended := in.Peek(1); ended != nil {
+		if ended || !more(in) {
 			break
 		}
 	}
 	return nil
+}
+
+func more(in *bufio.Reader) bool {
+	_, err := in.Peek(1)
+	return err == nil
 }
 
 // mailbox reads one of them. What is delayed, delivered, relayed or expanded has not
