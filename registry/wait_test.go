@@ -117,3 +117,24 @@ func TestEveryWayOutOfAHoldIsExplained(t *testing.T) {
 		}
 	}
 }
+
+// A worker that was down writes yesterday's letter late, but not on a day on which the
+// next one comes: that one tells all of it.
+func TestSoon(t *testing.T) {
+	t.Parallel()
+	m, err := registry.Policy{ReminderTime: "08:00"}.Mornings("America/Chicago", registry.BusinessDays{Zone: "America/Chicago"})
+	require.NoError(t, err)
+	at := func(day, hour int) time.Time { return time.Date(2026, 3, day, hour+6, 0, 0, 0, time.UTC) } // Texas, before summer time
+	for name, c := range map[string]struct {
+		now  time.Time
+		soon bool
+	}{
+		"on its own day":               {at(3, 9), false},
+		"the night after":              {at(3, 23), false},
+		"early on the next day":        {at(4, 6), true},
+		"on a Saturday, of Friday's":   {at(7, 10), false},
+		"early on Monday, of Friday's": {at(9, 6), true},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.soon, m.Soon(m.Last(c.now), c.now)) })
+	}
+}
