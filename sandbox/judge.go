@@ -80,10 +80,10 @@ func (v *verdict) live(ctx context.Context, w oracle.World, s *stage.Stage, j *j
 		return err
 	}
 	for _, a := range v.Alarms {
-		if !j.Caused(a.Kind, a.From) {
+		if !a.True && !j.Caused(a.Kind, a.From) {
 			v.Reasons = append(v.Reasons, fmt.Sprintf("a needless alarm on %s: %s: %s", a.From.Format(time.DateOnly), a.Kind, a.Words))
 		}
-		if a.Until.IsZero() {
+		if a.Until.IsZero() && !a.Over {
 			v.Reasons = append(v.Reasons, fmt.Sprintf("an alarm is still open: %s: %s", a.Kind, a.Words))
 		}
 	}

@@ -125,17 +125,14 @@ func (p *player) happen(ctx context.Context) error {
 	return nil
 }
 
-// lateAfter is how long after an outage its reports are late.
+// lateAfter is how long after an outage a person may still be asked about it.
 const lateAfter = 10
 
-// Caused says that an alarm of the kind had a reason on that date, in a long play:
-// records that were refused and whose corrections take their time, and an outage of
-// the registry. Any other alarm is needless.
+// Caused says that people had to be asked about the connection on that date of a
+// long play: the registry was away. Any other question is needless, and what an
+// alarm says must be so by the rows.
 func (j *Journey) Caused(kind string, at time.Time) bool {
-	if kind == "errors-overdue" {
-		return true // a correction takes longer than the days that the profile gives
-	}
-	if kind != "report-missing" && kind != "question: connection" {
+	if kind != "question: connection" {
 		return false
 	}
 	for _, p := range j.players {
