@@ -44,8 +44,10 @@ type EnsureSchedulesInput struct {
 	Resume bool `json:"resume,omitempty"`
 	// Remove takes the submission schedule away (withdrawal); the connection's
 	// report schedule stays, since others may use it.
-	Remove bool            `json:"remove,omitempty"`
-	Policy registry.Policy `json:"policy"`
+	Remove bool `json:"remove,omitempty"`
+	// Nominal is that of the submissions, see [CycleInput].
+	Nominal bool            `json:"nominal,omitempty"`
+	Policy  registry.Policy `json:"policy"`
 }
 
 // When files and reports travel on a real calendar: in the evening, when the
@@ -123,7 +125,7 @@ func (a *Schedules) submission(ctx context.Context, in EnsureSchedulesInput) (cl
 			ID:        "cycle/" + in.Practice,
 			Workflow:  CycleWorkflow,
 			TaskQueue: a.TaskQueue,
-			Args:      []any{CycleInput{Version: 1, Practice: in.Practice, Calendar: in.Calendar}},
+			Args:      []any{CycleInput{Version: 1, Practice: in.Practice, Calendar: in.Calendar, Nominal: in.Nominal}},
 			TypedSearchAttributes: temporal.NewSearchAttributes(
 				practiceAttribute.ValueSet(in.Practice)),
 		},
@@ -270,6 +272,10 @@ type CycleInput struct {
 	Version  int               `json:"version"`
 	Practice string            `json:"practice"`
 	Calendar registry.Calendar `json:"calendar"`
+	// Nominal makes the time for which the Schedule meant it the date on which it
+	// begins, and its files' with it: for rehearsals of years, which a backfill drives.
+	// What is done in earnest is dated by the clock, also where it comes late.
+	Nominal bool `json:"nominal,omitempty"`
 }
 
 // CollectionInput is the input of the workflow ReportCollection.

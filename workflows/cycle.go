@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"immtrail/activities"
@@ -33,6 +34,9 @@ const skipSlack = time.Second
 // SubmissionCycle empties the outbox of the phase's lane and starts one
 // FileSubmission a file. A Schedule starts it.
 func SubmissionCycle(ctx workflow.Context, in activities.CycleInput) (SubmissionCycleResult, error) {
+	if in.Nominal {
+		in.Calendar = nominal(ctx, in.Calendar)
+	}
 	p, err := newProcess(ctx, "submission", in.Practice, in.Calendar, registry.Policy{})
 	if err != nil {
 		return SubmissionCycleResult{}, err
@@ -42,6 +46,20 @@ func SubmissionCycle(ctx workflow.Context, in activities.CycleInput) (Submission
 		return result, err
 	}
 	return result, p.finish(ctx)
+}
+
+// scheduledFor is the search attribute by which Temporal says for which time a
+// Schedule meant a workflow.
+var scheduledFor = temporal.NewSearchAttributeKeyTime("TemporalScheduledStartTime")
+
+// nominal is cal with the date at which the Schedule meant the workflow to begin. One
+// that no Schedule started keeps its calendar.
+func nominal(ctx workflow.Context, cal registry.Calendar) registry.Calendar {
+	at, known := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledFor)
+	if !known {
+		return cal
+	}
+	return registry.Calendar{Epoch: at.UTC(), Anchor: workflow.GetInfo(ctx).WorkflowStartTime, Day: cal.Day}
 }
 
 func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
