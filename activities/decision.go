@@ -38,6 +38,10 @@ func (a *Practices) judgeApproval(ctx context.Context, in JudgeApprovalInput) (s
 	if ok && !stored.Same(in.Approval) {
 		return "another approval is already recorded for this practice, with other facts", nil
 	}
+	// A day of grace is for time zones.
+	if day := in.Approval.EmailDate; day > in.date(a.Clock).AddDate(0, 0, 1).Format(time.DateOnly) {
+		return "the email is of " + day + ", and that day has not come: is the year right?", nil
+	}
 	if in.Approval.OverrideBy != "" {
 		return "", nil
 	}

@@ -62,6 +62,11 @@ func TestJudgeApproval(t *testing.T) {
 		require.Empty(t, judge(t, b, overridden(old)))
 		require.Contains(t, judge(t, b, with(func(a *registry.Approval) { a.OverrideBy = "Maria Ortega" })), "go together")
 	})
+	t.Run("one of a day that has not come is a slip of the pen, by a signal too", func(t *testing.T) {
+		slip := with(func(a *registry.Approval) { a.EmailDate = "2027-03-03" })
+		require.Equal(t, "the email is of 2027-03-03, and that day has not come: is the year right?", judge(t, b, slip))
+		require.NotEmpty(t, judge(t, b, overridden(slip)))
+	})
 	t.Run("one from an unknown sender is refused, unless a named person says why not", func(t *testing.T) {
 		fault := judge(t, b, unknown)
 		require.Contains(t, fault, "none of the registry's contacts")
