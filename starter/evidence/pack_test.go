@@ -150,7 +150,7 @@ func TestPack(t *testing.T) {
 		one.Known.Documents = []db.EvidenceDocument{{Key: "sha256/aa", Kind: "approved", At: at("2026-03-16 12:00"), By: "R. Reviewer"}}
 		got := unpack(t, p)
 		require.Equal(t, []string{"2026-03-16T07:00:00-05:00", "approved", "", "R. Reviewer", "sha256/aa", ""}, rows(t, got["sunrise/documents.csv"])[1])
-		require.Contains(t, got["sunrise/README.md"], "1 documents that people handed in")
+		require.Contains(t, got["sunrise/README.md"], "documents that people handed in (1)")
 		one.Open = func(key string) ([]byte, string, error) { return []byte("\x00" + key + "\r\n"), ".eml", nil }
 		got = unpack(t, p)
 		require.Equal(t, "\x00sha256/aa\r\n", got["sunrise/documents/0001-approved.eml"], "byte for byte")
