@@ -203,7 +203,7 @@ func (a *app) portfolio(ctx context.Context, asked statusAsked) (lines []statusL
 		if l.Site == "" && l.Source != "connection" && !told[l.Practice] {
 			told[l.Practice] = true
 			l.Sites, l.OpenErrors, l.OverdueErrors = p.Sites, p.Open, p.Overdue
-			if l.Due == nil && p.Open > 0 {
+			if l.Due == nil && p.Open > 0 && p.Phase != registry.PhaseWithdrawn {
 				l.Due = p.Due
 			}
 		}

@@ -58,6 +58,9 @@ func (a *app) statusLines(ctx context.Context, store *db.Store, practices []*reg
 		if !ok || p.Ended && (only == "" || p.Stage == workflows.StageSettled) {
 			continue
 		}
+		if practice.Phase == registry.PhaseWithdrawn && p.Ended && p.Source == "onboarding" && p.Stage != practice.Phase.Words() {
+			continue // it had ended in production, and says so still
+		}
 		if only == "" && idle(p) && (said[p.Practice] || asking[p.Practice]) {
 			continue
 		}
@@ -133,7 +136,7 @@ func (a *app) leftOutLines(ctx context.Context, store *db.Store, byID map[string
 		}
 		lines = append(lines, statusLine{
 			Practice: c.Practice, Phase: practice.Phase, Source: "held",
-			Stage: plural(c.Open, "message was", "messages were") + " left out and wait for a decision",
+			Stage: plural(c.Open, "message was left out and waits", "messages were left out and wait") + " for a decision",
 			Next:  "release or drop each, or have it corrected", Whose: "you", Since: c.Oldest,
 			Move: "starter held list --practice " + c.Practice,
 		})

@@ -162,6 +162,23 @@ func TestHold(t *testing.T) {
 	})
 }
 
+// A practice that left from production is not said to submit daily by the way.
+func TestStatusOfAPracticeThatLeft(t *testing.T) {
+	b := newBench(t)
+	b.practice(t, registry.PhaseTesting)
+	for _, p := range []db.Progress{
+		{Source: "onboarding", Stage: "production: live", Next: "daily submission runs by itself", Whose: "nobody", Ended: true},
+		{Source: "watch", Stage: "withdrawn", Next: "nothing", Whose: "nobody", Ended: true},
+	} {
+		p.Practice, p.At = "sunrise-plano", b.at()
+		require.NoError(t, b.open(t).RecordProgress(t.Context(), p))
+	}
+	b.run(t, "status", "sunrise-plano").exits(0).shows("production: live")
+	_, err := b.open(t).MovePhase(t.Context(), "sunrise-plano", registry.EventWithdrawn, b.act("gone"), nil)
+	require.NoError(t, err)
+	require.NotContains(t, b.run(t, "status", "sunrise-plano").exits(0).shows("withdrawn").stdout, "daily submission")
+}
+
 func TestStatus(t *testing.T) {
 	b := newBench(t)
 	t.Run("an empty house says how to begin", func(t *testing.T) {
