@@ -67,6 +67,13 @@ func (s *mailServer) letters() []string {
 	return append([]string(nil), s.mails...)
 }
 
+// cuts counts the letters that were cut off.
+func (s *mailServer) cuts() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cut
+}
+
 // sender is how letters reach the server in clear.
 func (s *mailServer) sender() notify.SMTP {
 	return notify.SMTP{Host: "127.0.0.1", Port: s.port, TLS: notify.PlainRelay, From: coordinator, Timeout: 5 * time.Second}
