@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,6 +175,8 @@ func TestRegistryHostServers(t *testing.T) {
 		door(t, w, nil, func(env *testsuite.TestWorkflowEnvironment) {
 			env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(
 				func(_, id, _, _ string, _ any) error {
+					w.mu.Lock()
+					defer w.mu.Unlock()
 					grants[id]++
 					return nil
 				})
@@ -198,17 +201,17 @@ func TestRegistryHostServers(t *testing.T) {
 				connection: fmt.Sprintf("to-%d", n), whose: fmt.Sprint(n),
 			})
 		}
-		grants := 0
+		var grants atomic.Int32 // those who are let in together hear it side by side
 		state := &workflows.HostState{Servers: map[string]workflows.HostLink{server: {Since: epoch, Faults: 3}}}
 		door(t, w, state, func(env *testsuite.TestWorkflowEnvironment) {
 			env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(
 				func(_, _, _, _ string, _ any) error {
-					grants++
+					grants.Add(1)
 					return nil
 				})
-			at(env, 2*time.Minute, func() { require.Equal(t, 1, grants, "one at a time") })
+			at(env, 2*time.Minute, func() { require.EqualValues(t, 1, grants.Load(), "one at a time") })
 			at(env, 5*time.Minute, func() {
-				require.Equal(t, 4, grants)
+				require.EqualValues(t, 4, grants.Load())
 				env.CancelWorkflow()
 			})
 		})

@@ -15,6 +15,8 @@ func (w *world) LoadPractice(_ context.Context, _ activities.LoadPracticeInput) 
 	if err := w.called("LoadPractice"); err != nil {
 		return activities.PracticeFacts{}, err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return w.facts, nil
 }
 
@@ -22,6 +24,8 @@ func (w *world) MovePhase(_ context.Context, in activities.MovePhaseInput) (acti
 	if err := w.called("MovePhase"); err != nil {
 		return activities.MovePhaseResult{}, err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	to, err := registry.Next(w.facts.Phase, in.Event)
 	if err != nil {
 		return activities.MovePhaseResult{}, failure(registry.NotAllowed)
@@ -34,7 +38,9 @@ func (w *world) MovePhase(_ context.Context, in activities.MovePhaseInput) (acti
 func (w *world) WaivePrerequisites(_ context.Context, in activities.WaivePrerequisitesInput) (activities.Done, error) {
 	require.NotEmpty(w.t, in.By.Name)
 	require.NotEmpty(w.t, in.Reason)
+	w.mu.Lock()
 	w.facts.Wanted = nil
+	w.mu.Unlock()
 	return activities.Done{}, w.called("WaivePrerequisites")
 }
 
@@ -50,6 +56,9 @@ func (w *world) RecordEvidence(_ context.Context, in activities.RecordEvidenceIn
 }
 
 func (w *world) SetHistory(_ context.Context, in activities.SetHistoryInput) (activities.Done, error) {
+	err := w.called("SetHistory")
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	require.True(w.t, w.facts.History.CanFollow(in.State), "%s cannot follow %s", in.State, w.facts.History)
 	w.facts.History = in.State
 	if in.State == registry.HistoryClosed {
@@ -61,11 +70,13 @@ func (w *world) SetHistory(_ context.Context, in activities.SetHistoryInput) (ac
 	before, again := w.historyKeys[in.Key]
 	require.True(w.t, !again || before == what, "the key %q is used for two facts", in.Key)
 	w.historyKeys[in.Key] = what
-	return activities.Done{}, w.called("SetHistory")
+	return activities.Done{}, err
 }
 
 func (w *world) SetSubmission(_ context.Context, in activities.SetSubmissionInput) (activities.Done, error) {
+	w.mu.Lock()
 	w.facts.Submission = in.State
+	w.mu.Unlock()
 	return activities.Done{}, w.called("SetSubmission")
 }
 
@@ -236,7 +247,9 @@ func (w *world) LookAtPractice(_ context.Context, in activities.LookInput) (acti
 	err := w.called("LookAtPractice")
 	look := w.look
 	look.Date = epoch
+	w.mu.Lock()
 	look.Phase, look.Submission = w.facts.Phase, w.facts.Submission
+	w.mu.Unlock()
 	w.look.Opened, w.look.Closed, w.look.More = nil, nil, false
 	return look, err
 }
@@ -249,7 +262,9 @@ func (w *world) ApproveHistory(_ context.Context, in activities.ApproveHistoryIn
 	if in.Digest != w.plan.Digest {
 		return activities.Done{}, failure(registry.NotAllowed)
 	}
+	w.mu.Lock()
 	w.facts.History = registry.HistoryLoading
+	w.mu.Unlock()
 	return activities.Done{}, w.called("ApproveHistory")
 }
 
