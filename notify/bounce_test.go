@@ -160,6 +160,17 @@ func TestMailFolder(t *testing.T) {
 			require.Empty(t, left)
 		})
 	}
+	t.Run("one that cannot be marked as read is said without its name, which a person gave it", func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, dir, "About Grace Hopper.eml")
+		write(t, dir, "read", "About Grace Hopper.eml", "in the way")
+		f := notify.MailFolder{Dir: dir}
+		mails, err := f.Unread(10)
+		require.NoError(t, err)
+		err = f.Done(mails[0])
+		require.Equal(t, registry.Refused, registry.KindOf(err))
+		require.NotContains(t, err.Error(), "Hopper")
+	})
 	t.Run("a folder that is not there is said", func(t *testing.T) {
 		_, err := notify.MailFolder{Dir: filepath.Join(t.TempDir(), "none")}.Unread(1)
 		require.Equal(t, registry.Missing, registry.KindOf(err))

@@ -98,6 +98,11 @@ func (f MailFolder) Done(m Mail) error {
 		return registry.Errorf(registry.Refused, "bounces", "the folder of notify.bounces cannot be written to: %w", err)
 	}
 	if err := os.Rename(m.path, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// Without the paths: who saved a mail named it, perhaps by what it is about.
+		var link *os.LinkError
+		if errors.As(err, &link) {
+			err = link.Err
+		}
 		return registry.Errorf(registry.Refused, "bounces", "a mail that was read cannot be marked so: %w", err)
 	}
 	return nil
