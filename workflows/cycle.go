@@ -140,7 +140,10 @@ func take(
 	ctx workflow.Context, p *process, facts activities.PracticeFacts, lane registry.Lane,
 	f activities.OutboxFile, wrong int, result *SubmissionCycleResult,
 ) (wrongSum bool, err error) {
-	staged, action, err := attempt(ctx, p, fileWork.sized(f.Size), "take a file from the outbox", files.StageFile,
+	// Never in passing: what the look found is remembered once this step is on
+	// record. A worker that died after an unrecorded step would look again, and a
+	// file that has left the outbox is not seen any more.
+	staged, action, err := attempt(ctx, p, fileWork, "take a file from the outbox", files.StageFile,
 		activities.StageFileInput{Scope: p.scope(), Lane: lane, Name: f.Name, Wrong: wrong})
 	if err != nil || action != "" || staged.File.ID == "" {
 		return staged.WrongSum, err

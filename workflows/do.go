@@ -69,6 +69,10 @@ func step[In, Out any](
 // local activity): a marker in history in the place of five events, and no way
 // through a task queue and back. It is tried once. What fails is tried again the
 // patient way, where people see it in the Web UI with its attempts.
+//
+// Its result is on record only when the task ends. A worker that dies before
+// repeats all that it did in passing in that task, in order: so a step may be done in
+// passing only where those before it come to the same after it was done.
 func inPassing[In, Out any](
 	ctx workflow.Context, what string, act func(context.Context, In) (Out, error), in In,
 ) (out Out, err error) {

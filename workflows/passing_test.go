@@ -90,4 +90,21 @@ func TestStepsInPassing(t *testing.T) {
 		require.NoError(t, env.GetWorkflowError())
 		require.Equal(t, 2, w.calls["CheckFile"])
 	})
+
+	t.Run("what takes a file out of the outbox is on record before a worker can die of it", func(t *testing.T) {
+		t.Parallel()
+		// A look that was not on record is repeated after a death, and would not see
+		// the file any more: it would be taken, and never sent.
+		w := newWorld(t)
+		w.facts.Phase, w.facts.Submission = registry.PhaseProduction, registry.SubmissionOn
+		w.outbox.Files = []activities.OutboxFile{{Name: "n-1", Size: 10}}
+		w.staged["n-1"] = activities.StageFileResult{File: registry.FileRef{ID: "f-1"}}
+		env := w.env()
+		env.OnWorkflow("FileSubmission", mock.Anything, mock.Anything).Return(workflows.FileSubmissionResult{}, nil)
+		seen := watchWays(env)
+		env.ExecuteWorkflow(workflows.SubmissionCycle, activities.CycleInput{Version: 1, Practice: practice})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, []string{"LoadPractice", "ScanOutbox"}, seen.passing)
+		require.Equal(t, []string{"StageFile"}, seen.queued)
+	})
 }
