@@ -103,6 +103,28 @@ func (a *Deliveries) ConfirmDelivery(ctx context.Context, in ConfirmDeliveryInpu
 	return receipt, fail(ctx, err)
 }
 
+// ProveDeliveryInput names a delivery of which nobody can tell.
+type ProveDeliveryInput struct {
+	Scope
+	DeliveryID string `json:"delivery_id"`
+}
+
+// ProveDeliveryResult is what the reports say; Report is empty where none speaks of it.
+type ProveDeliveryResult struct {
+	Report  string  `json:"report,omitempty"`
+	Receipt Receipt `json:"receipt,omitzero"`
+}
+
+// ProveDelivery looks whether a report speaks of the file: then it arrived, and the
+// delivery is confirmed. Repeating it answers the same.
+func (a *Deliveries) ProveDelivery(ctx context.Context, in ProveDeliveryInput) (ProveDeliveryResult, error) {
+	d, report, err := a.DB.ConfirmByReports(ctx, in.Practice, in.DeliveryID, in.date(a.Clock))
+	if err != nil || report == "" {
+		return ProveDeliveryResult{}, fail(ctx, err)
+	}
+	return ProveDeliveryResult{Report: report, Receipt: receipt(d)}, nil
+}
+
 // DecideDeliveryInput is a person's word on a delivery that nobody can tell of.
 type DecideDeliveryInput struct {
 	Scope

@@ -179,6 +179,39 @@ func (s *Store) ConfirmProven(ctx context.Context, practice, id string, p Proof)
 	return d, err
 }
 
+// reportOf finds a report that can only be about a delivery: it lists the file's name,
+// it is called after it, or it answers a message whose control ID went over the
+// connection in no other file. That a report of the day does not object to a file says
+// nothing about whether it came.
+const reportOf = `
+	select coalesce(
+		(select i.report_id from report_items i where i.delivery_id = d.id and i.told_file = d.remote_name order by i.report_id limit 1),
+		(select c.report_id from report_covers c join reports r on r.id = c.report_id
+			where c.delivery_id = d.id and c.named and regexp_replace(r.name, '[^A-Za-z0-9]', '_', 'g') || '_' like
+				'%' || replace(regexp_replace(regexp_replace(d.remote_name, '\.[A-Za-z0-9]+$', ''), '[^A-Za-z0-9]', '_', 'g'), '_', '\_') || '\_%'
+			order by c.report_id limit 1),
+		(select m.answer_report from answered m
+			where m.file_id = d.file_id and not m.held and m.answer_report is not null and m.answer <> 'not-objected-to'
+				and not exists (select 1 from messages o join deliveries e on e.file_id = o.file_id
+					where o.control_id = m.control_id and o.file_id <> m.file_id and e.connection = d.connection and e.state in ` + sentStates + `)
+			order by m.ordinal limit 1),
+		'')
+	from deliveries d where d.id = @id and d.practice = @practice and d.state in ('uploaded', 'renamed', 'unknown', 'confirmed')`
+
+// ConfirmByReports confirms a delivery of which nobody could tell where a report
+// speaks of it, and says which; the report is empty, and nothing is changed, where
+// none does. Again answers the same.
+func (s *Store) ConfirmByReports(ctx context.Context, practice, id string, at time.Time) (d Delivery, report string, err error) {
+	found, err := texts(ctx, s.pool, reportOf, pgx.NamedArgs{"id": id, "practice": practice})
+	if err != nil || len(found) == 0 || found[0] == "" {
+		return d, "", fault("reports of a delivery", err)
+	}
+	d, err = s.ConfirmProven(ctx, practice, id, Proof{
+		How: registry.ConfirmedByReport, By: registry.System, At: at, Evidence: map[string]string{"report": found[0]},
+	})
+	return d, found[0], err
+}
+
 // DeliveryEvidence is what was seen when a delivery was confirmed, as JSON; nil
 // where it was confirmed without, or is not confirmed.
 func (s *Store) DeliveryEvidence(ctx context.Context, practice, id string) (json.RawMessage, error) {

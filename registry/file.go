@@ -178,7 +178,7 @@ const (
 	ConfirmedSwept Confirmation = "swept"
 	// ConfirmedByPerson: a named person says that it arrived.
 	ConfirmedByPerson Confirmation = "person"
-	// ConfirmedByReport: a person uploaded it, and the registry has answered it.
+	// ConfirmedByReport: nobody saw it there, and the registry's report speaks of it.
 	ConfirmedByReport Confirmation = "report"
 )
 
@@ -198,7 +198,7 @@ func (c Confirmation) Words() string {
 	case ConfirmedByPerson:
 		return "arrived, on a person's word"
 	case ConfirmedByReport:
-		return "uploaded by hand, answered by the registry's report"
+		return "the registry's report speaks of it"
 	}
 	return string(c)
 }

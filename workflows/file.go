@@ -47,7 +47,8 @@ func FileSubmission(ctx workflow.Context, in FileSubmissionInput) (FileSubmissio
 	f.visitor = newVisitor(ctx, p, func(ctx workflow.Context, words string) {
 		f.show1(ctx, "waits for its turn on connection "+f.line.Connection+" to "+words, "nobody")
 	})
-	hear(ctx, p, SignalReportImported, func(ReportImported) { f.reports++ })
+	p.unasked = f.proven
+	hear(ctx, p, SignalReportImported, f.hearReport)
 	hear(ctx, p, SignalFileUploadedByHand, f.hearUpload)
 	hear(ctx, p, SignalFileSentAnyway, func(FileSentAnyway) { f.anyway = true })
 	if err := answer(ctx, QueryStatus, f.status); err != nil {
@@ -66,6 +67,8 @@ type fileSubmission struct {
 	reports int
 	answer  activities.AnswerResult
 	first   bool
+	// proof is the report that speaks of a delivery of which nobody could tell.
+	proof activities.ProveDeliveryResult
 	// anyway says that a person decided to send the file in spite of our check,
 	// perhaps while it was being refused.
 	anyway bool
@@ -196,6 +199,11 @@ func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDeliver
 	if action == "" {
 		f.first = receipt.First
 		f.note("delivered as " + d.RemoteName + ", " + receipt.How.Words())
+		return false, activities.FileDelivered, nil
+	}
+	if action == registry.ActionArrived && f.proof.Report != "" {
+		f.first = f.proof.Receipt.First
+		f.note("delivered as " + d.RemoteName + ", " + f.proof.Receipt.How.Words())
 		return false, activities.FileDelivered, nil
 	}
 	if _, err := must(ctx, f.process, ledgerWork, "note the decision on "+d.RemoteName, deliveries.DecideDelivery,

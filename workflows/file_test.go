@@ -211,6 +211,44 @@ func TestFileSubmission(t *testing.T) {
 		})
 	}
 
+	proof := activities.ProveDeliveryResult{Report: "r-1", Receipt: activities.Receipt{How: registry.ConfirmedByReport, First: true}}
+	t.Run("a report that speaks of an unknown delivery settles what a person was asked", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["ConfirmDelivery"] = once(failure(registry.DeliveryUnknown))
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			told := func() {
+				env.SignalWorkflow(workflows.SignalReportImported.Name, workflows.ReportImported{ReportID: "r-1"})
+			}
+			at(env, days(1), told) // it covers the day, and says nothing of the file
+			at(env, days(2), func() {
+				require.Len(t, statusOf(t, env).Holds, 1)
+				w.proof = proof
+				told()
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Equal(t, 3, w.calls["ProveDelivery"])
+		require.Empty(t, w.decided, "no person decided")
+		require.Len(t, w.holds, 1)
+		for _, end := range w.holds {
+			require.Equal(t, "closed by "+registry.System.Name+": arrived", end)
+		}
+		require.Equal(t, 1, w.calls["UploadFile"])
+	})
+	t.Run("nobody is asked where a report has spoken of it before", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["ConfirmDelivery"] = once(failure(registry.DeliveryUnknown))
+		w.proof = proof
+		env, result := submitFile(t, w, nil)
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Empty(t, w.holds)
+		require.Empty(t, w.letters)
+	})
+
 	t.Run("kind invalid is a bug and fails the workflow", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

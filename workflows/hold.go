@@ -28,6 +28,11 @@ func (p *process) hold(
 	if len(actions) == 0 {
 		actions = reason.Actions()
 	}
+	if p.unasked != nil {
+		if action, err := p.unasked(ctx, reason); err != nil || action != "" {
+			return action, err
+		}
+	}
 	p.holdSeq++
 	h := &openHold{Hold: Hold{
 		ID:     fmt.Sprintf("h-%.8s-%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, p.holdSeq),

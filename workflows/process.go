@@ -49,6 +49,8 @@ type process struct {
 
 	holds   map[string]*openHold // by ID
 	holdSeq int
+	// unasked answers in a person's place where it can; empty where it cannot.
+	unasked func(ctx workflow.Context, reason registry.HoldReason) (registry.HoldAction, error)
 	// lastDecider is who settled the last hold.
 	lastDecider registry.Actor
 	progress    activities.Progress

@@ -262,6 +262,10 @@ func (w *walkWorld) ConfirmDelivery(_ context.Context, in activities.ConfirmDeli
 	return activities.Receipt{How: registry.ConfirmedByStat, First: f.lane == registry.LaneProduction && (first == nil || first == f)}, nil
 }
 
+func (w *walkWorld) ProveDelivery(_ context.Context, _ activities.ProveDeliveryInput) (activities.ProveDeliveryResult, error) {
+	return activities.ProveDeliveryResult{}, w.called("ProveDelivery")
+}
+
 func (w *walkWorld) DecideDelivery(_ context.Context, in activities.DecideDeliveryInput) (activities.Done, error) {
 	w.mu.Lock()
 	switch f := w.deliveries[in.DeliveryID]; in.Action {

@@ -198,6 +198,14 @@ func (w *world) ConfirmDelivery(_ context.Context, _ activities.ConfirmDeliveryI
 	return w.receipt, w.called("ConfirmDelivery")
 }
 
+func (w *world) ProveDelivery(_ context.Context, in activities.ProveDeliveryInput) (activities.ProveDeliveryResult, error) {
+	require.NotEmpty(w.t, in.DeliveryID)
+	w.mu.Lock()
+	out := w.proof
+	w.mu.Unlock()
+	return out, w.called("ProveDelivery")
+}
+
 func (w *world) DecideDelivery(_ context.Context, in activities.DecideDeliveryInput) (activities.Done, error) {
 	require.NotEmpty(w.t, in.By.Name)
 	w.mu.Lock()

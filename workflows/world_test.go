@@ -69,6 +69,7 @@ type world struct {
 	answers  activities.AnswerResult
 	outbox   activities.ScanOutboxResult
 	staged   map[string]activities.StageFileResult
+	proof    activities.ProveDeliveryResult
 	plan     activities.HistoryPlan
 	parts    []activities.Part
 	counts   activities.HistoryCounts

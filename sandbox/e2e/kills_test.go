@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,20 +16,23 @@ import (
 // neverRun are activity types that no journey of the three sample practices
 // comes to, and why. They have tests of their own.
 var neverRun = map[string]string{
-	"CloseHold":          "nothing has to be decided by a person",
 	"ConfirmByReport":    "nobody uploads by hand",
 	"GiveUpNotice":       "no letter has to be given up",
 	"DecideDelivery":     "every delivery's outcome can be told",
 	"EndHandUpload":      "nobody uploads by hand",
 	"LayOutFile":         "nobody uploads by hand",
 	"ListAnswered":       "no report speaks of more files than one page holds",
-	"OpenHold":           "nothing has to be decided by a person",
 	"RecordEvidence":     "every approval comes with its email",
 	"SeeVersion":         "every prerequisite is there from the start",
 	"SettlePrerequisite": "every prerequisite is there from the start",
 	"WriteNotice":        "letters to the registry go by themselves there",
 	"WaivePrerequisites": "every prerequisite is there from the start",
 }
+
+// mayRun are those that run where a kill falls between an upload's last step and its
+// record, and the registry has picked the file up meanwhile: nobody can tell then
+// whether it arrived, until the report comes.
+var mayRun = []string{"OpenHold", "CloseHold", "ProveDelivery"}
 
 // activityTypes are the names under which the worker registers activities: the
 // exported methods of the structs of package activities.
@@ -52,7 +57,7 @@ func activityTypes() []string {
 func TestKills(t *testing.T) {
 	var want []string
 	for _, name := range activityTypes() {
-		if neverRun[name] == "" {
+		if neverRun[name] == "" && !slices.Contains(mayRun, name) {
 			want = append(want, "after-"+name, "before-"+name)
 		}
 	}
@@ -67,9 +72,13 @@ func TestKills(t *testing.T) {
 	for _, e := range entries {
 		got = append(got, e.Name())
 	}
-	require.ElementsMatch(t, want, got, "an activity type that a journey runs was not killed, or a list of this test is out of date:\n%s", p.stdout)
-	t.Logf("%d kills of %d activity types", len(got), len(got)/2)
 	require.Zero(t, code, "%s\n%s", p.stdout, p.stderr)
+	always := slices.DeleteFunc(slices.Clone(got), func(name string) bool {
+		_, activity, _ := strings.Cut(name, "-")
+		return slices.Contains(mayRun, activity)
+	})
+	require.ElementsMatch(t, want, always, "an activity type that a journey runs was not killed, or a list of this test is out of date:\n%s", p.stdout)
+	t.Logf("%d kills of %d activity types", len(got), len(got)/2)
 	v := parse(t, p.stdout.String())
 	require.True(t, v.OK)
 	require.Equal(t, len(got), v.WorkerRestarts, "each kill took the worker")
