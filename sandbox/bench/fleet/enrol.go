@@ -26,7 +26,7 @@ func practiceID(n int) string { return fmt.Sprintf("practice-%05d", n) }
 func orgCode(n int) string    { return fmt.Sprintf("BNC%c%04d", 'A'+n/10_000, n%10_000) }
 
 // scheduleTakes is more than it takes to make a practice's schedules and its watch.
-const scheduleTakes = 250 * time.Millisecond
+const scheduleTakes = 1200 * time.Millisecond
 
 // enrol makes the practices known, live, each with its schedules and its watch. The
 // submissions of all are due at the same minute.
