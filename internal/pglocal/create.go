@@ -87,7 +87,7 @@ func environment() []string {
 
 // settings are the server's command line. Statements and values stay out of its
 // log: rows may hold what identifies a patient.
-func (c *Cluster) settings(noSync bool) []string {
+func (c *Cluster) settings(opts Options) []string {
 	set := []string{
 		"listen_addresses=127.0.0.1",
 		"unix_socket_directories=",
@@ -100,7 +100,10 @@ func (c *Cluster) settings(noSync bool) []string {
 		"log_error_verbosity=terse",
 		"log_parameter_max_length_on_error=0",
 	}
-	if noSync {
+	if opts.Statements {
+		set = append(set, "shared_preload_libraries=pg_stat_statements")
+	}
+	if opts.NoSync {
 		set = append(set, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 	}
 	args := []string{"-D", c.dataDir}

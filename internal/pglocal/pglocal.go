@@ -40,6 +40,9 @@ type Options struct {
 	// NoSync gives up durability for speed: for tests only, since a crash of the
 	// machine then loses the cluster.
 	NoSync bool
+	// Statements counts what each statement takes (pg_stat_statements, without
+	// values), for measurements.
+	Statements bool
 	// Temporary removes Dir when the cluster ends, also where it ends because
 	// this process was killed.
 	Temporary bool

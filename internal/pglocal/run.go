@@ -70,7 +70,7 @@ func (c *Cluster) launch(acc account, bin installation, opts Options) error {
 	if c.temporary {
 		doomed = c.dir
 	}
-	argv := append([]string{program(bin.dir, "postgres")}, c.settings(opts.NoSync)...)
+	argv := append([]string{program(bin.dir, "postgres")}, c.settings(opts)...)
 	cmd, leash, err := guarded(acc, c.dataDir, doomed, argv)
 	if err != nil {
 		return err

@@ -112,9 +112,10 @@ func peakOf(pid int) (int64, error) {
 	return kib << 10, err
 }
 
-// scans prints the tables of which most rows were read without an index: what
-// grows with the square of the load shows there first.
-func (s *site) scans(ctx context.Context) error {
+// explained prints the tables of which most rows were read without an index, where
+// what grows with the square of the load shows first, and the statements that took
+// PostgreSQL the longest.
+func (s *site) explained(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, s.pg.URL("postgres"))
 	if err != nil {
 		return err
@@ -127,8 +128,23 @@ func (s *site) scans(ctx context.Context) error {
 	}
 	var name string
 	var scans, read, live int64
-	_, err = pgx.ForEachRow(rows, []any{&name, &scans, &read, &live}, func() error {
+	if _, err = pgx.ForEachRow(rows, []any{&name, &scans, &read, &live}, func() error {
 		fmt.Printf("scanned: %s, %d times, %d rows in all, %d in it\n", name, scans, read, live)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, `create extension if not exists pg_stat_statements`); err != nil {
+		return err
+	}
+	if rows, err = conn.Query(ctx, `
+		select left(regexp_replace(query, '\s+', ' ', 'g'), 160), calls, total_exec_time / 1000, rows
+		from pg_stat_statements order by total_exec_time desc limit 15`); err != nil {
+		return err
+	}
+	var seconds float64
+	_, err = pgx.ForEachRow(rows, []any{&name, &scans, &seconds, &read}, func() error {
+		fmt.Printf("%.1f s in %d calls, %d rows: %s\n", seconds, scans, read, name)
 		return nil
 	})
 	return err

@@ -24,7 +24,7 @@ func main() {
 	part := flag.Int("part", 500, "messages in a part")
 	sessions := flag.Int("sessions", 4, "sessions at the server, all of them for one login")
 	keep := flag.String("dir", "", "folder for everything; a temporary one, removed afterwards, where it is empty")
-	explain := flag.Bool("explain", false, "also print which tables PostgreSQL read from end to end")
+	explain := flag.Bool("explain", false, "also print which tables PostgreSQL read from end to end, and which statements took it longest")
 	flag.Parse()
 	if err := run(*messages, *perFile, *part, *sessions, *keep, *explain); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -44,7 +44,7 @@ func run(messages, perFile, part, sessions int, dir string, explain bool) (err e
 		return err
 	}
 	fmt.Printf("machine: %d CPUs, %s/%s, %s\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	s := &site{dir: dir, part: part, sessions: sessions}
+	s := &site{dir: dir, part: part, sessions: sessions, explain: explain}
 	defer s.stop()
 	if err := s.start(ctx); err != nil {
 		return err
@@ -62,7 +62,7 @@ func run(messages, perFile, part, sessions int, dir string, explain bool) (err e
 	if err := s.load(ctx, files, put, messages); err != nil || !explain {
 		return err
 	}
-	return s.scans(ctx)
+	return s.explained(ctx)
 }
 
 // load hands the files in, approves the plan, and waits until all parts left.

@@ -45,6 +45,7 @@ type site struct {
 	part, sessions int
 
 	pg       *pglocal.Cluster
+	explain  bool
 	sshd     *sftptest.OpenSSH
 	server   *exec.Cmd
 	worker   *exec.Cmd
@@ -85,7 +86,7 @@ func (s *site) start(ctx context.Context) error {
 }
 
 func (s *site) startPostgres(ctx context.Context) (err error) {
-	if s.pg, err = pglocal.Start(ctx, pglocal.Options{Dir: s.path("postgres")}); err != nil {
+	if s.pg, err = pglocal.Start(ctx, pglocal.Options{Dir: s.path("postgres"), Statements: s.explain}); err != nil {
 		return err
 	}
 	s.stops = append(s.stops, func() { _ = s.pg.Stop() })
