@@ -45,7 +45,8 @@ type EnsureSchedulesInput struct {
 	// Remove takes the submission schedule away (withdrawal); the connection's
 	// report schedule stays, since others may use it.
 	Remove bool `json:"remove,omitempty"`
-	// Nominal is that of the submissions, see [CycleInput].
+	// Nominal is that of the submissions, see [CycleInput]; a calendar whose days are
+	// begun by backfills implies it.
 	Nominal bool            `json:"nominal,omitempty"`
 	Policy  registry.Policy `json:"policy"`
 }
@@ -100,7 +101,7 @@ func (a *Schedules) EnsureSchedules(ctx context.Context, in EnsureSchedulesInput
 // Rehearsals, where the next is seconds away, leave it out.
 func (a *Schedules) submission(ctx context.Context, in EnsureSchedulesInput) (client.ScheduleOptions, error) {
 	spec, overlap, window := submissionSpec(in), enumspb.SCHEDULE_OVERLAP_POLICY_SKIP, shortCatchup
-	if in.Calendar.Real() {
+	if in.Calendar.Dated() {
 		overlap, window = enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ONE, submissionCatchup
 	}
 	if in.Cadence == nil && a.DB != nil {
@@ -120,12 +121,12 @@ func (a *Schedules) submission(ctx context.Context, in EnsureSchedulesInput) (cl
 		Spec:          spec,
 		Overlap:       overlap,
 		CatchupWindow: window,
-		Paused:        in.Paused,
+		Paused:        in.Paused || in.Calendar.Backfilled, // by the wall clock nothing is due
 		Action: &client.ScheduleWorkflowAction{
 			ID:        "cycle/" + in.Practice,
 			Workflow:  CycleWorkflow,
 			TaskQueue: a.TaskQueue,
-			Args:      []any{CycleInput{Version: 1, Practice: in.Practice, Calendar: in.Calendar, Nominal: in.Nominal}},
+			Args:      []any{CycleInput{Version: 1, Practice: in.Practice, Calendar: in.Calendar, Nominal: in.Nominal || in.Calendar.Backfilled}},
 			TypedSearchAttributes: temporal.NewSearchAttributes(
 				practiceAttribute.ValueSet(in.Practice)),
 		},
@@ -216,7 +217,7 @@ func catchup(c registry.Calendar) time.Duration {
 // the cadence, whatever the month; the minute is spread by the practice's name.
 func submissionSpec(in EnsureSchedulesInput) client.ScheduleSpec {
 	cadence := max(1, in.CadenceDays)
-	if !in.Calendar.Real() {
+	if !in.Calendar.Dated() {
 		return every(time.Duration(cadence) * in.Calendar.Day)
 	}
 	spec := client.ScheduleCalendarSpec{
@@ -226,7 +227,11 @@ func submissionSpec(in EnsureSchedulesInput) client.ScheduleSpec {
 	if cadence > 1 {
 		spec.DayOfMonth = []client.ScheduleRange{{Start: 1, End: 31, Step: cadence}}
 	}
-	return onCalendar(spec, in.Zone)
+	dated := onCalendar(spec, in.Zone)
+	if in.Calendar.Backfilled {
+		dated.Jitter = 0
+	}
+	return dated
 }
 
 func collectionSpec(in EnsureSchedulesInput) client.ScheduleSpec {
@@ -274,7 +279,8 @@ type CycleInput struct {
 	Calendar registry.Calendar `json:"calendar"`
 	// Nominal makes the time for which the Schedule meant it the date on which it
 	// begins, and its files' with it: for rehearsals of years, which a backfill drives.
-	// What is done in earnest is dated by the clock, also where it comes late.
+	// What is done in earnest is dated by the clock, also where it comes late. All that
+	// lies in the outbox has its date: one of a later day is refused as of the future.
 	Nominal bool `json:"nominal,omitempty"`
 }
 

@@ -8,13 +8,16 @@ import (
 	"immtrail/registry"
 )
 
-// cadenceSpec is a person's cadence as Temporal keeps it. On a calendar whose
-// days are no days of 24 hours only its distance counts.
+// cadenceSpec is a person's cadence as Temporal keeps it. On a calendar that
+// keeps no dates only its distance counts.
 func cadenceSpec(c registry.Cadence, cal registry.Calendar, holidays []string) client.ScheduleSpec {
-	if !cal.Real() {
+	if !cal.Dated() {
 		return every(time.Duration(c.Days()) * cal.Day)
 	}
 	spec := client.ScheduleSpec{TimeZoneName: c.Zone, Jitter: c.Jitter}
+	if cal.Backfilled {
+		spec.Jitter = 0
+	}
 	if c.SkipHolidays {
 		spec.Skip = wholeDays(holidays)
 	}

@@ -158,6 +158,39 @@ func TestEnsureSchedulesOfARehearsal(t *testing.T) {
 	}
 }
 
+// A play of years sees the changes of the clocks only where its submissions keep to
+// dates, and nothing of it is due by the clock on the wall.
+func TestEnsureSchedulesOfYears(t *testing.T) {
+	t.Parallel()
+	in := scheduleInput(2*time.Second, 1)
+	in.Calendar.Backfilled = true
+	for name, cadence := range map[string]*registry.Cadence{
+		"nobody set a cadence": nil,
+		"a person set one":     {Every: registry.CadenceDaily, At: []string{"18:00"}, Zone: "America/Chicago", Jitter: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, a := newScheduler(t)
+			in := in
+			in.Cadence, in.Resume = cadence, true
+			for range 2 {
+				_, err := a.EnsureSchedules(t.Context(), in)
+				require.NoError(t, err)
+				cycle := s.kept[activities.CycleScheduleID("sunrise-plano")]
+				require.Empty(t, cycle.Spec.Intervals)
+				require.Len(t, cycle.Spec.Calendars, 1)
+				require.Equal(t, "America/Chicago", cycle.Spec.TimeZoneName)
+				require.Zero(t, cycle.Spec.Jitter, "the hour is to be seen")
+				require.True(t, cycle.State.Paused)
+				action, ok := cycle.Action.(*client.ScheduleWorkflowAction)
+				require.True(t, ok)
+				require.True(t, action.Args[0].(activities.CycleInput).Nominal) //nolint:forcetypeassert // it panics
+			}
+			require.NotEmpty(t, s.kept[activities.CollectionScheduleID("texas-sftp")].Spec.Intervals, "reports come by the wall")
+		})
+	}
+}
+
 func TestEnsureSchedulesAgain(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

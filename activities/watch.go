@@ -155,7 +155,7 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	if facts.Phase == registry.PhaseProduction {
 		seeds = answers.incidents(seeds)
 	}
-	if seeds, err = a.unscheduled(ctx, facts, seeds); err != nil {
+	if seeds, err = a.unscheduled(ctx, in.Calendar, facts, seeds); err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
 	waits, err := a.DB.Waits(ctx, in.Practice, date)

@@ -43,12 +43,13 @@ func ScheduleAt(c client.Client) func(ctx context.Context, practice string) (Sch
 // unscheduled adds the incident of a practice that is to send files and whose
 // schedule somebody paused or deleted at the server itself, where nobody is asked
 // for a name and a reason: nothing would be sent, and no pause would be known of.
-func (a *Watches) unscheduled(ctx context.Context, f db.WatchFacts, seeds []db.IncidentSeed) ([]db.IncidentSeed, error) {
+func (a *Watches) unscheduled(ctx context.Context, cal registry.Calendar, f db.WatchFacts, seeds []db.IncidentSeed) ([]db.IncidentSeed, error) {
 	if a.Schedule == nil || f.Phase != registry.PhaseProduction || f.Submission != registry.SubmissionOn {
 		return seeds, nil
 	}
 	state, err := a.Schedule(ctx, f.Practice)
-	if err != nil || state == ScheduleRuns {
+	// A pause of one whose days are begun by backfills is how it is meant.
+	if err != nil || state == ScheduleRuns || state == SchedulePaused && cal.Backfilled {
 		return seeds, err
 	}
 	return append(seeds, db.IncidentSeed{

@@ -50,6 +50,11 @@ func TestLookAtPracticeSeesItsSchedule(t *testing.T) {
 	require.Equal(t, []string{activities.IncidentNoSchedule}, kinds(look(t, 5).Closed))
 
 	state = activities.SchedulePaused
+	driven := scope()
+	driven.Calendar.Backfilled = true
+	got, err := w.LookAtPractice(t.Context(), activities.LookInput{Scope: driven, Policy: b.profile.Policy})
+	require.NoError(t, err)
+	require.Empty(t, got.Opened, "one whose days are begun by backfills is paused as it is meant")
 	must(t, b.practices.SetSubmission, activities.SetSubmissionInput{
 		Scope: scope(), State: registry.SubmissionPaused, By: maria, Reason: "new EHR", Key: "pause/1",
 	})

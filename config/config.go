@@ -154,6 +154,8 @@ type Calendar struct {
 	Epoch  time.Time     `key:"epoch" doc:"rehearsals only: the date at anchor"`
 	Anchor time.Time     `key:"anchor" doc:"rehearsals only: the moment at which the date was epoch"`
 	Day    time.Duration `key:"day" doc:"rehearsals only: how long a day lasts; 24h is real life"`
+	// Backfilled is registry.Calendar's.
+	Backfilled bool `key:"backfilled" doc:"rehearsals only: submissions keep to the calendar's dates and are begun by backfills"`
 }
 
 // Registry is the calendar as the process knows it.
@@ -161,7 +163,7 @@ func (c Calendar) Registry() registry.Calendar {
 	if c.Anchor.IsZero() && (c.Day == 0 || c.Day == 24*time.Hour) {
 		return registry.Calendar{}
 	}
-	return registry.Calendar{Epoch: c.Epoch, Anchor: c.Anchor, Day: c.Day}
+	return registry.Calendar{Epoch: c.Epoch, Anchor: c.Anchor, Day: c.Day, Backfilled: c.Backfilled}
 }
 
 // Worker bounds what one worker does at once.

@@ -15,6 +15,10 @@ type Calendar struct {
 	Anchor time.Time `json:"anchor,omitzero"`
 	// Day is how long a day lasts on the wall clock. Zero means 24 hours.
 	Day time.Duration `json:"day,omitempty"`
+	// Backfilled says of a rehearsal that Schedules of submissions keep to its dates, in
+	// the practice's zone and over both changes of the clocks. Temporal knows no dates
+	// but those of the wall clock: each day is begun by a backfill.
+	Backfilled bool `json:"backfilled,omitempty"`
 }
 
 const realDay = 24 * time.Hour
@@ -22,6 +26,9 @@ const realDay = 24 * time.Hour
 // Real reports whether a day lasts 24 hours, so that calendar schedules, time
 // zones and daylight saving apply as people know them.
 func (c Calendar) Real() bool { return c.Day == 0 || c.Day == realDay }
+
+// Dated reports whether submissions keep to dates and hours, rather than to a distance.
+func (c Calendar) Dated() bool { return c.Real() || c.Backfilled }
 
 // Date converts a wall-clock moment to the calendar's date.
 func (c Calendar) Date(wall time.Time) time.Time {

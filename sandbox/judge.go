@@ -94,6 +94,10 @@ func (v *verdict) live(ctx context.Context, w oracle.World, s *stage.Stage, j *j
 	if v.NextBuild = patched.GetCount(); v.NextBuild == 0 {
 		v.Reasons = append(v.Reasons, "the next build did nothing")
 	}
+	if v.Days, err = oracle.SubmissionDays(ctx, w.Temporal, j.Practice(), j.Rare); err != nil {
+		return err
+	}
+	v.Reasons = append(v.Reasons, v.Days.Faults...)
 	for name, n := range v.Longest {
 		if n > mostEvents {
 			v.Reasons = append(v.Reasons, fmt.Sprintf("a history of %s has %d events, more than %d", name, n, mostEvents))

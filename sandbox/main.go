@@ -105,7 +105,7 @@ func parse(args []string, errs io.Writer) (options, error) {
 	f.DurationVar(&o.day, "day", 0, "length of a day, at least 1s (default: 1s, longer with more than 10 practices)")
 	f.StringVar(&o.outbox, "outbox", "", "folder with files of your own for the first practice; their MSH-11 says whether they are for test or production")
 	f.IntVar(&o.practices, "practices", 3, "how many practices")
-	f.IntVar(&o.days, "days", 0, "play a group of three sites for so many days of daily submission, with outages (1095: three years)")
+	f.IntVar(&o.days, "days", 0, "play a group of three sites for so many days of daily submission, with outages and changes of the clocks (1095: three years)")
 	f.StringVar(&o.sabotage, "sabotage", "", "break one invariant on purpose when the journey is over; help lists them")
 	f.StringVar(&o.killDir, "kill", "", "kill the worker before and after the first run of each activity; the folder counts the kills")
 	f.StringVar(&o.record, "record", "", "write the histories of the journey into this folder")

@@ -26,7 +26,7 @@ func rehearse(ctx context.Context, o options) int {
 	}
 	began := time.Now()
 	s, err := stage.Build(ctx, stage.Options{
-		Dir: o.dir, Day: o.day, Codec: o.codec, NoUI: o.noUI, KillDir: o.killDir, SameGroup: o.sameGroup, Log: scr.step,
+		Dir: o.dir, Day: o.day, Years: o.days > 0, Codec: o.codec, NoUI: o.noUI, KillDir: o.killDir, SameGroup: o.sameGroup, Log: scr.step,
 	})
 	if errors.Is(err, pglocal.ErrNoBinaries) {
 		return scr.fail(exitCouldNot, pglocal.ErrNoBinaries)
@@ -106,6 +106,8 @@ type verdict struct {
 	Alarms  []oracle.Alarm   `json:"alarms,omitempty"`
 	// NextBuild counts runs that a newly deployed build began. Of a long play only.
 	NextBuild int64 `json:"next_build,omitempty"`
+	// Days are those on which a submission began. Of a long play only.
+	Days *oracle.Days `json:"days,omitempty"`
 }
 
 // verdictRow is one practice of it.

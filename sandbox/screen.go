@@ -169,6 +169,9 @@ func (s *screen) verdict(v verdict) int {
 		}
 		s.say("  alarm of %s, %s: %s: %s", a.From.Format(time.DateOnly), until, a.Kind, a.Words)
 	}
+	if v.Days != nil {
+		s.say("  %s", v.Days)
+	}
 	for _, r := range v.Reasons {
 		s.say("  %s", r)
 	}

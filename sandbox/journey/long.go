@@ -17,11 +17,19 @@ const (
 	correctedAfter = 5
 )
 
+// agreedUntil is after the longest play: that an agreement ends is told elsewhere.
+const agreedUntil = "2034-12-31"
+
 // trio is a group of three sites whose daily submission is played for a long
 // time: its files are small, and what happens is what happens in years.
 func trio(days int) role {
+	group := practice("hill-country", "Hill Country Clinics", "HILL4004", "1900000004", "kerrville", "boerne", "llano")
+	group.Agreement = agreedUntil
+	for i := range group.Sites {
+		group.Sites[i].Agreement = agreedUntil
+	}
 	return role{
-		practice: practice("hill-country", "Hill Country Clinics", "HILL4004", "1900000004", "kerrville", "boerne", "llano"),
+		practice: group,
 		account:  fakeregistry.Account{Behaviour: fakeregistry.Behaviour{Answer: fakeregistry.AnswerACK, After: 1}},
 		tests:    []fileScript{{Messages: 1}, {Messages: 4}, {Messages: 6}},
 		production: func(n int) fileScript {
@@ -53,6 +61,7 @@ const keyWindow = 7
 
 // What happens over years, by name.
 const (
+	weekly, daily             = "submission is weekly", "submission is daily"
 	outageFirst, outageSecond = "the registry is away", "the registry is away again"
 	nextBuild                 = "a new build is deployed"
 )
@@ -81,8 +90,8 @@ func overYears(days int) []happening {
 		{at(0.33) + keyWindow, "the registry has another host key", func(ctx context.Context, p *player) error {
 			return p.stage.RotateRegistryKey(ctx)
 		}},
-		{at(0.4), "submission is weekly", cadence("weekly", "--weekday", "friday")},
-		{at(0.4) + 5, "submission is daily", cadence("daily")},
+		{at(0.4), weekly, cadence("weekly", "--weekday", "friday")},
+		{at(0.4) + 5, daily, cadence("daily")},
 		{at(0.5), "a worker ends", func(_ context.Context, p *player) error { return p.stage.KillWorker() }},
 		{at(0.6), nextBuild, func(_ context.Context, p *player) error { return p.stage.DeployNextBuild() }},
 		{at(0.7), outageSecond, away},

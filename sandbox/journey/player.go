@@ -137,6 +137,9 @@ func (p *player) step(ctx context.Context) (bool, error) {
 	if err := p.journal.reach("enrolled", p.today()); err != nil {
 		return false, err
 	}
+	if err := p.beginDays(ctx); err != nil {
+		return false, err
+	}
 	switch status.Phase {
 	case registry.PhaseTesting:
 		return false, errors.Join(p.journal.reach("testing", p.today()), p.testing(ctx, status))
@@ -195,7 +198,7 @@ func (p *player) testing(ctx context.Context, status workflows.Status) error {
 			return err
 		}
 		p.lastDrop = p.today()
-		return p.drop(registry.LaneTest, next, p.today())
+		return p.drop(registry.LaneTest, next, p.exportDate())
 	}
 	if !open || p.opts.Manual {
 		return nil

@@ -71,7 +71,7 @@ func (p *player) dropDaily(ctx context.Context) error {
 		return err
 	}
 	p.lastDrop = p.today()
-	return p.drop(registry.LaneProduction, next, p.today())
+	return p.drop(registry.LaneProduction, next, p.exportDate())
 }
 
 // corrigible says whether a file may be dropped: one that corrects another

@@ -102,11 +102,12 @@ calendar:
   epoch: %s
   anchor: %s
   day: %s
+  backfilled: %t
 `, s.engine.HostPort(), s.path("keys", "database.url"), s.path("vault"), strings.TrimSpace(string(recipient)),
 		s.path("keys", "identity.key"), s.path("keys", "sealing-rehearsal.key"), s.path("keys", "digest.key"),
 		s.codecSettings(), s.path("outbox"), s.path("profile"), s.MailPort(), CoordinatorMail, coordinator, CoordinatorMail,
 		s.metricsAddr, s.healthAddr,
-		cal.Epoch.Format(time.RFC3339Nano), cal.Anchor.Format(time.RFC3339Nano), cal.Day)
+		cal.Epoch.Format(time.RFC3339Nano), cal.Anchor.Format(time.RFC3339Nano), cal.Day, cal.Backfilled)
 	return writeFile(s.SettingsFile(), []byte(text))
 }
 

@@ -30,6 +30,10 @@ type Options struct {
 	Dir string
 	// Day is how long a day lasts, at least a second.
 	Day time.Duration
+	// Years begins in summer and has submissions keep to dates and hours, in the
+	// practice's zone and over the changes of the clocks; who plays begins each day by a
+	// backfill (registry.Calendar, Backfilled).
+	Years bool
 	// Codec encrypts what lies in Temporal and serves the codec endpoint.
 	Codec bool
 	// NoUI leaves the Web UI out.

@@ -20,6 +20,10 @@ const aliveEvery = 250 * time.Millisecond
 // Texas.
 var firstDay = time.Date(2026, time.March, 2, 14, 0, 0, 0, time.UTC)
 
+// firstOfYears is that of a rehearsal of years: also a short one of 90 days then sees
+// the end of summer time.
+var firstOfYears = time.Date(2026, time.August, 10, 14, 0, 0, 0, time.UTC)
+
 // state is what a rehearsal remembers of itself.
 type state struct {
 	Calendar registry.Calendar `json:"calendar"`
@@ -38,8 +42,12 @@ func (s *Stage) alivePath() string { return filepath.Join(s.dir, "alive") }
 func (s *Stage) loadState(day time.Duration) (down time.Duration, err error) {
 	data, err := os.ReadFile(s.statePath())
 	if errors.Is(err, fs.ErrNotExist) {
+		first := firstDay
+		if s.opts.Years {
+			first = firstOfYears
+		}
 		s.state = state{
-			Calendar: registry.Calendar{Epoch: firstDay, Anchor: time.Now().UTC(), Day: day},
+			Calendar: registry.Calendar{Epoch: first, Anchor: time.Now().UTC(), Day: day, Backfilled: s.opts.Years},
 			Password: newSecret(),
 		}
 		s.fresh = true
