@@ -161,6 +161,8 @@ database: {url: env:DB_URL}
 vault: {url: "file://%[2]s/vault", recipients: [%[3]s], identities: [env:IDENTITY]}
 sealing: {keys: [{id: a, secret: env:KEY}], digest_key: env:KEY}
 outbox: {dir: %[2]s/outbox, stable: 1s}
+metrics: {listen: "127.0.0.1:0"}
+health: {listen: "127.0.0.1:0"}
 profile: {dir: %[2]s/profiles}
 notify: {deliver: "off", from: The Bench <bench@practice.example>}
 `
