@@ -51,23 +51,12 @@ func (a *Deliveries) prepare(ctx context.Context, in PrepareDeliveryInput) (Prep
 			return PreparedDelivery{}, err
 		}
 	}
-	if in.Lane == registry.LaneHistorical {
-		goes, err := a.DB.LeaveOutSince(ctx, file.ID)
-		if err == nil && goes == 0 && file.Check.Held < file.Check.Messages {
-			return PreparedDelivery{Already: true, RemoteName: "part of other files"}, nil
-		}
-		if err != nil {
-			return PreparedDelivery{}, err
-		}
+	left, where, err := a.leaveBehind(ctx, in, practice.History)
+	if err != nil {
+		return PreparedDelivery{}, err
 	}
-	if in.Lane == registry.LaneProduction && loadSent(practice.History) {
-		goes, err := a.DB.LeaveOutLoaded(ctx, file.ID)
-		if err == nil && goes == 0 && file.Check.Held < file.Check.Messages {
-			return PreparedDelivery{Already: true, RemoteName: "part of the historical load"}, nil
-		}
-		if err != nil {
-			return PreparedDelivery{}, err
-		}
+	if where != "" && left.Goes == 0 && file.Check.Held < file.Check.Messages {
+		return PreparedDelivery{Already: true, RemoteName: where}, nil
 	}
 	out, err := a.pack(ctx, file, envelope(file, practice, profile, in.Attempt))
 	if err != nil {
@@ -77,7 +66,7 @@ func (a *Deliveries) prepare(ctx context.Context, in PrepareDeliveryInput) (Prep
 		FileID: file.ID, Practice: file.Practice, Lane: file.Lane, Attempt: in.Attempt,
 		Connection: practice.Connection, Folder: profile.Folders.For(file.Lane),
 		ContentDigest: out.content, Digest: out.object.SHA256, VaultKey: out.object.Key, Size: out.object.Size,
-		Messages: out.messages, Held: out.held, At: date,
+		Messages: out.messages, Held: out.held, At: date, Seen: left.Seen,
 		Name: func(seq int64) (string, error) {
 			return remoteName(profile, practice, file.Lane, inZone(date, practice.Zone), seq)
 		},
@@ -88,9 +77,24 @@ func (a *Deliveries) prepare(ctx context.Context, in PrepareDeliveryInput) (Prep
 	return prepared(d, already), nil
 }
 
-// loadSent reports whether parts of a historical load may have been sent.
-func loadSent(state registry.HistoryState) bool {
-	return state == registry.HistoryLoading || state == registry.HistorySent || state == registry.HistoryClosed
+// leaveBehind decides which messages stay behind where the daily feed and the
+// historical load meet, and says where they are then; empty where they cannot meet.
+func (a *Deliveries) leaveBehind(ctx context.Context, in PrepareDeliveryInput, load registry.HistoryState) (left db.LeftBehind, where string, err error) {
+	switch {
+	case in.Lane == registry.LaneHistorical:
+		left, err = a.DB.LeaveOutSince(ctx, in.Practice, in.File.ID)
+		return left, "part of other files", err
+	case in.Lane == registry.LaneProduction && loadBegun(load):
+		left, err = a.DB.LeaveOutLoaded(ctx, in.Practice, in.File.ID)
+		return left, "part of the historical load", err
+	}
+	return left, "", nil
+}
+
+// loadBegun reports whether parts of a historical load may have been sent, or may
+// be by the time that a file is packed.
+func loadBegun(state registry.HistoryState) bool {
+	return state == registry.HistoryPlanned || state == registry.HistoryLoading || state == registry.HistorySent || state == registry.HistoryClosed
 }
 
 // remoteName makes the name of a file at the registry and has it judged (F-01),

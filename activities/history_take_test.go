@@ -172,3 +172,31 @@ func TestDailyMessagesAfterALoad(t *testing.T) {
 	})
 	require.Equal(t, 1, p.Messages, "the load leaves behind what the daily feed has sent since")
 }
+
+func TestADailyFileWaitsForThePartThatIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a := b.histories()
+	b.setHistory(t, registry.HistoryAsked)
+	load, _ := b.batch(t, 1, registry.LaneHistorical, 4)
+	b.put(t, registry.LaneHistorical, "a.hl7", load)
+	plan := must(t, a.PlanHistory, planInput(4))
+	b.setHistory(t, registry.HistoryPlanned)
+	must(t, a.ApproveHistory, activities.ApproveHistoryInput{Scope: scope(), Digest: plan.Digest, By: maria, Key: "approve"})
+	part := must(t, a.ListParts, activities.ListPartsInput{Scope: scope(), Max: 10}).Parts[0]
+	b.check(t, part.File, registry.LaneHistorical)
+	must(t, b.deliveries.PrepareDelivery, activities.PrepareDeliveryInput{
+		Scope: scope(), File: part.File, Lane: registry.LaneHistorical, Attempt: 1,
+	})
+
+	f := b.stage(t, registry.LaneProduction, "daily.hl7", []byte(strings.Join(messagesOf(t, load)[1:3], "")))
+	b.check(t, f, registry.LaneProduction)
+	daily := activities.PrepareDeliveryInput{Scope: scope(), File: f, Lane: registry.LaneProduction, Attempt: 1}
+	for range 2 {
+		_, err := run(t, b.deliveries.PrepareDelivery, daily)
+		requireKind(t, registry.Transient, err)
+		require.ErrorContains(t, err, "is on its way")
+	}
+	b.deliverPart(t, part)
+	require.True(t, must(t, b.deliveries.PrepareDelivery, daily).Already, "the part has brought all of it")
+}

@@ -73,6 +73,8 @@ type NewDelivery struct {
 	Size                  int64
 	Messages, Held        int
 	At                    time.Time
+	// Seen is of [LeftBehind], where it was decided which messages stay behind; else 0.
+	Seen int64
 	// Name makes the remote name from a number that no other delivery has.
 	Name func(seq int64) (string, error)
 }
@@ -97,7 +99,8 @@ func (s *Store) FindDelivery(ctx context.Context, fileID string, attempt int) (d
 //
 // Kinds: NotAllowed when the lane is not open in the practice's phase or when
 // an earlier attempt of the file was not given up; Transient while the same
-// content is on its way in another delivery; what Name returns keeps its kind.
+// content is on its way in another delivery, or where one began after n.Seen that
+// carries a dose of it; what Name returns keeps its kind.
 func (s *Store) PrepareDelivery(ctx context.Context, n NewDelivery) (d Delivery, already bool, err error) {
 	const op = "prepare delivery"
 	err = s.tx(ctx, op, func(tx pgx.Tx) error {
@@ -133,6 +136,11 @@ func (s *Store) PrepareDelivery(ctx context.Context, n NewDelivery) (d Delivery,
 		d.RemoteName, already, err = wasSentBefore(ctx, tx, n.Practice, n.FileID, n.Lane, digest, n.ContentDigest, n.At)
 		if err != nil || already {
 			return err
+		}
+		if n.Seen > 0 {
+			if err := meetsNone(ctx, tx, op, n.Practice, n.Lane, n.FileID, n.Seen); err != nil {
+				return err
+			}
 		}
 		d, err = insertDelivery(ctx, tx, n)
 		return err

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+
+	"immtrail/registry"
 )
 
 // The rule of overlaps, by record key (patient, vaccine and date). The unit is
@@ -19,6 +21,9 @@ import (
 //     a message of a load said of the same records, and the registry did not
 //     refuse, stays behind (sent-with-load). Any other daily message goes: it was
 //     made later, and the newer one wins.
+//   - While a delivery of the one way that carries a record is not there yet, a file
+//     of the other way that has the record too is not prepared: only afterwards can
+//     anybody say what stands, and which is the newer.
 //   - A message with a dose that takes back or changes one (RXA-21 D or U), with a
 //     dose that has no record key, or without any dose is never taken for known by
 //     its records.
@@ -120,25 +125,39 @@ func (s *Store) LeaveOutHistory(ctx context.Context, files []string) error {
 	})
 }
 
+// LeftBehind is what [Store.LeaveOutSince] and [Store.LeaveOutLoaded] decided.
+type LeftBehind struct {
+	// Goes is how many messages may go.
+	Goes int
+	// Seen is the last delivery that was looked at. It goes into
+	// [NewDelivery.Seen], so that what begins in between is not overlooked.
+	Seen int64
+}
+
 // LeaveOutSince decides which messages of a part stay behind since what they
 // say was sent after the plan, and holds them. It is asked before the part is
-// prepared, and says how many of its messages may go.
-func (s *Store) LeaveOutSince(ctx context.Context, part string) (goes int, err error) {
-	return s.leaveBehind(ctx, part, "sent-since", leaveOutOfPart)
+// prepared. Kind Transient while a daily file that has one of its doses too is on
+// its way.
+func (s *Store) LeaveOutSince(ctx context.Context, practice, part string) (LeftBehind, error) {
+	return s.leaveBehind(ctx, practice, registry.LaneHistorical, part, "sent-since", leaveOutOfPart)
 }
 
 // LeaveOutLoaded decides which messages of a daily file stay behind since the
-// historical load has sent the same, and holds them: how many, and how many may
-// go. It is asked before the file is prepared.
-func (s *Store) LeaveOutLoaded(ctx context.Context, file string) (goes int, err error) {
-	return s.leaveBehind(ctx, file, "sent-with-load", leaveOutLoaded)
+// historical load has sent the same, and holds them. It is asked before the file is
+// prepared. Kind Transient while a part that has one of its doses too is on its way.
+func (s *Store) LeaveOutLoaded(ctx context.Context, practice, file string) (LeftBehind, error) {
+	return s.leaveBehind(ctx, practice, registry.LaneProduction, file, "sent-with-load", leaveOutLoaded)
 }
 
 // leaveBehind decides by a statement which messages of a file stay behind, anew
 // each time.
-func (s *Store) leaveBehind(ctx context.Context, file, why, decide string) (goes int, err error) {
-	err = s.tx(ctx, "history overlaps", func(tx pgx.Tx) error {
-		args := pgx.NamedArgs{"id": file, "why": why}
+func (s *Store) leaveBehind(ctx context.Context, practice string, lane registry.Lane, file, why, decide string) (out LeftBehind, err error) {
+	const op = "history overlaps"
+	err = s.tx(ctx, op, func(tx pgx.Tx) error {
+		if err := meetsNone(ctx, tx, op, practice, lane, file, 0); err != nil {
+			return err
+		}
+		args, changed := pgx.NamedArgs{"id": file, "why": why}, int64(0)
 		for _, sql := range []string{
 			`update messages m set held = false from history_left_out o
 			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
@@ -147,18 +166,59 @@ func (s *Store) leaveBehind(ctx context.Context, file, why, decide string) (goes
 			`update messages m set held = true from history_left_out o
 			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
 		} {
-			if _, err := tx.Exec(ctx, sql, args); err != nil {
+			tag, err := tx.Exec(ctx, sql, args)
+			if err != nil {
+				return err
+			}
+			changed += tag.RowsAffected()
+		}
+		if changed > 0 { // else they were counted when the file was checked
+			if err := countAnswers(ctx, tx, `= @id`, args); err != nil {
 				return err
 			}
 		}
-		if err := countAnswers(ctx, tx, `= @id`, args); err != nil {
+		var err error
+		if out.Goes, err = value[int](ctx, tx, `select count(*) from messages where file_id = @id and not held`, args); err != nil {
 			return err
 		}
-		var err error
-		goes, err = value[int](ctx, tx, `select count(*) from messages where file_id = @id and not held`, args)
+		out.Seen, err = value[int64](ctx, tx, `select last_value from delivery_numbers`, nil)
 		return err
 	})
-	return goes, err
+	return out, err
+}
+
+// onItsWay is a delivery of the other way that carries a record of @id, and is
+// not there yet or began after @seen; looked up record by record (see cutSQL).
+const onItsWay = `
+	select coalesce((select v.id from deliveries v
+	where v.practice = @practice and v.lane = @other and v.state <> 'abandoned'
+	  and (v.confirmed_at is null or @seen > 0 and substr(v.id, 3)::bigint > @seen)
+	  and exists (
+		select from doses d
+		cross join lateral (select o.message from doses o where o.record_digest = d.record_digest and o.file_id = v.file_id offset 0) o
+		where d.file_id = @id and d.record_digest is not null
+		  and exists (select from messages m where m.file_id = @id and m.ordinal = d.message and not m.held offset 0)
+		  and exists (select from messages n where n.file_id = v.file_id and n.ordinal = o.message and not n.held offset 0))
+	order by v.prepared_at, v.id limit 1), '')`
+
+// meetsNone makes sure that nothing of the other way carries a record of a file and
+// is not there yet, and that none begins until the transaction ends: parts do not
+// keep one another waiting. Where seen is given, one that began after that
+// delivery and has arrived since counts too. Kind Transient where there is one.
+func meetsNone(ctx context.Context, tx pgx.Tx, op, practice string, lane registry.Lane, file string, seen int64) error {
+	lock, other := `pg_advisory_xact_lock_shared`, registry.LaneProduction
+	if lane == registry.LaneProduction {
+		lock, other = `pg_advisory_xact_lock`, registry.LaneHistorical
+	}
+	args := pgx.NamedArgs{"id": file, "practice": practice, "other": other, "seen": seen, "key": "overlap/" + practice}
+	if _, err := tx.Exec(ctx, `select `+lock+`(hashtextextended(@key, 0))`, args); err != nil {
+		return err
+	}
+	meets, err := value[string](ctx, tx, onItsWay, args)
+	if err != nil || meets == "" {
+		return err
+	}
+	return registry.Errorf(registry.Transient, op, "%s is on its way with a dose that %s has too; %s waits until it is there", meets, file, file)
 }
 
 // HistorySourceCounts is a source in numbers.
@@ -167,6 +227,8 @@ type HistorySourceCounts struct {
 	Messages   int    `db:"messages"`
 	Repeated   int    `db:"repeated"`
 	SentBefore int    `db:"sent_before"`
+	// Stays tells apart which messages stay behind, held back or left out.
+	Stays string `db:"stays"`
 }
 
 // CountHistorySources counts sources, in the order of files.
@@ -174,7 +236,9 @@ func (s *Store) CountHistorySources(ctx context.Context, files []string) ([]Hist
 	counts, err := many[HistorySourceCounts](ctx, s.pool, `
 		select f.id as file_id, f.messages,
 			(select count(*) from history_left_out o where o.file_id = f.id and why = 'repeated')::int as repeated,
-			(select count(*) from history_left_out o where o.file_id = f.id and why = 'sent-before')::int as sent_before
+			(select count(*) from history_left_out o where o.file_id = f.id and why = 'sent-before')::int as sent_before,
+			md5(coalesce((select string_agg(m.ordinal::text, ',' order by m.ordinal) from messages m where m.file_id = f.id and m.held), '')
+				|| ';' || coalesce((select string_agg(o.message::text, ',' order by o.message) from history_left_out o where o.file_id = f.id), '')) as stays
 		from unnest(@files::text[]) with ordinality s (id, n) join files f using (id) order by s.n`,
 		pgx.NamedArgs{"files": files})
 	return counts, fault("history sources", err)

@@ -65,6 +65,10 @@ func TestOverlapInsideAPlan(t *testing.T) {
 	t.Run("what is left out is counted by source", func(t *testing.T) {
 		counts, err := b.CountHistorySources(t.Context(), ids(old, later))
 		require.NoError(t, err)
+		for i := range counts {
+			require.NotEmpty(t, counts[i].Stays)
+			counts[i].Stays = ""
+		}
 		require.Equal(t, []db.HistorySourceCounts{
 			{FileID: old.ID, Messages: 6, Repeated: 1}, {FileID: later.ID, Messages: 4, Repeated: 1},
 		}, counts)
@@ -103,14 +107,14 @@ func TestOverlapWithTheDailyFeed(t *testing.T) {
 	t.Run("what the daily feed sends after the plan stays behind too", func(t *testing.T) {
 		part := b.checked(t, p, registry.LaneHistorical, "8", day0,
 			sentMessage{control: "h4", doses: []string{"not sent"}}, sentMessage{control: "h5", doses: []string{"stands", "new"}})
-		goes, err := b.LeaveOutSince(ctx, part.ID)
+		left, err := b.LeaveOutSince(ctx, p, part.ID)
 		require.NoError(t, err)
-		require.Equal(t, 2, goes)
+		require.Equal(t, 2, left.Goes)
 		b.sent(t, p, registry.LaneProduction, "f", day0, sentMessage{control: "f1", doses: []string{"not sent"}})
 		for range 2 {
-			goes, err = b.LeaveOutSince(ctx, part.ID)
+			left, err = b.LeaveOutSince(ctx, p, part.ID)
 			require.NoError(t, err)
-			require.Equal(t, 1, goes)
+			require.Equal(t, 1, left.Goes)
 		}
 		require.Equal(t, map[string]string{part.ID + "/1": "sent-since"}, b.leftOut(t, part))
 		held, err := b.HeldAfter(ctx, part.ID, 0, 10)
@@ -144,15 +148,91 @@ func TestWhatALoadHasSentIsNotSentAgainByTheDailyFeed(t *testing.T) {
 		sentMessage{control: "d8", says: "nobody's dose"},
 	)
 	for range 2 { // again changes nothing
-		goes, err := b.LeaveOutLoaded(ctx, daily.ID)
+		left, err := b.LeaveOutLoaded(ctx, p, daily.ID)
 		require.NoError(t, err)
-		require.Equal(t, 7, goes)
+		require.Equal(t, 7, left.Goes)
 		require.Equal(t, map[string]string{daily.ID + "/1": "sent-with-load"}, b.leftOut(t, daily),
 			"what is newer in anything, takes back or changes a dose, or did not get through, goes")
 	}
 	held, err := b.HeldMessages(ctx, db.HeldFilter{File: daily.ID, Ended: true})
 	require.NoError(t, err)
 	require.Empty(t, held, "nobody has to decide on it")
+}
+
+func TestADoseOnItsWayIsNotSentAgainByTheOtherWay(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	part := []sentMessage{
+		{control: "h1", doses: []string{"x"}, says: "x"},
+		{control: "h2", doses: []string{"held"}, says: "held", held: true},
+	}
+	same := []sentMessage{{control: "d1", doses: []string{"x"}, says: "x"}, msg("d2", "plano", "new")}
+
+	t.Run("a daily file waits for the part, and leaves out what it has brought", func(t *testing.T) {
+		t.Parallel()
+		b := open(t)
+		p := b.live(t, "sunrise-plano")
+		f := b.checked(t, p, registry.LaneHistorical, "a", day0, part...)
+		daily := b.checked(t, p, registry.LaneProduction, "b", day0, same...)
+		other := b.checked(t, p, registry.LaneProduction, "c", day0, msg("d3", "plano", "another"), msg("d4", "plano", "held"))
+		d := b.brought(t, newDelivery(p, f, registry.LaneHistorical, 1, "a"), db.DeliveryUploading)
+
+		_, err := b.LeaveOutLoaded(ctx, p, daily.ID)
+		requireKind(t, registry.Transient, err)
+		require.ErrorContains(t, err, d.ID+" is on its way")
+		require.Empty(t, b.leftOut(t, daily), "nothing is decided yet")
+		left, err := b.LeaveOutLoaded(ctx, p, other.ID)
+		require.NoError(t, err, "what the part does not carry does not wait for it")
+		require.Equal(t, 2, left.Goes)
+
+		require.NoError(t, b.AboutToPublish(ctx, p, d.ID))
+		require.NoError(t, b.Published(ctx, p, d.ID, day0))
+		_, err = b.Confirm(ctx, p, d.ID, registry.ConfirmedByStat, registry.System, day0)
+		require.NoError(t, err)
+		left, err = b.LeaveOutLoaded(ctx, p, daily.ID)
+		require.NoError(t, err)
+		require.Equal(t, 1, left.Goes)
+		require.Equal(t, map[string]string{daily.ID + "/1": "sent-with-load"}, b.leftOut(t, daily))
+	})
+
+	t.Run("a part waits for the daily file, and goes where that was given up", func(t *testing.T) {
+		t.Parallel()
+		b := open(t)
+		p := b.live(t, "sunrise-plano")
+		f := b.checked(t, p, registry.LaneHistorical, "a", day0, part...)
+		daily := b.checked(t, p, registry.LaneProduction, "b", day0, same...)
+		d := b.brought(t, newDelivery(p, daily, registry.LaneProduction, 1, "b"), db.DeliveryUploading)
+		_, err := b.LeaveOutSince(ctx, p, f.ID)
+		requireKind(t, registry.Transient, err)
+		require.NoError(t, b.Abandon(ctx, p, d.ID, registry.ActionDrop, db.Act{By: maria, At: day0}))
+		left, err := b.LeaveOutSince(ctx, p, f.ID)
+		require.NoError(t, err)
+		require.Equal(t, 1, left.Goes)
+	})
+
+	t.Run("what began while a file was packed is seen, even if it has arrived since", func(t *testing.T) {
+		t.Parallel()
+		b := open(t)
+		p := b.live(t, "sunrise-plano")
+		b.sent(t, p, registry.LaneProduction, "0", day0, msg("d0", "plano", "long ago"))
+		f := b.checked(t, p, registry.LaneHistorical, "a", day0, part...)
+		daily := b.checked(t, p, registry.LaneProduction, "b", day0, same...)
+		left, err := b.LeaveOutLoaded(ctx, p, daily.ID)
+		require.NoError(t, err)
+		require.Equal(t, 2, left.Goes)
+		b.deliver(t, p, registry.LaneHistorical, "a", f, day0, part...)
+
+		n := newDelivery(p, daily, registry.LaneProduction, 1, "b")
+		n.Seen = left.Seen
+		_, _, err = b.PrepareDelivery(ctx, n)
+		requireKind(t, registry.Transient, err)
+		left, err = b.LeaveOutLoaded(ctx, p, daily.ID)
+		require.NoError(t, err)
+		require.Equal(t, 1, left.Goes)
+		n.Seen = left.Seen
+		_, _, err = b.PrepareDelivery(ctx, n)
+		require.NoError(t, err)
+	})
 }
 
 func TestSupplement(t *testing.T) {
