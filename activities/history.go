@@ -87,8 +87,9 @@ type PlannedEHR struct {
 // PlanHistory stages the sources, checks every message, leaves out what is said
 // twice or was sent before, splits the rest on message boundaries into parts
 // (each a file of its own), and stores the plan. It is deterministic, and
-// repeating it on the same files gives the same digest. After the load was sent
-// it plans the next supplement. Kind NotAllowed when the practice's load is
+// repeating it on the same files gives the same digest; where nothing of it has
+// changed, nothing is cut again. After the load was sent it plans the next
+// supplement. Kind NotAllowed when the practice's load is
 // loading or closed.
 //
 // A source that cannot be read to its end gives no parts at all: half of it
@@ -127,12 +128,7 @@ func (a *Histories) plan(ctx context.Context, in PlanHistoryInput) (HistoryPlan,
 	if err := d.judge(ctx, sources); err != nil {
 		return HistoryPlan{}, err
 	}
-	for i := range d.sources {
-		if err := d.add(ctx, i); err != nil {
-			return HistoryPlan{}, err
-		}
-	}
-	plan, err := d.save(ctx)
+	plan, err := d.made(ctx)
 	plan.Unstable, plan.RefusedArchives, plan.RefusedWhy = taken.unstable, taken.refused, taken.why
 	return plan, err
 }
@@ -140,8 +136,10 @@ func (a *Histories) plan(ctx context.Context, in PlanHistoryInput) (HistoryPlan,
 // draft is a plan in the making.
 type draft struct {
 	*Histories
-	in    PlanHistoryInput
-	lines []string // what the digest is of
+	in PlanHistoryInput
+	// before is the plan that waits, if one does.
+	before db.WaitingPlan
+	lines  []string // what the digest is of
 	// sources are those that can be read to their end, counts what of them is
 	// left out.
 	sources []db.HistorySource
@@ -160,13 +158,17 @@ func (d *draft) judge(ctx context.Context, sources []db.HistorySource) error {
 	if err != nil {
 		return err
 	}
+	if d.before, _, err = d.DB.WaitingHistoryPlan(ctx, d.in.Practice); err != nil {
+		return err
+	}
 	for _, source := range sources {
 		summary, err := d.check(ctx, source)
 		if err != nil {
 			return err
 		}
+		// What a plan was made from was read to its end.
 		readable := summary.Messages > 0
-		if readable {
+		if readable && !slices.Contains(d.before.Sources, source.ID) {
 			if readable, err = d.readable(ctx, source); err != nil {
 				return err
 			}
@@ -186,8 +188,63 @@ func (d *draft) judge(ctx context.Context, sources []db.HistorySource) error {
 	if err := d.DB.LeaveOutHistory(ctx, ids); err != nil {
 		return err
 	}
-	d.counts, err = d.DB.CountHistorySources(ctx, ids)
-	return err
+	if d.counts, err = d.DB.CountHistorySources(ctx, ids); err != nil {
+		return err
+	}
+	for i, c := range d.counts {
+		d.lines = append(d.lines, fmt.Sprintf("source %s messages=%d repeated=%d sent-before=%d stays=%s",
+			d.sources[i].Digest, c.Messages, c.Repeated, c.SentBefore, c.Stays))
+	}
+	return nil
+}
+
+// basis is of all that a plan comes from: what is known before anything is cut, how
+// it is cut, and what judged it.
+func (d *draft) basis(ctx context.Context) (string, error) {
+	by, err := d.Files.judgedBy(ctx, d.in.Practice)
+	if err != nil {
+		return "", err
+	}
+	return digestOf(append(slices.Clone(d.lines),
+		fmt.Sprintf("parts messages=%d bytes=%d by=%q", d.in.PartMessages, d.in.PartBytes, d.in.PartBy),
+		fmt.Sprintf("judged by %s %v %s", by.RuleSet, by.Changed, by.Basis))), nil
+}
+
+func digestOf(lines []string) string {
+	sum := sha256.New()
+	for _, line := range lines {
+		_, _ = fmt.Fprintln(sum, line) // a hash takes everything
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// made is the plan: the one that waits where it would be the same.
+func (d *draft) made(ctx context.Context) (HistoryPlan, error) {
+	basis, err := d.basis(ctx)
+	if err != nil {
+		return HistoryPlan{}, err
+	}
+	out := d.counted()
+	if d.before.Digest != "" && d.before.Basis == basis {
+		return d.shown(ctx, out, d.before.HistoryLoad)
+	}
+	for i := range d.sources {
+		if err := d.add(ctx, i); err != nil {
+			return HistoryPlan{}, err
+		}
+	}
+	if len(d.parts) == 0 {
+		out.Top = topRules(d.unread.Top)
+		return out, nil
+	}
+	load, err := d.DB.SaveHistoryPlan(ctx, db.HistoryPlan{
+		Practice: d.in.Practice, Digest: digestOf(d.lines), Sources: d.ids(), EHRs: d.ehrs, Parts: d.parts,
+		At: d.in.date(d.Clock), Basis: basis,
+	})
+	if err != nil {
+		return out, err
+	}
+	return d.shown(ctx, out, load)
 }
 
 // ehrOf is the EHR that a file is of: the first whose pattern its name fits, in
@@ -205,8 +262,6 @@ func ehrOf(ehrs []db.HistoryEHR, name string) string {
 // add splits the i-th source into parts.
 func (d *draft) add(ctx context.Context, i int) error {
 	source, count := d.sources[i], d.counts[i]
-	d.lines = append(d.lines, fmt.Sprintf("source %s messages=%d repeated=%d sent-before=%d",
-		source.Digest, count.Messages, count.Repeated, count.SentBefore))
 	if count.Messages == count.Repeated+count.SentBefore {
 		return nil
 	}
@@ -256,37 +311,34 @@ func (d *draft) check(ctx context.Context, source db.HistorySource) (registry.Ch
 	})
 }
 
-// save keeps the plan, where there is anything to plan.
-func (d *draft) save(ctx context.Context) (HistoryPlan, error) {
-	out := HistoryPlan{Files: len(d.sources), Errors: d.unread.Errors}
+// ids are those of the sources.
+func (d *draft) ids() []string {
 	ids := make([]string, len(d.sources))
-	for i, c := range d.counts {
-		ids[i] = c.FileID
+	for i, source := range d.sources {
+		ids[i] = source.ID
+	}
+	return ids
+}
+
+// counted is what is known of a plan before it is cut.
+func (d *draft) counted() HistoryPlan {
+	out := HistoryPlan{Files: len(d.sources), Errors: d.unread.Errors}
+	for _, c := range d.counts {
 		out.Came, out.Repeated, out.SentBefore = out.Came+c.Messages, out.Repeated+c.Repeated, out.SentBefore+c.SentBefore
 		if c.SentBefore == c.Messages {
 			out.SentFiles++
 		}
 	}
-	if len(d.parts) == 0 {
-		out.Top = topRules(d.unread.Top)
-		return out, nil
-	}
-	sum := sha256.New()
-	for _, line := range d.lines {
-		_, _ = fmt.Fprintln(sum, line) // a hash takes everything
-	}
-	load, err := d.DB.SaveHistoryPlan(ctx, db.HistoryPlan{
-		Practice: d.in.Practice, Digest: hex.EncodeToString(sum.Sum(nil)), Sources: ids, EHRs: d.ehrs, Parts: d.parts,
-		At: d.in.date(d.Clock),
-	})
+	return out
+}
+
+// shown adds what is stored of a plan.
+func (d *draft) shown(ctx context.Context, out HistoryPlan, load db.HistoryLoad) (HistoryPlan, error) {
 	out.Digest, out.Number, out.Messages, out.Doses, out.Parts = load.Digest, load.Number, load.Messages, load.Doses, load.Parts
 	out.Bytes, out.FirstYear, out.LastYear, out.Held = load.Bytes, load.FirstYear, load.LastYear, load.Held
 	out.Errors, out.Warnings = out.Errors+load.Errors, load.Warnings
 	out.Top = topRules(append(load.Top, d.unread.Top...))
-	if err != nil {
-		return out, err
-	}
-	shares, err := d.DB.CountHistoryEHRs(ctx, ids, d.ehrs)
+	shares, err := d.DB.CountHistoryEHRs(ctx, d.ids(), d.ehrs)
 	for _, s := range shares {
 		if len(shares) > 1 || s.Twice > 0 {
 			out.EHRs = append(out.EHRs, PlannedEHR(s))
@@ -418,9 +470,16 @@ func (c HistoryCounts) Open() int {
 
 // ReconcileHistory counts the load from what is stored.
 func (a *Histories) ReconcileHistory(ctx context.Context, in ReconcileHistoryInput) (HistoryCounts, error) {
-	c, err := a.DB.CountHistory(ctx, in.Practice)
+	c, err := CountHistory(ctx, a.DB, in.Practice)
+	return c, fail(ctx, err)
+}
+
+// CountHistory counts a practice's load from what is stored. Kind Missing without a
+// plan.
+func CountHistory(ctx context.Context, store *db.Store, practice string) (HistoryCounts, error) {
+	c, err := store.CountHistory(ctx, practice)
 	if err != nil {
-		return HistoryCounts{}, fail(ctx, err)
+		return HistoryCounts{}, err
 	}
 	out := HistoryCounts{
 		Loads: c.Loads, Parts: c.Parts, Delivered: c.Delivered, Came: c.Came, Repeated: c.Repeated, SentBefore: c.SentBefore,

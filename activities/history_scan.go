@@ -177,7 +177,7 @@ func (r *scanRun) file(path string) error {
 	}
 	before := r.mark()
 	err = archive.Each(src, info.Size(), ArchiveLimits, func(e archive.Entry, entry io.Reader) error {
-		return r.judged(path+"/"+e.Name, entry)
+		return r.judged(joinedName(path, e.Name), entry)
 	})
 	var no *archive.RefusedError
 	if !errors.As(err, &no) {
@@ -190,6 +190,14 @@ func (r *scanRun) file(path string) error {
 	r.out = before
 	r.out.Files = append(r.out.Files, ScannedFile{Number: len(r.out.Files) + 1, Name: path, Problem: "refused: " + no.Why})
 	return r.w.Err()
+}
+
+// joinedName names a file of an archive; gzip has one, and it has no name.
+func joinedName(archive, entry string) string {
+	if entry == "" {
+		return archive
+	}
+	return archive + "/" + entry
 }
 
 // mark is what was counted so far, to go back to.

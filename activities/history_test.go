@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -103,6 +104,71 @@ func TestPlanHistory(t *testing.T) {
 		require.NotEqual(t, plan.Digest, other.Digest)
 		require.Equal(t, plan.Messages, other.Messages)
 		require.Equal(t, plan, must(t, a.PlanHistory, planInput(10)))
+	})
+}
+
+// kept are the files of the file store.
+func (b *bundle) kept(t *testing.T) (names []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(b.store, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			names = append(names, path)
+		}
+		return err
+	}))
+	return names
+}
+
+func TestAPlanThatWaitsIsNotCutAgain(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a := b.histories()
+	b.setHistory(t, registry.HistoryAsked)
+	batch, _ := b.batch(t, 1, registry.LaneHistorical, 25, hl7gen.TestPatient)
+	b.put(t, registry.LaneHistorical, "2018.hl7", batch)
+	plan := must(t, a.PlanHistory, planInput(10))
+	require.NotEmpty(t, b.kept(t))
+
+	away := b.store + ".away"
+	require.NoError(t, os.Rename(b.store, away))
+	require.NoError(t, os.MkdirAll(b.store, 0o755))
+	b.now = b.now.AddDate(0, 0, 1)
+	require.Equal(t, plan, must(t, a.PlanHistory, planInput(10)), "it needs nothing of the file store")
+	require.Empty(t, b.kept(t), "and puts nothing there")
+	require.NoError(t, os.RemoveAll(b.store))
+	require.NoError(t, os.Rename(away, b.store))
+
+	t.Run("another way to cut is another plan", func(t *testing.T) {
+		in := planInput(10)
+		in.PartBy = "year"
+		other := must(t, a.PlanHistory, in)
+		require.NotEqual(t, plan.Digest, other.Digest)
+		require.Greater(t, other.Parts, plan.Parts)
+		require.Equal(t, plan, must(t, a.PlanHistory, planInput(10)))
+	})
+	t.Run("what another rule finds is in it, and what it holds back makes it another", func(t *testing.T) {
+		b.profile.Rules.Held = nil
+		other := must(t, a.PlanHistory, planInput(10))
+		require.Zero(t, other.Held)
+		require.NotEqual(t, plan.Digest, other.Digest, "more would be sent than was approved")
+		b.profile.Rules.Held = []string{"F-11"}
+		b.profile.Rules.Grades = map[string]string{"F-11": "warning"}
+		graded := must(t, a.PlanHistory, planInput(10))
+		require.Equal(t, []int{plan.Errors - 1, plan.Warnings + 1}, []int{graded.Errors, graded.Warnings})
+		b.profile.Rules.Grades = nil
+		require.Equal(t, plan.Errors, must(t, a.PlanHistory, planInput(10)).Errors)
+	})
+	t.Run("what was sent since makes it another", func(t *testing.T) {
+		b.send(t, registry.LaneProduction, "daily.hl7", []byte(messagesOf(t, batch)[4]))
+		other := must(t, a.PlanHistory, planInput(10))
+		require.NotEqual(t, plan.Digest, other.Digest)
+		require.Equal(t, []int{24, 25, 1}, []int{other.Messages, other.Came, other.SentBefore})
+		require.Less(t, other.Doses, plan.Doses, "doses are of what goes")
+	})
+	t.Run("a file more makes it another", func(t *testing.T) {
+		more, _ := b.batch(t, 2, registry.LaneHistorical, 3)
+		b.put(t, registry.LaneHistorical, "2019.hl7", more)
+		require.Equal(t, 27, must(t, a.PlanHistory, planInput(10)).Messages)
 	})
 }
 

@@ -42,6 +42,7 @@ type bundle struct {
 	vault      *vault.Vault
 	server     *sftptest.Server
 	drop       string // the registry's folder on disk
+	store      string // the file store on disk
 	outbox     string
 	profile    registry.Profile
 	now        time.Time
@@ -72,8 +73,9 @@ func open(t *testing.T, phase registry.Phase) *bundle {
 
 	secret, recipient, err := vault.NewIdentity()
 	require.NoError(t, err)
+	b.store = filepath.Join(t.TempDir(), "files")
 	b.vault, err = vault.Open(ctx, vault.Options{
-		URL: "file://" + filepath.Join(t.TempDir(), "files"), Recipients: []string{recipient}, Identities: []string{secret},
+		URL: "file://" + b.store, Recipients: []string{recipient}, Identities: []string{secret},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = b.vault.Close() })

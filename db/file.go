@@ -227,7 +227,8 @@ func (s *Store) Files(ctx context.Context, practice string, limit int) ([]File, 
 		limit = 100
 	}
 	rows, err := s.pool.Query(ctx, `
-		select `+fileColumns+` from files where practice = @practice
+		select `+fileColumns+` from files where practice = @practice and not (lane = 'historical' and state = 'staged' and not exists (
+			select 1 from history_parts p join history_loads l using (practice, number) where p.file_id = files.id and l.state = 'loading'))
 		order by substr(id, 3)::bigint desc limit @limit`, pgx.NamedArgs{"practice": practice, "limit": limit})
 	if err != nil {
 		return nil, fault(op, err)

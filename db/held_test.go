@@ -17,6 +17,23 @@ func left(control string, doses ...string) sentMessage {
 	return m
 }
 
+func TestAHeldTestPatientIsReplacedByTheOneWithAName(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	p := b.live(t, "sunrise-plano")
+	held := func(control, chart string) sentMessage {
+		return sentMessage{control: control, chart: chart, doses: []string{"test patient " + control}, held: true}
+	}
+	d := b.sent(t, p, registry.LaneProduction, "a", day0, msg("m-0", "plano", "x"), held("m-1", "4711"), held("m-2", "4712"))
+	// Under their names they have other records. m-2 is another child by now.
+	b.sent(t, p, registry.LaneProduction, "b", day0,
+		sentMessage{control: "m-1", chart: "4711", doses: []string{"Ann"}}, sentMessage{control: "m-2", chart: "4799", doses: []string{"Bob"}})
+	open, err := b.HeldMessages(t.Context(), db.HeldFilter{File: d.FileID})
+	require.NoError(t, err)
+	require.Len(t, open, 1)
+	require.Equal(t, 3, open[0].Message, "a control ID that stands for somebody else replaces nobody")
+}
+
 func TestHeldMessages(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

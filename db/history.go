@@ -63,6 +63,8 @@ type HistoryPlan struct {
 	EHRs  []string
 	Parts []HistoryPart
 	At    time.Time
+	// Basis tells what the plan was made from apart: a digest in hex, kept with it.
+	Basis string
 }
 
 // HistoryLoad is the stored plan in numbers.
@@ -77,7 +79,7 @@ type HistoryLoad struct {
 	Repeated       int                  `db:"repeated"`    // a newer one in the same plan says it
 	SentBefore     int                  `db:"sent_before"` // what it says was sent and stands
 	Messages       int                  `db:"messages"`
-	Doses          int                  `db:"doses"`
+	Doses          int                  `db:"doses"` // of Messages, as are the years
 	Parts          int                  `db:"parts"`
 	Bytes          int64                `db:"bytes"`
 	FirstYear      int                  `db:"first_year"`
@@ -87,18 +89,19 @@ type HistoryLoad struct {
 	Warnings       int                  `db:"warnings"`
 	Top            []registry.RuleCount `db:"top"`
 	PlannedAt      time.Time            `db:"planned_at"`
+	Basis          string               `db:"basis"`
 	ApprovedDigest string               `db:"approved_digest"`
 	ApprovedBy     string               `db:"approved_by"`
 	ApprovedAt     *time.Time           `db:"approved_at"`
 }
 
 const historyColumns = `number, state, digest, files, came, repeated, sent_before, messages, doses, parts, bytes, first_year, last_year,
-	held, errors, warnings, top, planned_at, coalesce(approved_digest, '') as approved_digest,
+	held, errors, warnings, top, planned_at, coalesce(basis, '') as basis, coalesce(approved_digest, '') as approved_digest,
 	coalesce(approved_by, '') as approved_by, approved_at`
 
 // SaveHistoryPlan keeps a plan in place of the one that nobody has approved,
-// and counts it from the checks. The same plan again changes nothing. After the
-// load was sent it is a plan of the next supplement. Kind NotAllowed while parts
+// and counts it from the checks. The same plan of the same basis again changes
+// nothing. After the load was sent it is a plan of the next supplement. Kind NotAllowed while parts
 // are on their way, and where the practice's load is closed.
 func (s *Store) SaveHistoryPlan(ctx context.Context, p HistoryPlan) (HistoryLoad, error) {
 	const op = "history plan"
@@ -113,9 +116,10 @@ func (s *Store) SaveHistoryPlan(ctx context.Context, p HistoryPlan) (HistoryLoad
 		if err != nil {
 			return err
 		}
-		args := pgx.NamedArgs{"practice": p.Practice, "number": number, "digest": p.Digest, "at": p.At}
+		args := pgx.NamedArgs{"practice": p.Practice, "number": number, "digest": p.Digest, "at": p.At, "basis": p.Basis}
 		same, err := value[bool](ctx, tx, `
-			select exists (select 1 from history_loads where practice = @practice and number = @number and digest = @digest)`, args)
+			select exists (select 1 from history_loads where practice = @practice and number = @number and digest = @digest
+				and basis is not distinct from nullif(@basis, ''))`, args)
 		if err != nil {
 			return err
 		}
@@ -167,21 +171,22 @@ func replacePlan(ctx context.Context, tx pgx.Tx, p HistoryPlan, args pgx.NamedAr
 	args["files"], args["counts"], args["sources"], args["ehrs"] = ids, counts, p.Sources, ehrs
 	for _, sql := range append(dropDraft[:len(dropDraft):len(dropDraft)],
 		`insert into history_loads (practice, number, digest, files, came, repeated, sent_before, messages, doses, parts,
-			bytes, first_year, last_year, held, errors, warnings, top, planned_at)
-		select @practice, @number, @digest, count(*), sum(f.messages), l.repeated, l.sent_before, p.messages, sum(f.doses),
+			bytes, first_year, last_year, held, errors, warnings, top, planned_at, basis)
+		select @practice, @number, @digest, count(*), sum(f.messages), l.repeated, l.sent_before, p.messages, y.doses,
 			p.parts, p.bytes, y.first, y.last, sum(f.held), sum(f.errors), sum(f.warnings),
 			coalesce((select jsonb_agg(t) from (
 				select rule, severity, sum(count)::int as count from rule_counts where file_id = any(@sources)
-				group by rule, severity order by sum(count) desc, rule limit 10) t), '[]'), @at
+				group by rule, severity order by sum(count) desc, rule limit 10) t), '[]'), @at, nullif(@basis, '')
 		from files f,
 			(select count(*) filter (where why = 'repeated') as repeated, count(*) filter (where why = 'sent-before') as sent_before
 				from history_left_out where file_id = any(@sources)) l,
 			(select count(*) as parts, sum(n) as messages, sum(size) as bytes
 				from unnest(@files::text[], @counts::int[]) part (id, n) join files using (id)) p,
-			(select coalesce(min(given_year), 0) as first, coalesce(max(given_year), 0) as last
-				from doses where file_id = any(@sources)) y
+			(select count(*) as doses, coalesce(min(given_year), 0) as first, coalesce(max(given_year), 0) as last
+				from doses d where file_id = any(@sources) and not exists (
+					select 1 from history_left_out o where o.file_id = d.file_id and o.message = d.message)) y
 		where f.id = any(@sources)
-		group by l.repeated, l.sent_before, p.messages, p.parts, p.bytes, y.first, y.last`,
+		group by l.repeated, l.sent_before, p.messages, p.parts, p.bytes, y.doses, y.first, y.last`,
 		`insert into history_sources (practice, number, file_id, ordinal, ehr)
 		select @practice, @number, file, n, ehr from unnest(@sources::text[], @ehrs::text[]) with ordinality as source (file, ehr, n)`,
 		`insert into history_parts (practice, number, ordinal, file_id, messages)
@@ -193,6 +198,27 @@ func replacePlan(ctx context.Context, tx pgx.Tx, p HistoryPlan, args pgx.NamedAr
 		}
 	}
 	return nil
+}
+
+// WaitingPlan is the plan that waits for its approval.
+type WaitingPlan struct {
+	HistoryLoad
+	// Sources are the files that it was made from, in order.
+	Sources []string `db:"sources"`
+}
+
+// WaitingHistoryPlan reads the plan that nobody has approved; ok is false where
+// none waits.
+func (s *Store) WaitingHistoryPlan(ctx context.Context, practice string) (p WaitingPlan, ok bool, err error) {
+	found, err := many[WaitingPlan](ctx, s.pool, `
+		select `+historyColumns+`,
+			array(select file_id from history_sources x where x.practice = l.practice and x.number = l.number order by ordinal) as sources
+		from history_loads l where practice = @practice and state = 'planned'`,
+		pgx.NamedArgs{"practice": practice})
+	if err != nil || len(found) == 0 {
+		return p, false, fault("history plan", err)
+	}
+	return found[0], true, nil
 }
 
 // HistoryLoads lists the load and its supplements in order; the last may be a

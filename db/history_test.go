@@ -158,3 +158,28 @@ func TestCountHistory(t *testing.T) {
 		requireKind(t, registry.Missing, err)
 	})
 }
+
+func TestPartsOfAPlanThatWaitsAreNoFilesYet(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	ctx := t.Context()
+	practice, parts := b.planned(t, 2)
+	listed := func() []string {
+		files, err := b.Files(ctx, practice, 100)
+		require.NoError(t, err)
+		var ids []string
+		for _, f := range files {
+			ids = append(ids, f.ID)
+		}
+		return ids
+	}
+	for _, p := range parts {
+		require.NotContains(t, listed(), p.ID, "nobody has approved it")
+	}
+	loads, err := b.HistoryLoads(ctx, practice)
+	require.NoError(t, err)
+	require.NoError(t, b.ApproveHistory(ctx, practice, loads[0].Digest, db.Act{Key: "approve", By: maria, At: day0}))
+	for _, p := range parts {
+		require.Contains(t, listed(), p.ID)
+	}
+}

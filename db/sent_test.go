@@ -18,6 +18,7 @@ type sentMessage struct {
 	control, site string
 	doses         []string // record keys
 	held          bool
+	chart         string // the chart number
 	who           string // what tells the patient apart; empty: nothing
 	app, facility string // the sending system
 	sent          string // MSH-7, YYYYMMDD
@@ -38,7 +39,7 @@ func (b *bundle) checked(t *testing.T, practice string, lane registry.Lane, c st
 		for i, m := range msgs {
 			out := db.CheckedMessage{
 				Ordinal: i + 1, ControlID: m.control, SendingApp: m.app, SendingFacility: m.facility, Site: m.site, Outcome: registry.OutcomeAccepted, Held: m.held,
-				Length: 100, Patient: []byte("Grace of " + m.control), Who: m.who, Sent: m.sent, Content: sha256.Sum256([]byte(m.control)),
+				Length: 100, Patient: []byte("Grace of " + m.control), Chart: m.chart, Who: m.who, Sent: m.sent, Content: sha256.Sum256([]byte(m.control)),
 			}
 			if m.says != "" {
 				out.Says = sha256.Sum256([]byte(m.says))

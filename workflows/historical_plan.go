@@ -26,9 +26,12 @@ func (h *historical) plan(ctx workflow.Context) error {
 		if err := h.sayPlan(ctx); err != nil {
 			return err
 		}
-		approved := func() bool { return h.approval != nil || h.again }
+		approved := func() bool { return h.approval != nil || h.again || h.Plan.Digest == "" && h.noneCan() }
 		if _, err := h.waitUntil(ctx, h.now(ctx).AddDate(0, 0, 1), "look at the files of the load again", approved); err != nil {
 			return err
+		}
+		if h.Plan.Digest == "" && h.noneCan() {
+			return h.set(ctx, registry.HistoryNone, h.answeredBy, h.Sources[0].Answer)
 		}
 		if h.approval == nil {
 			continue
@@ -53,8 +56,14 @@ func (h *historical) look(ctx workflow.Context) (changed bool, err error) {
 	if err == nil && action == "" {
 		h.aside = notTaken(plan)
 	}
-	if err != nil || action != "" || plan.Digest == "" || plan.Digest == h.Plan.Digest {
+	if err != nil || action != "" || plan.Digest == "" {
 		return false, err
+	}
+	if plan.Digest == h.Plan.Digest {
+		if h.Waiting {
+			h.Plan = plan // other rules may find other things in it
+		}
+		return false, nil
 	}
 	h.Plans++
 	h.Plan = plan
