@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -132,7 +133,7 @@ func (h *historical) accounts() []string {
 
 func (h *historical) closingMove() string {
 	move := "starter history close " + h.practice
-	if h.counts.Open() > 0 {
+	if h.notClosed(CloseHistorical{}) != "" {
 		move += ` --reason "…"`
 	}
 	return move
@@ -142,12 +143,37 @@ func (h *historical) closingMove() string {
 // a reason. Empty where it may be.
 func (h *historical) notClosed(c CloseHistorical) string {
 	if open := h.counts.Open(); open > 0 && c.Reason == "" {
-		return fmt.Sprintf("%d messages of the load are held back, refused, unanswered or not sent; say why it is closed all the same", open)
+		return fmt.Sprintf("%d messages of the load have not reached the registry or were not taken (%s); say why it is closed all the same",
+			open, openWords(h.counts))
 	}
 	if h.Waiting && c.Reason == "" {
 		return fmt.Sprintf("supplement %d waits for its approval; say why the load is closed without it", h.Plan.Number)
 	}
+	if i := h.unanswered(); i >= 0 && !h.Sources[i].AskedAt.IsZero() && c.Reason == "" {
+		return fmt.Sprintf("nobody has answered for %s; say why the load is closed all the same", h.Sources[i].called())
+	}
 	return ""
+}
+
+// openWords say what [activities.HistoryCounts.Open] consists of.
+func openWords(c activities.HistoryCounts) string {
+	var words []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{c.Held - c.Corrected, "held back"},
+		{c.Rejected, "refused"},
+		{c.Unanswered, "unanswered"},
+		{c.NotSent, "not sent"},
+		{c.Dropped, "given up"},
+		{c.Difference, "unexplained"},
+	} {
+		if part.n > 0 {
+			words = append(words, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 func (h *historical) checkClosing(c CloseHistorical) error {

@@ -22,27 +22,40 @@ func (h *historical) ask(ctx workflow.Context) error {
 		return err
 	}
 	h.Sources[0].AskedAt = h.now(ctx)
+	ehr := h.Sources[0].known()
+	if _, err := must(ctx, h.process, ledgerWork, "note that the vendor was asked", practices.RecordAct, activities.RecordActInput{
+		Scope: h.scope(), Kind: "history-asked", By: registry.System, Reason: h.Sources[0].called(), Key: h.key(ctx, "source/0"), EHR: &ehr,
+	}); err != nil {
+		return err
+	}
 	return h.set(ctx, registry.HistoryAsked, registry.System, nil)
 }
 
+// unanswered is the first EHR whose vendor was asked and has not answered, can the
+// first that can send something; below 0 where there is none.
+func (h *historical) unanswered() int {
+	return slices.IndexFunc(h.Sources, func(s HistorySource) bool { return s.Answer == nil })
+}
+
+func (h *historical) can() int {
+	return slices.IndexFunc(h.Sources, func(s HistorySource) bool { return s.Answer != nil && s.Answer.Can })
+}
+
+// noneCan says that every vendor has said no, though one had said yes before.
+func (h *historical) noneCan() bool { return h.unanswered() < 0 && h.can() < 0 }
+
 // awaitAnswer waits until one vendor can send something, or none can.
 func (h *historical) awaitAnswer(ctx workflow.Context) error {
-	open := func() int {
-		return slices.IndexFunc(h.Sources, func(s HistorySource) bool { return s.Answer == nil })
-	}
-	can := func() int {
-		return slices.IndexFunc(h.Sources, func(s HistorySource) bool { return s.Answer != nil && s.Answer.Can })
-	}
 	for {
 		switch {
-		case can() >= 0:
-			s := h.Sources[can()]
+		case h.can() >= 0:
+			s := h.Sources[h.can()]
 			return h.set(ctx, registry.HistoryAsked, h.answeredBy, s.Answer)
-		case open() < 0:
+		case h.unanswered() < 0:
 			return h.set(ctx, registry.HistoryNone, h.answeredBy, h.Sources[0].Answer)
 		}
 		// Before the line is said: an answer may come meanwhile.
-		before := open()
+		before := h.unanswered()
 		asked := h.Sources[before]
 		if err := h.say(ctx, activities.Progress{
 			Stage: "historical load: the EHR vendor was asked", Next: "can it send one, and how far back?",
@@ -51,7 +64,7 @@ func (h *historical) awaitAnswer(ctx workflow.Context) error {
 		}); err != nil {
 			return err
 		}
-		if err := h.wait(ctx, func() bool { return can() >= 0 || open() != before }); err != nil {
+		if err := h.wait(ctx, func() bool { return h.can() >= 0 || h.unanswered() != before }); err != nil {
 			return err
 		}
 	}
@@ -175,42 +188,46 @@ func (h *historical) checkAnswer(a AnswerHistorical) error {
 	if len(a.Form) > mostWords || len(a.Size) > mostWords {
 		return fmt.Errorf("form and size have at most %d bytes each", mostWords)
 	}
-	i := h.source(a.EHR)
-	if i < 0 {
+	if h.source(a.EHR) < 0 {
 		return errors.New("nobody was asked about that EHR; ask first (starter history ask)")
 	}
-	asking := h.State == registry.HistoryAsked || h.State == registry.HistoryNotAsked
-	if i == 0 && !asking || h.State == registry.HistoryClosed || h.State == "" {
+	if h.State == registry.HistoryClosed || h.State == registry.HistoryNone || h.State == "" {
 		return fmt.Errorf("the vendor's answer is on record; the load is %s", h.State)
 	}
 	return nil
 }
 
 // takeAnswer keeps what a vendor said: in the state, and in the audit as evidence.
+// Another answer than the one on record takes its place: vendors think again, and
+// persons mistype.
 func (h *historical) takeAnswer(ctx workflow.Context, a AnswerHistorical) (Answer, error) {
 	i := h.source(a.EHR)
 	s := &h.Sources[i]
-	words := "noted: there is no historical load"
-	if a.Can {
-		words = "noted; put the files of the load into the practice's historical outbox"
-	}
-	if s.Answer != nil {
-		return Answer{Words: words, Again: true}, nil
-	}
-	if i > 0 && !a.Can {
-		words = "noted: there is nothing of " + s.called()
-	}
 	answer := a.HistoryAnswer
+	key := fmt.Sprintf("answer/%d", i)
+	if s.Answer != nil {
+		if *s.Answer == answer {
+			return Answer{Words: "this answer was noted before", Again: true}, nil
+		}
+		s.Changed++
+		key += fmt.Sprintf("/%d", s.Changed)
+	}
 	s.Answer, s.AnsweredBy, s.AnsweredAt = &answer, a.By.Name, h.now(ctx)
 	h.answeredBy = actor(a.By)
 	ehr := s.known()
 	if _, err := must(ctx, h.process, ledgerWork, "keep the vendor's answer", practices.RecordAct, activities.RecordActInput{
 		Scope: h.scope(), Kind: "history-answered", By: h.answeredBy, Reason: answered(s.HistoryEHR, answer),
-		Key: h.key(ctx, fmt.Sprintf("answer/%d", i)), EHR: &ehr,
+		Key: h.key(ctx, key), EHR: &ehr,
 	}); err != nil {
 		return Answer{}, err
 	}
-	return Answer{Words: words}, nil
+	switch {
+	case answer.Can:
+		return Answer{Words: "noted; put the files of the load into the practice's historical outbox"}, nil
+	case len(h.Sources) == 1:
+		return Answer{Words: "noted: there is no historical load"}, nil
+	}
+	return Answer{Words: "noted: there is nothing of " + h.Sources[i].called()}, nil
 }
 
 // answered is an answer as the audit keeps it.

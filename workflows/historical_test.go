@@ -152,7 +152,60 @@ func TestHistoricalLoad(t *testing.T) {
 		require.NoError(t, late.refused)
 		require.Equal(t, registry.HistoryClosed, result.State)
 		require.Equal(t, 2, w.count(activities.NoticeHistoryQuestions), "a letter for each EHR")
-		require.Equal(t, []string{"history-asked", "history-answered", "history-answered"}, w.acts, "kept as evidence")
+		require.Equal(t, []string{"history-asked", "history-asked", "history-answered", "history-answered"}, w.acts, "kept as evidence")
+	})
+
+	t.Run("an answer that was wrong is replaced, and kept too", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		var again, other *reply
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() { yes(env); yes(env) })
+			at(env, days(2), func() {
+				again = send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{
+					HistoryAnswer: activities.HistoryAnswer{Can: true, Since: "2015-01-01"}, By: ana,
+				})
+				other = send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{By: ana})
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.True(t, again.answer.Again)
+		require.NoError(t, other.refused)
+		require.False(t, other.answer.Again)
+		require.Contains(t, other.answer.Words, "there is no historical load")
+		require.Equal(t, registry.HistoryNone, result.State, "nothing had come, and now nobody can send anything")
+		require.Equal(t, []string{"history-asked", "history-answered", "history-answered"}, w.acts)
+	})
+
+	t.Run("an EHR's answer may come when the load is planned, and its silence is closed over with a reason", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		withParts(w, 1)
+		var bare, late *reply
+		env, result := loadHistory(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() {
+				for _, ehr := range []string{"OldChart", "PaperSoft"} {
+					send(env, workflows.UpdateAskHistorical, workflows.AskHistorical{HistoryEHR: workflows.HistoryEHR{EHR: ehr}, By: ana})
+				}
+				send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{
+					EHR: "OldChart", HistoryAnswer: activities.HistoryAnswer{Can: true, Since: "2012-01-01"}, By: ana,
+				})
+			})
+			at(env, days(3), func() {
+				late = send(env, workflows.UpdateAnswerHistorical, workflows.AnswerHistorical{By: ana})
+				approvePlan(env, "plan-one")
+			})
+			at(env, days(6), func() { bare = closeLoad(env, "") })
+			at(env, days(7), func() {
+				require.Contains(t, statusOf(t, env).Progress.Move, "--reason")
+				closeLoad(env, "PaperSoft is out of business")
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.NoError(t, late.refused)
+		require.Contains(t, late.answer.Words, "nothing of the present EHR")
+		require.ErrorContains(t, bare.refused, "nobody has answered for PaperSoft")
+		require.Equal(t, registry.HistoryClosed, result.State)
 	})
 
 	t.Run("asked, planned, approved, sent in windows, reconciled, locked", func(t *testing.T) {
@@ -350,6 +403,7 @@ func TestClosingAHistoricalLoad(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorContains(t, nobody.refused, "who?")
 		require.ErrorContains(t, bare.refused, "3 messages")
+		require.ErrorContains(t, bare.refused, "(3 held back)")
 		require.NoError(t, reasoned.refused)
 		require.Equal(t, registry.HistoryClosed, result.State)
 		require.Equal(t, "three test patients", w.closedBecause)

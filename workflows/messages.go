@@ -126,6 +126,8 @@ type HistorySource struct {
 	Answer     *activities.HistoryAnswer `json:"answer,omitempty"`
 	AnsweredBy string                    `json:"answered_by,omitempty"`
 	AnsweredAt time.Time                 `json:"answered_at,omitzero"`
+	// Changed counts how often another answer was recorded afterwards.
+	Changed int `json:"changed,omitempty"`
 }
 
 // AnswerHistorical is the EHR vendor's answer, relayed by a person. EHR is empty

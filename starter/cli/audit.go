@@ -72,7 +72,10 @@ func (s *screen) audit(events []shownEvent) {
 	rows := make([][]string, len(events))
 	for i, e := range events {
 		what := strings.ReplaceAll(e.Kind, "-", " ")
-		if e.To != "" {
+		switch {
+		case e.To != "" && e.From == e.To:
+			what += ": stays " + stateWords(e.To)
+		case e.To != "":
 			what += ": " + strings.TrimPrefix(stateWords(e.From)+" to "+stateWords(e.To), " to ")
 		}
 		by := e.By + " (" + e.Via + ")"

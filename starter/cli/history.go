@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (a *app) approveHistory(ctx context.Context, id, plan string) error {
 	}
 	progress, err := query(ctx, eng, workflows.HistoryID(id), workflows.QueryHistoryProgress)
 	if err != nil {
-		return a.explain(ctx, id, err)
+		return a.explainLoad(ctx, id, err)
 	}
 	digest := progress.Plan.Digest
 	if digest == "" {
@@ -125,7 +126,10 @@ func (a *app) historyStatus() *cobra.Command {
 			}
 			progress, err := query(ctx, eng, workflows.HistoryID(id), workflows.QueryHistoryProgress)
 			if err != nil {
-				return a.explain(ctx, id, err)
+				return a.explainLoad(ctx, id, err)
+			}
+			if progress, err = a.countedNow(ctx, id, progress); err != nil {
+				return err
 			}
 			return a.show(progress, func(s *screen) { s.history(id, progress) })
 		},
@@ -135,14 +139,51 @@ func (a *app) historyStatus() *cobra.Command {
 	return cmd
 }
 
+// explainLoad says why nothing answers for a load: it may have ended.
+func (a *app) explainLoad(ctx context.Context, id string, err error) error {
+	if !errors.Is(err, errGone) {
+		return err
+	}
+	if store, dbErr := a.store(ctx); dbErr == nil {
+		if p, dbErr := a.practice(ctx, store, id); dbErr == nil && loadEnded[p.History] != "" {
+			return refused("%s: %s", id, loadEnded[p.History])
+		}
+	}
+	return a.explain(ctx, id, err)
+}
+
+// countedNow puts today's counts into the progress of a load: its own may be as old
+// as the last part, or the last day.
+func (a *app) countedNow(ctx context.Context, id string, p workflows.HistoryProgress) (workflows.HistoryProgress, error) {
+	if p.State != registry.HistoryLoading && p.State != registry.HistorySent {
+		return p, nil
+	}
+	store, err := a.store(ctx)
+	if err != nil {
+		return p, err
+	}
+	counts, err := activities.CountHistory(ctx, store, id)
+	switch {
+	case registry.KindOf(err) == registry.Missing:
+		return p, nil
+	case err != nil:
+		return p, couldNot("%w", err)
+	}
+	p.Counts = counts
+	return p, nil
+}
+
 func (s *screen) history(id string, h workflows.HistoryProgress) {
 	plan, n := h.Plan, h.Counts
 	s.line("Historical load of %s: %s.", id, historyWords(h.State))
 	s.historySources(h.Sources)
 	if h.Aside != "" {
-		s.line("%s", h.Aside+".")
+		s.line("%s", strings.ToUpper(h.Aside[:1])+h.Aside[1:]+".")
 	}
 	if plan.Digest == "" {
+		if len(h.Sources) > 1 {
+			s.raw("")
+		}
 		s.line("There is no plan yet. Next: starter status %s", id)
 		return
 	}
@@ -155,13 +196,13 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 	s.pairs(
 		[2]string{"Digest", plan.Digest},
 		[2]string{"Files", strconv.Itoa(plan.Files)},
-		[2]string{"Messages", strconv.Itoa(plan.Messages) + " with " + plural(plan.Doses, "dose", "doses")},
+		[2]string{"Messages", strconv.Itoa(plan.Messages) + of(plan.Came, plan.Messages) + " with " + plural(plan.Doses, "dose", "doses")},
 		[2]string{"Left out", leftOutWords(plan)},
 		[2]string{"By EHR", ehrWords(plan.EHRs)},
 		[2]string{"Years", strconv.Itoa(plan.FirstYear) + " to " + strconv.Itoa(plan.LastYear)},
 		[2]string{"Parts", strconv.Itoa(plan.Parts)},
 		[2]string{"Dry run", plural(plan.Errors, "error", "errors") + ", " + plural(plan.Warnings, "warning", "warnings") +
-			", " + plural(plan.Held, "message", "messages") + " left out"},
+			"; " + plural(plan.Held, "message", "messages") + " would be held back"},
 	)
 	if h.Waiting {
 		s.raw("")
@@ -199,6 +240,14 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 		s.raw("")
 		s.raw("Next: starter history close %s, or hand in what is missing as a supplement.", id)
 	}
+}
+
+// of says of how many, where it is not of all.
+func of(all, some int) string {
+	if all <= some {
+		return ""
+	}
+	return " of " + strconv.Itoa(all)
 }
 
 func pausedWords(p *workflows.HistoryPause) string {
@@ -240,7 +289,11 @@ func heldBackWords(n activities.HistoryCounts) string {
 	if n.Held == 0 {
 		return ""
 	}
-	return strconv.Itoa(n.Held) + ", of which " + strconv.Itoa(n.Corrected) + " were sent corrected since"
+	words := strconv.Itoa(n.Held)
+	if n.Corrected > 0 {
+		words += ", of which " + plural(n.Corrected, "was", "were") + " sent corrected since"
+	}
+	return words
 }
 
 func nonZero(n int) string {

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"immtrail/activities"
@@ -69,8 +72,20 @@ func (a *app) historyAnswer() *cobra.Command {
 	return cmd
 }
 
-// historySources lists the EHRs where there is more than the present one.
+// historySources says what the vendors were asked and said: in a table where there
+// is more than the present EHR.
 func (s *screen) historySources(sources []workflows.HistorySource) {
+	switch {
+	case len(sources) == 1 && sources[0].Answer != nil:
+		if sources[0].Answer.Can {
+			s.line("The EHR's vendor said %s.", joined("; ", "yes, back to "+sources[0].Answer.Since, visible(sources[0].Answer.Form), visible(sources[0].Answer.Size),
+				"told by "+visible(sources[0].AnsweredBy)))
+		} else {
+			s.line("The EHR's vendor said no; told by %s.", visible(sources[0].AnsweredBy))
+		}
+	case len(sources) == 1 && !sources[0].AskedAt.IsZero():
+		s.line("The EHR's vendor was asked on %s.", day(sources[0].AskedAt))
+	}
 	if len(sources) < 2 {
 		return
 	}
@@ -84,11 +99,7 @@ func (s *screen) historySources(sources []workflows.HistorySource) {
 				answer, since = "yes", one.Answer.Since
 			}
 			answer += ", by " + one.AnsweredBy
-			kind = one.Answer.Form
-			if one.Answer.Size != "" && kind != "" {
-				kind += "; "
-			}
-			kind += one.Answer.Size
+			kind = joined("; ", one.Answer.Form, one.Answer.Size)
 		}
 		name := one.EHR
 		if name == "" {
@@ -101,5 +112,9 @@ func (s *screen) historySources(sources []workflows.HistorySource) {
 		rows = append(rows, []string{visible(name), visible(one.Vendor), used, visible(answer), since, visible(kind)})
 	}
 	s.table([]string{"EHR", "VENDOR", "USED", "CAN SEND", "BACK TO", "FORM AND SIZE"}, rows)
-	s.raw("")
+}
+
+// joined are the words that are there.
+func joined(between string, words ...string) string {
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), between)
 }

@@ -71,21 +71,22 @@ func TestHistoryWatch(t *testing.T) {
 		return workflows.HistoryProgress{State: registry.HistoryLoading, Parts: 40, Sent: sent, InFlight: 2, Plan: activities.HistoryPlan{Digest: "d"}}
 	}
 	stopped := state(12)
-	stopped.Stopped = "6 of 100 answered records were refused"
+	stopped.Stopped = "6 of 100 answered records were refused; the line is at 5 %"
 	sent := state(40)
 	sent.State, sent.InFlight = registry.HistorySent, 0
-	states := []workflows.HistoryProgress{state(10), state(12), state(12), stopped, sent}
+	states := []workflows.HistoryProgress{state(10), state(12), state(12), stopped, state(13), sent}
 	b.eng.asked = func(name string) {
 		b.eng.queries[name] = states[0]
 		states = states[1:]
 	}
 	r := b.run(t, "history", "status", "sunrise-plano", "--watch", "--every", "1ms").exits(0)
 	lines := strings.Split(strings.TrimSpace(r.stderr), "\n")
-	require.Len(t, lines, 4, "a line for each change: %s", r.stderr)
+	require.Len(t, lines, 5, "a line for each change: %s", r.stderr)
 	require.Contains(t, lines[0], "10 of 40 parts, 2 on their way")
 	require.Contains(t, lines[1], "12 of 40 parts, 2 on their way, 2.0 a minute, about 14 minutes left")
-	require.Contains(t, lines[2], "stopped: 6 of 100")
-	require.Contains(t, lines[3], "40 of 40 parts, sent")
+	require.Regexp(t, "stopped: 6 of 100 answered records were refused$", lines[2], "short enough for a screen")
+	require.Contains(t, lines[3], "13 of 40 parts, 2 on their way, 1.0 a minute, about 27 minutes left", "its standing still is not its pace")
+	require.Contains(t, lines[4], "40 of 40 parts, sent")
 	r.shows("Historical load of sunrise-plano: sent.")
 	b.run(t, "history", "status", "sunrise-plano", "--watch", "--every", "0s").exits(2)
 }

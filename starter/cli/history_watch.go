@@ -32,11 +32,14 @@ func (a *app) watchHistory(ctx context.Context, id string, every time.Duration) 
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			return a.explain(ctx, id, err)
+			return a.explainLoad(ctx, id, err)
 		}
 		show(p)
 		if p.State != registry.HistoryLoading {
 			done()
+			if p, err = a.countedNow(ctx, id, p); err != nil {
+				return err
+			}
 			return a.show(p, func(s *screen) { s.history(id, p) })
 		}
 		select {
@@ -76,7 +79,8 @@ func (a *app) historyBar() (show func(workflows.HistoryProgress), done func()) {
 		})
 }
 
-// historyPace tells rate and time left from what left since the watch began.
+// historyPace tells rate and time left from what left since the watch began, or
+// since the load last stood still: hours of a pause say nothing of its pace.
 type historyPace struct {
 	now   func() time.Time
 	begun time.Time
@@ -85,7 +89,7 @@ type historyPace struct {
 
 func (h *historyPace) words(p workflows.HistoryProgress) string {
 	now := h.now()
-	if h.begun.IsZero() {
+	if h.begun.IsZero() || p.Stopped != "" || p.Paused != nil {
 		h.begun, h.first = now, p.Sent
 	}
 	words := []string{fmt.Sprintf("%d of %s", p.Sent, plural(p.Parts, "part", "parts"))}
@@ -96,7 +100,8 @@ func (h *historyPace) words(p workflows.HistoryProgress) string {
 	case p.State != registry.HistoryLoading:
 		words = append(words, historyWords(p.State))
 	case p.Stopped != "":
-		words = append(words, "stopped: "+p.Stopped)
+		why, _, _ := strings.Cut(p.Stopped, ";") // the rest would not fit
+		words = append(words, "stopped: "+why)
 	case p.Paused != nil:
 		words = append(words, "paused by "+p.Paused.By.Name)
 	case gone > 0 && took > 0:

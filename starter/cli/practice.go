@@ -304,6 +304,9 @@ func ask[T any](ctx context.Context, a *app, practice, workflowID string, m work
 		return err
 	}
 	answer, err := update(ctx, eng, workflowID, m, arg)
+	if err != nil && workflowID == workflows.HistoryID(practice) {
+		return a.explainLoad(ctx, practice, err)
+	}
 	if err != nil {
 		return a.explain(ctx, practice, err)
 	}

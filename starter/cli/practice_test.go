@@ -337,6 +337,15 @@ func TestHistory(t *testing.T) {
 		}
 		b.eng.queries["history/sunrise-plano history-progress"] = several
 		b.run(t, "history", "status", "sunrise-plano").exits(0).fits().line("the present EHR", "asked on").line("OldChart", "yes")
+		several.Sources = several.Sources[:1]
+		b.eng.queries["history/sunrise-plano history-progress"] = several
+		b.run(t, "history", "status", "sunrise-plano").exits(0).shows("The EHR's vendor was asked on " + b.at().Format("2006-01-02"))
+		several.Sources[0].AnsweredBy = "Mary"
+		several.Sources[0].Answer = &activities.HistoryAnswer{Can: true, Since: "2015-01-01", Form: "zip"}
+		several.Plan.Came, several.Aside = 5100, "archives that are refused: 1"
+		b.eng.queries["history/sunrise-plano history-progress"] = several
+		b.run(t, "history", "status", "sunrise-plano").exits(0).fits().shows("said yes, back to 2015-01-01; zip; told by Mary.").
+			line("Messages", "5000 of 5100 with").shows("Archives that are refused: 1.")
 		b.eng.queries["history/sunrise-plano history-progress"] = progress
 	})
 	t.Run("status shows the plan and the command that approves it", func(t *testing.T) {
@@ -359,6 +368,17 @@ func TestHistory(t *testing.T) {
 		progress.Counts.Sent, progress.Counts.Accepted = 1200, 1000
 		b.eng.queries["history/sunrise-plano history-progress"] = progress
 		b.run(t, "history", "status", "sunrise-plano").exits(0).fits().line("Parts", "3 of 12 sent").shows("1000 of 1200 messages")
+	})
+	t.Run("a load that has ended says so, and takes no file", func(t *testing.T) {
+		b := newBench(t)
+		b.practice(t, registry.PhaseProduction)
+		ctx, store := t.Context(), b.open(t)
+		for _, state := range []registry.HistoryState{registry.HistoryAsked, registry.HistoryNone} {
+			require.NoError(t, store.SetHistory(ctx, "sunrise-plano", state, nil, db.Act{Key: string(state), By: registry.System, At: b.at()}))
+		}
+		b.run(t, "history", "ask", "sunrise-plano", "--ehr", "OldChart").exits(1).complains("has no historical load")
+		b.run(t, "history", "status", "sunrise-plano").exits(1).complains("has no historical load")
+		b.run(t, "submit", "sunrise-plano", "-", "--historical").exits(1).complains("nothing is taken for it")
 	})
 	t.Run("closing takes a person, and a reason goes along", func(t *testing.T) {
 		b.run(t, "history", "close", "sunrise-plano", "--reason", "three test patients").exits(0)

@@ -91,6 +91,12 @@ func (a *app) submit(ctx context.Context, id, path string, lane registry.Lane) e
 	})
 }
 
+// loadEnded says why a historical load takes nothing more.
+var loadEnded = map[registry.HistoryState]string{
+	registry.HistoryClosed: "the historical load is closed for ever",
+	registry.HistoryNone:   "the EHR's vendor has no historical load",
+}
+
 // laneFor refuses, before anything is copied, what the process would refuse.
 func laneFor(p *registry.Practice, lane registry.Lane) (registry.Lane, error) {
 	if lane == "" {
@@ -98,6 +104,9 @@ func laneFor(p *registry.Practice, lane registry.Lane) (registry.Lane, error) {
 		if lane, ok = registry.LaneOf(p.Phase); !ok {
 			return "", refused("%s is %s: nothing is sent; begin with: starter onboard %s", p.ID, p.Phase.Words(), p.ID)
 		}
+	}
+	if lane == registry.LaneHistorical && (p.History == registry.HistoryClosed || p.History == registry.HistoryNone) {
+		return "", refused("%s: %s; nothing is taken for it", p.ID, loadEnded[p.History])
 	}
 	if lane.OpenIn(p.Phase) {
 		return lane, nil
