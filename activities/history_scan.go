@@ -51,13 +51,14 @@ type HistoryScan struct {
 	Held       int `json:"held"`
 	Errors     int `json:"errors"`
 	Warnings   int `json:"warnings"`
-	// Going messages are in parts, held ones included.
-	Going     int                  `json:"going"`
-	GoesBytes int64                `json:"going_bytes"`
-	Parts     int                  `json:"parts"`
-	Years     []ScannedGroup       `json:"years"`
-	Sites     []ScannedGroup       `json:"sites"`
-	Rules     []registry.RuleCount `json:"rules"`
+	// Going messages are in parts, held ones included, with so many doses.
+	Going      int                  `json:"going"`
+	GoingDoses int                  `json:"going_doses"`
+	GoesBytes  int64                `json:"going_bytes"`
+	Parts      int                  `json:"parts"`
+	Years      []ScannedGroup       `json:"years"`
+	Sites      []ScannedGroup       `json:"sites"`
+	Rules      []registry.RuleCount `json:"rules"`
 	// Seconds is how long the parts would take at Pace, from Now on.
 	Seconds int64  `json:"seconds"`
 	Pace    string `json:"pace"`
@@ -345,7 +346,11 @@ func (r *scanRun) parts() error {
 		begin: func() partSink { return countedPart{&r.out.Parts} },
 	}
 	last := 0
-	err := r.w.Going(func(file int, fate db.HistoryFate, length int64) error {
+	var err error
+	if r.out.GoingDoses, err = r.w.GoingDoses(); err != nil {
+		return err
+	}
+	err = r.w.Going(func(file int, fate db.HistoryFate, length int64) error {
 		if file != last {
 			if err := c.end(); err != nil {
 				return err

@@ -183,6 +183,12 @@ func (w *HistoryScan) Sites() ([]ScannedGroup, error) {
 		group by m.site order by m.site`, nil)
 }
 
+// GoingDoses counts the doses of the messages that go into parts.
+func (w *HistoryScan) GoingDoses() (int, error) {
+	return value[int](w.ctx, w.tx, `
+		select count(*) from scan_doses d join scan_messages m on m.file = d.file and m.ordinal = d.message where m.why is null`, nil)
+}
+
 // Going calls do for each message that goes into a part, in order.
 func (w *HistoryScan) Going(do func(file int, fate HistoryFate, length int64) error) error {
 	rows, err := w.tx.Query(w.ctx, `

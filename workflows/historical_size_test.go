@@ -148,5 +148,5 @@ func TestPausingAHistoricalLoad(t *testing.T) {
 	require.NoError(t, resumed.refused)
 	require.Len(t, w.submitted, 6)
 	require.Equal(t, registry.HistoryClosed, result.State)
-	require.Equal(t, []string{"history-answered", "history-paused", "history-resumed"}, w.acts)
+	require.Equal(t, []string{"history-asked", "history-answered", "history-paused", "history-resumed"}, w.acts)
 }

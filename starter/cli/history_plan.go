@@ -97,7 +97,7 @@ func (s *screen) historyScan(p activities.HistoryScan) {
 		[2]string{"Sent before", nonZero(p.SentBefore)},
 		[2]string{"Dry run", plural(p.Errors, "error", "errors") + ", " + plural(p.Warnings, "warning", "warnings") +
 			"; " + plural(p.Held, "message", "messages") + " in the parts would be held back"},
-		[2]string{"Parts", strconv.Itoa(p.Parts) + " with " + plural(p.Going, "message", "messages") + ", " + bytesWords(p.GoesBytes)},
+		[2]string{"Parts", strconv.Itoa(p.Parts) + " with " + plural(p.Going, "message", "messages") + " and " + plural(p.GoingDoses, "dose", "doses") + ", " + bytesWords(p.GoesBytes)},
 		[2]string{"Takes about", lasting(time.Duration(p.Seconds) * time.Second)},
 		[2]string{"At the pace", p.Pace},
 	)
