@@ -376,7 +376,6 @@ func TestHistory(t *testing.T) {
 		for _, state := range []registry.HistoryState{registry.HistoryAsked, registry.HistoryNone} {
 			require.NoError(t, store.SetHistory(ctx, "sunrise-plano", state, nil, db.Act{Key: string(state), By: registry.System, At: b.at()}))
 		}
-		b.run(t, "history", "ask", "sunrise-plano", "--ehr", "OldChart").exits(1).complains("has no historical load")
 		b.run(t, "history", "status", "sunrise-plano").exits(1).complains("has no historical load")
 		b.run(t, "submit", "sunrise-plano", "-", "--historical").exits(1).complains("nothing is taken for it")
 	})
