@@ -139,6 +139,13 @@ func TestADailyFileLeavesOutWhatTheLoadHasSent(t *testing.T) {
 		in := activities.PrepareDeliveryInput{Scope: scope(), File: f, Lane: registry.LaneProduction, Attempt: 1}
 		first := must(t, b.deliveries.PrepareDelivery, in)
 		require.Equal(t, first, must(t, b.deliveries.PrepareDelivery, in), "again it is the same")
+		if !first.Already {
+			// A worker that dies here repeats the check, too.
+			b.check(t, f, registry.LaneProduction)
+			went, err := b.db.FileAnswer(t.Context(), "sunrise", f.ID)
+			require.NoError(t, err)
+			require.Equal(t, first.Messages, went.Messages, "rows say what was packed")
+		}
 		return first
 	}
 
