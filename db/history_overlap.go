@@ -54,37 +54,43 @@ var leaveOutStanding = `
 	where d.file_id = any(@files)
 	group by 1, 2 having bool_and(s.record_digest is not null and not d.corrects)`
 
-// leaveOutOfPart is leaveOutStanding for one part, looked up record by record: a
-// part is small beside all that was ever sent (see cutSQL).
-const leaveOutOfPart = `
-	insert into history_left_out (file_id, message, why)
-	select d.file_id, d.message, @why
-	from doses d join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held
-	where d.file_id = @id
-	group by 1, 2 having bool_and(not d.corrects and d.record_digest is not null and exists (
-		select from (select o.file_id, o.message from doses o where o.record_digest = d.record_digest and o.file_id <> @id offset 0) o
-		where exists (select from deliveries v where v.file_id = o.file_id and v.state = 'confirmed' and v.lane <> 'test' offset 0)
-		  and exists (select from messages n where n.file_id = o.file_id and n.ordinal = o.message and not n.held offset 0)
-		  and not exists (select from answers a where a.file_id = o.file_id and a.message = o.message
+// behindSent notes the messages of a file @id all of whose doses stand elsewhere: in a
+// message of a file that a confirmed delivery carried, sent by lanes and alike by
+// same, which compares the other message n with the dose of ours. It is looked up record
+// by record (see cutSQL), the files once each: a file is small beside all that was ever
+// sent, and most of the others' records are of few files.
+func behindSent(lanes, same string) string {
+	return `
+	with mine as materialized (
+		select d.message, d.ordinal, d.record_digest, d.corrects, m.says_key
+		from doses d join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held
+		where d.file_id = @id
+	), others as materialized (
+		select mine.message, mine.ordinal, mine.says_key, o.file_id, o.message as other
+		from mine cross join lateral (
+			select o.file_id, o.message from doses o where o.record_digest = mine.record_digest and o.file_id <> @id offset 0) o
+	), sent as materialized (
+		select f.file_id from (select distinct file_id from others) f
+		where exists (select from deliveries v where v.file_id = f.file_id and v.state = 'confirmed' and ` + lanes + ` offset 0)
+	), stands as materialized (
+		select distinct s.message, s.ordinal from others s join sent using (file_id)
+		where exists (select from messages n where n.file_id = s.file_id and n.ordinal = s.other and not n.held` + same + ` offset 0)
+		  and not exists (select from answers a where a.file_id = s.file_id and a.message = s.other
 			and a.answer in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected') offset 0)
-		  and not exists (select from history_left_out l where l.file_id = o.file_id and l.message = o.message offset 0)
-		offset 0))`
+		  and not exists (select from history_left_out l where l.file_id = s.file_id and l.message = s.other offset 0)
+	)
+	insert into history_left_out (file_id, message, why)
+	select @id, mine.message, @why from mine left join stands s using (message, ordinal)
+	group by mine.message having bool_and(not mine.corrects and s.message is not null)`
+}
 
-// leaveOutLoaded notes the messages of a daily file that a load has sent word for
-// word. Every dose has to have a record there, in the same message.
-const leaveOutLoaded = `
-	insert into history_left_out (file_id, message, why)
-	select d.file_id, d.message, @why
-	from doses d join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held and m.says_key is not null
-	where d.file_id = @id
-	group by 1, 2 having bool_and(not d.corrects and d.record_digest is not null and exists (
-		select from (select o.file_id, o.message from doses o where o.record_digest = d.record_digest and o.file_id <> @id offset 0) o
-		where exists (select from deliveries v where v.file_id = o.file_id and v.state = 'confirmed' and v.lane = 'historical' offset 0)
-		  and exists (select from messages n where n.file_id = o.file_id and n.ordinal = o.message and not n.held
-			and n.says_key = m.says_key offset 0)
-		  and not exists (select from answers a where a.file_id = o.file_id and a.message = o.message
-			and a.answer in ('dose-rejected', 'patient-rejected', 'message-rejected', 'file-rejected') offset 0)
-		offset 0))`
+var (
+	// leaveOutOfPart is leaveOutStanding for one part.
+	leaveOutOfPart = behindSent(`v.lane <> 'test'`, ``)
+	// leaveOutLoaded notes the messages of a daily file that a load has sent word for
+	// word. Every dose has to have a record there, in the same message.
+	leaveOutLoaded = behindSent(`v.lane = 'historical'`, ` and n.says_key = s.says_key`)
+)
 
 // leaveOutRepeated notes the messages of @files that newer ones of them make
 // needless.

@@ -96,7 +96,14 @@ func (s *Store) moveError(
 // claimFixes marks the errors whose record the file holds anew. That is a claim
 // until a report proves it. The file in which they were refused is none.
 func claimFixes(ctx context.Context, tx pgx.Tx, file string) error {
-	_, err := tx.Exec(ctx, `
+	// Most files have nothing to mend, and looking up each of their records is dear.
+	wanted, err := value[bool](ctx, tx, `
+		select exists (select 1 from errors e join files f on f.practice = e.practice
+			where f.id = @file and e.state in ('open', 'assigned'))`, pgx.NamedArgs{"file": file})
+	if err != nil || !wanted {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
 		update errors e set state = 'fix-sent', fix_file = @file
 		from (
 			select distinct e.id
