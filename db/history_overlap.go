@@ -57,13 +57,15 @@ var leaveOutStanding = `
 // behindSent notes the messages of a file @id all of whose doses stand elsewhere: in a
 // message of a file that a confirmed delivery carried, sent by lanes and alike by
 // same, which compares the other message n with the dose of ours. It is looked up record
-// by record (see cutSQL), the files once each: a file is small beside all that was ever
+// by record (see cutSQL: of a new file the planner expects one row, and would compare each
+// dose with each message), the files once each: a file is small beside all that was ever
 // sent, and most of the others' records are of few files.
 func behindSent(lanes, same string) string {
 	return `
 	with mine as materialized (
 		select d.message, d.ordinal, d.record_digest, d.corrects, m.says_key
-		from doses d join messages m on m.file_id = d.file_id and m.ordinal = d.message and not m.held
+		from doses d cross join lateral (
+			select says_key from messages where file_id = @id and ordinal = d.message and not held offset 0) m
 		where d.file_id = @id
 	), others as materialized (
 		select mine.message, mine.ordinal, mine.says_key, o.file_id, o.message as other
@@ -155,6 +157,12 @@ func (s *Store) LeaveOutLoaded(ctx context.Context, practice, file string) (Left
 	return s.leaveBehind(ctx, practice, registry.LaneProduction, file, "sent-with-load", leaveOutLoaded)
 }
 
+// whereLeftOut are the messages of a file that stay behind, looked up one by one.
+const whereLeftOut = ` where ctid = any(array(
+	select m.ctid from history_left_out o
+	cross join lateral (select ctid from messages where file_id = @id and ordinal = o.message offset 0) m
+	where o.file_id = @id))`
+
 // leaveBehind decides by a statement which messages of a file stay behind, anew
 // each time.
 func (s *Store) leaveBehind(ctx context.Context, practice string, lane registry.Lane, file, why, decide string) (out LeftBehind, err error) {
@@ -165,12 +173,10 @@ func (s *Store) leaveBehind(ctx context.Context, practice string, lane registry.
 		}
 		args, changed := pgx.NamedArgs{"id": file, "why": why}, int64(0)
 		for _, sql := range []string{
-			`update messages m set held = false from history_left_out o
-			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
+			`update messages set held = false` + whereLeftOut,
 			`delete from history_left_out where file_id = @id`,
 			decide,
-			`update messages m set held = true from history_left_out o
-			where m.file_id = @id and o.file_id = m.file_id and o.message = m.ordinal`,
+			`update messages set held = true` + whereLeftOut,
 		} {
 			tag, err := tx.Exec(ctx, sql, args)
 			if err != nil {

@@ -109,8 +109,10 @@ func claimFixes(ctx context.Context, tx pgx.Tx, file string) error {
 			select distinct e.id
 			from files tf
 			join doses td on td.file_id = tf.id
-			join messages tm on tm.file_id = td.file_id and tm.ordinal = td.message and not tm.held
-			join doses ed on ed.record_digest = td.record_digest and ed.file_id <> tf.id
+			cross join lateral (
+				select from messages where file_id = @file and ordinal = td.message and not held offset 0) tm
+			cross join lateral (
+				select file_id, message, ordinal from doses where record_digest = td.record_digest and file_id <> @file offset 0) ed
 			join errors e on e.file_id = ed.file_id and e.message = ed.message and (e.dose is null or e.dose = ed.ordinal)
 			join files ef on ef.id = e.file_id and (ef.lane = 'test') = (tf.lane = 'test')
 			where tf.id = @file and e.practice = tf.practice and e.state in ('open', 'assigned')
