@@ -98,12 +98,39 @@ func (v *verdict) live(ctx context.Context, w oracle.World, s *stage.Stage, j *j
 		return err
 	}
 	v.Reasons = append(v.Reasons, v.Days.Faults...)
+	counts, err := oracle.Count(ctx, w, j.Practice().ID)
+	if err != nil {
+		return err
+	}
+	v.Reasons = append(v.Reasons, miscounted(j.Exports(), counts)...)
 	for name, n := range v.Longest {
 		if n > mostEvents {
 			v.Reasons = append(v.Reasons, fmt.Sprintf("a history of %s has %d events, more than %d", name, n, mostEvents))
 		}
 	}
 	return nil
+}
+
+// miscounted says where what came of the exports is not what was in them: each file is
+// at the registry once and was seen there, with each of its messages, and each message
+// that was to be refused is one error, which was settled.
+func miscounted(e journey.Exports, c oracle.Counts) []string {
+	var all []string
+	for _, n := range []struct {
+		words     string
+		want, got int
+	}{
+		{"files that are at the registry", e.Files, c.FilesSent},
+		{"files that were seen there", e.Files, c.Verified},
+		{"messages that are at the registry", e.Messages, c.Messages},
+		{"errors that were opened", e.Wrong, c.ErrorsOpened},
+		{"errors that were settled", e.Wrong, c.ErrorsSettled},
+	} {
+		if n.got != n.want {
+			all = append(all, fmt.Sprintf("%s: %d, and not %d", n.words, n.got, n.want))
+		}
+	}
+	return all
 }
 
 // mostEvents bounds a run's history; Temporal itself warns at 10,240.

@@ -61,6 +61,26 @@ func (p *player) exportDate() time.Time {
 	return p.today()
 }
 
+// Exports count what an EHR wrote into outboxes.
+type Exports struct {
+	Files, Messages int
+	// Wrong are messages that the registry is to refuse.
+	Wrong int
+}
+
+// Exports are those of the practice of a play of years.
+func (j *Journey) Exports() Exports {
+	var e Exports
+	for _, lane := range registry.Lanes() {
+		for _, d := range j.players[0].journal.of(lane) {
+			e.Files++
+			e.Messages += d.Script.Messages
+			e.Wrong += len(d.Script.Defects)
+		}
+	}
+	return e
+}
+
 // Practice is the one of a play of years.
 func (j *Journey) Practice() registry.Practice { return j.players[0].practice }
 
