@@ -158,7 +158,8 @@ func dayIn(at time.Time, zone string) string {
 
 // Releasable lists files of a practice whose bytes retention no longer needs:
 // settled before the given date, no error of theirs open, no message of theirs
-// held back that nobody decided on, not released yet.
+// held back that nobody decided on, not released yet. The files that a historical
+// load was cut from, and parts that were never sent, are settled by its closing.
 func (s *Store) Releasable(ctx context.Context, practice string, before time.Time, limit int) ([]string, error) {
 	const op = "releasable files"
 	rows, err := s.pool.Query(ctx, `
@@ -172,10 +173,15 @@ func (s *Store) Releasable(ctx context.Context, practice string, before time.Tim
 	return ids, fault(op, err)
 }
 
-const releasable = `f.released_at is null and f.state in ('answered', 'refused', 'dropped')
-	and f.settled_at < @before
+const releasable = `f.released_at is null
+	and (f.state in ('answered', 'refused', 'dropped') and f.settled_at < @before or ` + loadOver + ` and e.at < @before))
 	and not exists (select 1 from errors e where e.file_id = f.id and e.state in ` + unsettled + `)
 	and not exists (select 1 from held_messages h where h.file_id = f.id and h.state = 'open')`
+
+// loadOver says that a file of a historical load is settled by the closing of the
+// load; open at its end, for when that was.
+const loadOver = `f.state = 'staged' and f.lane = 'historical' and exists (
+	select 1 from events e where e.practice = f.practice and e.kind = 'history' and e.to_state = 'closed'`
 
 // ReleaseFile has shred destroy the bytes of a file and of its deliveries, and
 // records it. Bytes that another file still needs stay. released is false where

@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -182,4 +183,34 @@ func TestPartsOfAPlanThatWaitsAreNoFilesYet(t *testing.T) {
 	for _, p := range parts {
 		require.Contains(t, listed(), p.ID)
 	}
+}
+
+func TestWhatALoadWasCutFromIsLetGoAfterItsClosing(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	ctx := t.Context()
+	practice, files := b.planned(t, 2)
+	late := day0.AddDate(0, 0, 100)
+	due := func(before time.Time) []string {
+		ids, err := b.Releasable(ctx, practice, before, 10)
+		require.NoError(t, err)
+		return ids
+	}
+	loads, err := b.HistoryLoads(ctx, practice)
+	require.NoError(t, err)
+	require.NoError(t, b.ApproveHistory(ctx, practice, loads[0].Digest, act("approve")))
+	require.NoError(t, b.SetHistory(ctx, practice, registry.HistorySent, nil, act("sent")))
+	require.Empty(t, due(late), "a supplement may need it yet")
+	require.NoError(t, b.SetHistory(ctx, practice, registry.HistoryClosed, nil, act("closed")))
+	require.ElementsMatch(t, ids(files...), due(late))
+	require.Empty(t, due(day0), "and not before its days are over")
+	n, err := b.Retention(ctx, practice, day0)
+	require.NoError(t, err)
+	require.Equal(t, []int{0, 2}, []int{n.Unsettled, n.Young})
+	for _, id := range due(late) {
+		released, err := b.ReleaseFile(ctx, id, late, late, func(string) error { return nil })
+		require.NoError(t, err)
+		require.True(t, released)
+	}
+	require.Empty(t, due(late))
 }

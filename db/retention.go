@@ -30,7 +30,7 @@ func (s *Store) Retention(ctx context.Context, practice string, before time.Time
 	out, err := one[RetentionCount](ctx, s.pool, `
 		with judged as (
 			select f.size, f.released_at is not null as released, `+releasable+` as due,
-				f.state not in ('answered', 'refused', 'dropped') as unsettled,
+				f.state not in ('answered', 'refused', 'dropped') and not (`+loadOver+`)) as unsettled,
 				exists (select 1 from errors e where e.file_id = f.id and e.state in `+unsettled+`) as errors,
 				exists (select 1 from held_messages h where h.file_id = f.id and h.state = 'open') as held
 			from files f where f.practice = @practice)
