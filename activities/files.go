@@ -43,6 +43,9 @@ type OutboxFile struct {
 	// since that may name a patient, but a keyed digest of name, size and time.
 	Name string `json:"name"`
 	Size int64  `json:"size"`
+	// Left says that it did not match its checksum and that a person left it: it is
+	// taken once it matches, and not asked about again.
+	Left bool `json:"left,omitempty"`
 }
 
 // ScanOutboxResult lists stable files, oldest first.
@@ -52,14 +55,15 @@ type ScanOutboxResult struct {
 	More bool `json:"more,omitempty"`
 	// Unstable counts files that are still being written; the next look takes them.
 	Unstable int `json:"unstable,omitempty"`
-	// Stuck counts those of them that have not changed for a day, OldestStuck stands
-	// for the oldest.
+	// Stuck counts those of them that have not changed for a day, NewestStuck stands
+	// for the newest: while an old one lies there, another is still told of.
 	Stuck       int    `json:"stuck,omitempty"`
-	OldestStuck string `json:"oldest_stuck,omitempty"`
+	NewestStuck string `json:"newest_stuck,omitempty"`
 	// Stray counts files of a shared folder that are nobody's or of two practices,
-	// OldestStray stands for the oldest. One practice of the folder is told of them.
-	Stray       int    `json:"stray,omitempty"`
-	OldestStray string `json:"oldest_stray,omitempty"`
+	// without those that a person left there; Strays stand for the oldest of them, at
+	// most [MaxStrays]. One practice of the folder is told of them.
+	Stray  int      `json:"stray,omitempty"`
+	Strays []string `json:"strays,omitempty"`
 }
 
 // ScanOutbox looks into the outbox of one lane. Kind Missing when the folder

@@ -116,11 +116,17 @@ func TestCompanions(t *testing.T) {
 		b.now = b.now.Add(24 * time.Hour)
 		got = must(t, b.files.ScanOutbox, scan)
 		require.Equal(t, 2, got.Stuck)
-		require.Regexp(t, `^n-[0-9a-f]{32}$`, got.OldestStuck)
+		require.Regexp(t, `^n-[0-9a-f]{32}$`, got.NewestStuck)
+
+		b.put(t, lane, "c.hl7", []byte("MSH|"))
+		b.now = b.now.Add(48 * time.Hour)
+		later := must(t, b.files.ScanOutbox, scan)
+		require.Equal(t, 3, later.Stuck)
+		require.NotEqual(t, got.NewestStuck, later.NewestStuck, "while an old one lies there, a new one is told of")
 
 		notices, man := b.notices(t)
 		in := activities.SendNoticeInput{
-			Scope: scope(), Kind: activities.NoticeWatch, Event: activities.StuckEvent("sunrise", got.OldestStuck), Words: "2 files have lain there",
+			Scope: scope(), Kind: activities.NoticeWatch, Event: activities.StuckEvent("sunrise", got.NewestStuck), Words: "2 files have lain there",
 		}
 		for range 2 {
 			must(t, notices.SendNotice, in)

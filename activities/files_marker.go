@@ -60,6 +60,50 @@ func makeMarked(parent, name string) (err error) {
 	return os.Rename(fresh, final)
 }
 
+// sharedLanes are the lanes of a folder that practices share: a historical load is
+// handed in by practice.
+func sharedLanes() []registry.Lane {
+	return []registry.Lane{registry.LaneTest, registry.LaneProduction}
+}
+
+// MakeSharedOutbox makes a folder that several practices share, with its lanes and
+// markers, where nothing is there. In one that is there nothing is made: it may be a
+// mount point without its share.
+func MakeSharedOutbox(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o770); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o770); errors.Is(err, fs.ErrExist) {
+		return CheckSharedOutbox(dir)
+	} else if err != nil {
+		return err
+	}
+	for _, lane := range sharedLanes() {
+		if err := makeMarked(dir, string(lane)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckSharedOutbox looks for the folders of a shared outbox and their markers. Kind
+// Missing, with what to do, where one is not there.
+func CheckSharedOutbox(dir string) error {
+	for _, lane := range sharedLanes() {
+		folder := filepath.Join(dir, string(lane))
+		if fi, err := os.Stat(folder); err == nil && !fi.IsDir() || errors.Is(err, fs.ErrNotExist) {
+			return registry.Errorf(registry.Missing, "outbox", "the folder %s of file.shared_outbox is not there: mount the share; "+
+				"if there is none to mount, run: mkdir -p %s && touch %s", folder, folder, filepath.Join(folder, OutboxMarker))
+		} else if err != nil {
+			return diskFault("outbox", "the folder "+folder, err)
+		}
+		if err := CheckMarker(filepath.Dir(dir), filepath.Base(dir), lane); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // CheckMarker looks for the marker of one lane of a practice's outbox below dir.
 // Kind Missing, with what to do, where the folder has none.
 func CheckMarker(dir, practice string, lane registry.Lane) error {

@@ -205,15 +205,18 @@ func (a *Files) scan(ctx context.Context, in ScanOutboxInput) (ScanOutboxResult,
 	files, unready = append(files, shared.own...), append(unready, shared.unready...)
 	result := ScanOutboxResult{Unstable: len(unready), Stray: len(shared.strays)}
 	if result.Stray > 0 {
-		result.OldestStray = shared.strays[0].token
+		for _, f := range shared.strays[:min(result.Stray, MaxStrays)] {
+			result.Strays = append(result.Strays, f.token)
+		}
 		if in.Strict {
 			return ScanOutboxResult{}, strayError(shared.dir, result.Stray)
 		}
 	}
+	newest := time.Time{}
 	for _, f := range unready {
-		if now.Sub(f.info.ModTime()) >= stuckAfter {
-			if result.Stuck++; result.Stuck == 1 {
-				result.OldestStuck = f.token
+		if at := f.info.ModTime(); now.Sub(at) >= stuckAfter {
+			if result.Stuck++; !at.Before(newest) {
+				newest, result.NewestStuck = at, f.token
 			}
 		}
 	}
@@ -227,7 +230,23 @@ func (a *Files) scan(ctx context.Context, in ScanOutboxInput) (ScanOutboxResult,
 			result.Files = append(result.Files, OutboxFile{Name: f.token, Size: f.info.Size()})
 		}
 	}
-	return result, nil
+	return result, a.markLeft(ctx, o.with, result.Files)
+}
+
+// markLeft marks the files that a person left, where files have checksums to match.
+func (a *Files) markLeft(ctx context.Context, with companions, files []OutboxFile) error {
+	if with.checksum == "" {
+		return nil
+	}
+	tokens := make([]string, len(files))
+	for i, f := range files {
+		tokens[i] = f.Name
+	}
+	left, err := a.left(ctx, tokens)
+	for i := range files {
+		files[i].Left = left[files[i].Name]
+	}
+	return err
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -148,6 +148,47 @@ func strayError(dir string, n int) error {
 		amount(n, "file in the shared folder "+dir+" is", "files in the shared folder "+dir+" are"))
 }
 
+// MaxStrays bounds the files of nobody that one question is about; further ones are
+// asked about after it.
+const MaxStrays = 20
+
+// FileLeft is the kind of the event that a person, asked about a file in an outbox,
+// left it where it is.
+const FileLeft = "outbox-file-left"
+
+// FileLeftKey is the key of that event.
+func FileLeftKey(token string) string { return FileLeft + "/" + token }
+
+// left tells which files a person left where they are, by token.
+func (a *Files) left(ctx context.Context, tokens []string) (map[string]bool, error) {
+	if len(tokens) == 0 {
+		return nil, nil
+	}
+	keys := make([]string, len(tokens))
+	for i, token := range tokens {
+		keys[i] = FileLeftKey(token)
+	}
+	known, err := a.DB.Recorded(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]bool, len(known))
+	for _, token := range tokens {
+		out[token] = known[FileLeftKey(token)]
+	}
+	return out, nil
+}
+
+// unasked leaves out the strays that a person left where they are.
+func (a *Files) unasked(ctx context.Context, strays []outboxFile) ([]outboxFile, error) {
+	tokens := make([]string, len(strays))
+	for i, f := range strays {
+		tokens[i] = f.token
+	}
+	left, err := a.left(ctx, tokens)
+	return slices.DeleteFunc(strays, func(f outboxFile) bool { return left[f.token] }), err
+}
+
 // sharedScan is what lies in a shared folder, as one practice sees it.
 type sharedScan struct {
 	dir                  string
@@ -171,6 +212,9 @@ func (a *Files) scanShared(ctx context.Context, in ScanOutboxInput, now time.Tim
 		out.unready = unready
 	}
 	still := slices.DeleteFunc(files, func(f outboxFile) bool { return now.Sub(f.info.ModTime()) < a.Stable })
-	out.own, out.strays, err = a.owned(ctx, o, still)
+	if out.own, out.strays, err = a.owned(ctx, o, still); err != nil {
+		return out, err
+	}
+	out.strays, err = a.unasked(ctx, out.strays)
 	return out, err
 }

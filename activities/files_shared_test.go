@@ -125,7 +125,8 @@ func TestSharedOutbox(t *testing.T) {
 		got := s.scan(t, "other")
 		require.Empty(t, got.Files)
 		require.Equal(t, 4, got.Stray)
-		require.Regexp(t, `^n-[0-9a-f]{32}$`, got.OldestStray)
+		require.Len(t, got.Strays, 4)
+		require.Regexp(t, `^n-[0-9a-f]{32}$`, got.Strays[0])
 		_, err := run(t, s.files.ScanOutbox, activities.ScanOutboxInput{
 			Scope: activities.Scope{Practice: "other"}, Lane: registry.LaneProduction, Max: 1, Strict: true,
 		})
@@ -135,6 +136,18 @@ func TestSharedOutbox(t *testing.T) {
 
 		require.NoError(t, s.db.SetSubmission(t.Context(), "other", registry.SubmissionPaused, s.act("pause")))
 		require.Equal(t, 4, s.scan(t, "sunrise").Stray, "while that one is paused the next asks")
+	})
+	t.Run("what a person left there is not asked about again, what comes after it is", func(t *testing.T) {
+		t.Parallel()
+		s := newSharing(t)
+		s.lay(t, "nobody.hl7", "NONE0009")
+		token := s.scan(t, "other").Strays[0]
+		require.NoError(t, s.db.RecordAct(t.Context(), "other", "", activities.FileLeft, s.act(activities.FileLeftKey(token))))
+		require.Zero(t, s.scan(t, "other").Stray)
+		s.lay(t, "nobody2.hl7", "NONE0009")
+		got := s.scan(t, "other")
+		require.Equal(t, 1, got.Stray)
+		require.NotEqual(t, token, got.Strays[0])
 	})
 	t.Run("a shared folder that is not mounted is a question, not an empty day", func(t *testing.T) {
 		t.Parallel()

@@ -82,6 +82,20 @@ func (s *Store) RecordAct(ctx context.Context, practice, site, kind string, act 
 	})
 }
 
+// Recorded tells which of keys the audit has an event of.
+func (s *Store) Recorded(ctx context.Context, keys []string) (map[string]bool, error) {
+	rows, err := s.pool.Query(ctx, `select key from events where key = any($1)`, keys)
+	if err != nil {
+		return nil, fault("audit", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	known := make(map[string]bool, len(found))
+	for _, key := range found {
+		known[key] = true
+	}
+	return known, fault("audit", err)
+}
+
 // Event is a row of the audit.
 type Event struct {
 	ID       int64

@@ -103,17 +103,17 @@ func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
 	result.Unstable = outbox.Unstable
 	var wrong []activities.OutboxFile
 	for _, f := range outbox.Files {
-		bad, err := take(ctx, p, facts, lane, f, 0, &result)
+		bad, _, err := take(ctx, p, facts, lane, f, 0, &result)
 		if err != nil {
 			return result, err
 		}
-		if bad {
+		if bad && !f.Left {
 			wrong = append(wrong, f)
 		}
 	}
 	if outbox.Stuck > 0 {
 		if err := p.notice(ctx, activities.SendNoticeInput{
-			Kind: activities.NoticeWatch, Event: activities.StuckEvent(p.practice, outbox.OldestStuck), Words: stuckWords(outbox.Stuck),
+			Kind: activities.NoticeWatch, Event: activities.StuckEvent(p.practice, outbox.NewestStuck), Words: stuckWords(outbox.Stuck),
 		}); err != nil {
 			return result, err
 		}
@@ -135,18 +135,18 @@ func stuckWords(n int) string {
 // A file that is known is set on its way again too: where that was done, the
 // engine refuses the second start, and where a crash came between, it is the
 // first. wrongSum says that it is not what its checksum says; with so many of these
-// named, a person is asked instead.
+// named, a person is asked instead, and said how it ends.
 func take(
 	ctx workflow.Context, p *process, facts activities.PracticeFacts, lane registry.Lane,
 	f activities.OutboxFile, wrong int, result *SubmissionCycleResult,
-) (wrongSum bool, err error) {
+) (wrongSum bool, said registry.HoldAction, err error) {
 	// Never in passing: what the look found is remembered once this step is on
 	// record. A worker that died after an unrecorded step would look again, and a
 	// file that has left the outbox is not seen any more.
 	staged, action, err := attempt(ctx, p, fileWork, "take a file from the outbox", files.StageFile,
 		activities.StageFileInput{Scope: p.scope(), Lane: lane, Name: f.Name, Wrong: wrong})
 	if err != nil || action != "" || staged.File.ID == "" {
-		return staged.WrongSum, err
+		return staged.WrongSum, action, err
 	}
 	if staged.Known {
 		result.Known++
@@ -158,7 +158,7 @@ func take(
 		waiting = ""
 	}
 	summary := fmt.Sprintf("%s file of %s", lane, p.practice)
-	return false, startBeside(ctx, p, FileSubmission, FileID(staged.File.ID), summary, FileSubmissionInput{
+	return false, "", startBeside(ctx, p, FileSubmission, FileID(staged.File.ID), summary, FileSubmissionInput{
 		Version: 1, Practice: p.practice, File: staged.File, Lane: lane,
 		Calendar: p.calendar, Policy: facts.Policy, Business: facts.Business, Tell: waiting,
 	})

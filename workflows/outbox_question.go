@@ -14,9 +14,11 @@ type OutboxQuestionInput struct {
 	Lane     registry.Lane     `json:"lane"`
 	Calendar registry.Calendar `json:"calendar"`
 	// Wrong are files that do not match their checksum, at most [maxWrong]; Stray says
-	// that files in the shared folder are nobody's, or of two practices.
-	Wrong []activities.OutboxFile `json:"wrong,omitempty"`
-	Stray bool                    `json:"stray,omitempty"`
+	// that files in the shared folder are nobody's, or of two practices, of which
+	// Strays stand for the oldest.
+	Wrong  []activities.OutboxFile `json:"wrong,omitempty"`
+	Stray  bool                    `json:"stray,omitempty"`
+	Strays []string                `json:"strays,omitempty"`
 }
 
 // maxWrong bounds the files of one question; further ones are asked about after it.
@@ -38,13 +40,43 @@ func OutboxQuestion(ctx workflow.Context, in OutboxQuestionInput) error {
 	p.policy = facts.Policy
 	var taken SubmissionCycleResult
 	for _, f := range in.Wrong {
-		if _, err := take(ctx, p, facts, in.Lane, f, len(in.Wrong), &taken); err != nil {
+		_, said, err := take(ctx, p, facts, in.Lane, f, len(in.Wrong), &taken)
+		if err != nil {
 			return err
+		}
+		if said == registry.ActionDrop { // one answer for all that the question named
+			return leave(ctx, p, tokens(in.Wrong))
 		}
 	}
 	if in.Stray {
-		if _, _, err := attempt(ctx, p, fileWork, "files of nobody in the shared folder", files.ScanOutbox,
-			activities.ScanOutboxInput{Scope: p.scope(), Lane: in.Lane, Max: 1, Strict: true}); err != nil {
+		_, action, err := attempt(ctx, p, fileWork, "files of nobody in the shared folder", files.ScanOutbox,
+			activities.ScanOutboxInput{Scope: p.scope(), Lane: in.Lane, Max: 1, Strict: true})
+		if err != nil {
+			return err
+		}
+		if action == registry.ActionDrop {
+			return leave(ctx, p, in.Strays)
+		}
+	}
+	return p.finish(ctx)
+}
+
+func tokens(of []activities.OutboxFile) []string {
+	var out []string
+	for _, f := range of {
+		out = append(out, f.Name)
+	}
+	return out
+}
+
+// leave keeps that a person left these files where they are, and ends: they are not
+// asked about again, and those that come after them are.
+func leave(ctx workflow.Context, p *process, tokens []string) error {
+	for _, token := range tokens {
+		if _, err := must(ctx, p, ledgerWork, "keep that a file was left", practices.RecordAct, activities.RecordActInput{
+			Scope: p.scope(), Kind: activities.FileLeft, By: registry.System, Key: activities.FileLeftKey(token),
+			Reason: "left in the outbox, as the question was answered",
+		}); err != nil {
 			return err
 		}
 	}
@@ -61,9 +93,9 @@ func askAbout(ctx workflow.Context, p *process, lane registry.Lane, wrong []acti
 			return err
 		}
 	}
-	if outbox.Stray == 0 {
+	if len(outbox.Strays) == 0 {
 		return nil
 	}
-	in.Wrong, in.Stray = nil, true
-	return startBeside(ctx, p, OutboxQuestion, OutboxQuestionID(p.practice, outbox.OldestStray), "files of nobody in the shared folder", in)
+	in.Wrong, in.Stray, in.Strays = nil, true, outbox.Strays
+	return startBeside(ctx, p, OutboxQuestion, OutboxQuestionID(p.practice, outbox.Strays[0]), "files of nobody in the shared folder", in)
 }

@@ -75,7 +75,7 @@ func TestSubmissionCycle(t *testing.T) {
 	t.Run("files of nobody in a shared folder are a question beside, and the submission ends", func(t *testing.T) {
 		t.Parallel()
 		w := ready(t, registry.PhaseProduction)
-		w.outbox.Stray, w.outbox.OldestStray = 3, "n-7"
+		w.outbox.Stray, w.outbox.Strays = 3, []string{"n-7", "n-8"}
 		env, r := run(t, w)
 		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 2)
 		env.AssertWorkflowNumberOfCalls(t, "OutboxQuestion", 1)
@@ -100,10 +100,55 @@ func TestSubmissionCycle(t *testing.T) {
 		env.AssertWorkflowNumberOfCalls(t, "FileSubmission", 1)
 		require.Equal(t, []string{"n-1 1", "n-1 1"}, w.stagings)
 	})
+	t.Run("files of nobody that a person leaves there are not asked about again", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		env := w.env()
+		w.fail["ScanOutbox"] = func(int) error { return failure(registry.NotAllowed) }
+		env.RegisterDelayedCallback(func() {
+			require.Len(t, w.holds, 1)
+			for id := range w.holds {
+				send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: id, Action: registry.ActionDrop, By: ana, Reason: "not ours"})
+			}
+		}, time.Hour)
+		env.ExecuteWorkflow(workflows.OutboxQuestion, workflows.OutboxQuestionInput{
+			Version: 1, Practice: practice, Lane: registry.LaneProduction, Stray: true, Strays: []string{"n-7", "n-8"},
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, []string{activities.FileLeft, activities.FileLeft}, w.acts)
+	})
+	t.Run("files with a wrong checksum that a person left are tried and not asked about again", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		w.staged["n-1"] = activities.StageFileResult{WrongSum: true}
+		w.outbox.Files[0].Left = true
+		env, r := run(t, w)
+		env.AssertWorkflowNumberOfCalls(t, "OutboxQuestion", 0)
+		require.Zero(t, r.Wrong)
+		require.Equal(t, []string{"n-1 0", "n-2 0"}, w.stagings)
+	})
+	t.Run("one answer leaves all files with a wrong checksum that the question named", func(t *testing.T) {
+		t.Parallel()
+		w := ready(t, registry.PhaseProduction)
+		env := w.env()
+		w.fail["StageFile"] = func(int) error { return failure(registry.NotAllowed) }
+		env.RegisterDelayedCallback(func() {
+			require.Len(t, w.holds, 1)
+			for id := range w.holds {
+				send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: id, Action: registry.ActionDrop, By: ana, Reason: "broken"})
+			}
+		}, time.Hour)
+		env.ExecuteWorkflow(workflows.OutboxQuestion, workflows.OutboxQuestionInput{
+			Version: 1, Practice: practice, Lane: registry.LaneProduction, Wrong: []activities.OutboxFile{{Name: "n-1"}, {Name: "n-2"}},
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, []string{activities.FileLeft, activities.FileLeft}, w.acts)
+		require.Equal(t, []string{"n-1 2"}, w.stagings)
+	})
 	t.Run("a file that nobody finishes is told of", func(t *testing.T) {
 		t.Parallel()
 		w := ready(t, registry.PhaseProduction)
-		w.outbox.Stuck, w.outbox.OldestStuck = 2, "n-9"
+		w.outbox.Stuck, w.outbox.NewestStuck = 2, "n-9"
 		_, _ = run(t, w)
 		require.Equal(t, activities.NoticeWatch, w.letters[activities.StuckEvent(practice, "n-9")])
 	})

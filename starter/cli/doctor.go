@@ -87,6 +87,7 @@ func (a *app) doctor(ctx context.Context) error {
 		p.temporal(ctx)
 		p.fileStore(ctx)
 		p.outbox()
+		p.outboxes(ctx)
 		p.connections(ctx)
 		p.mail(ctx)
 	}

@@ -129,6 +129,14 @@ func TestDoctor(t *testing.T) {
 		defer func() { _ = os.Mkdir(filepath.Join(b.dir, "outbox"), 0o700) }()
 		b.run(t, "doctor").exits(1).line("wrong", "outbox")
 	})
+	t.Run("the outbox of a practice without its marker is found", func(t *testing.T) {
+		b := newBench(t)
+		b.env.Now = time.Now
+		b.practice(t, registry.PhaseProduction)
+		b.run(t, "doctor").line("ok", "outbox", "1 outbox is there and marked")
+		require.NoError(t, os.Remove(filepath.Join(b.dir, "outbox", "sunrise-plano", "production", activities.OutboxMarker)))
+		b.run(t, "doctor").exits(1).fits().line("wrong", "outbox", "of sunrise-plano").shows("mount the share")
+	})
 	t.Run("a database that is gone is found, and the rest is still looked at", func(t *testing.T) {
 		good := b.keys["DB_URL"]
 		b.keys["DB_URL"] = "postgres://u:hunter2@127.0.0.1:1/none"

@@ -79,7 +79,7 @@ func (a *app) addPractice(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.makeOutbox(p.ID); err != nil {
+	if err := a.makeOutboxes(ctx, store, p.ID); err != nil {
 		a.note("The folders of the outbox could not be made: %v", err)
 	}
 	if missing == nil {
@@ -151,6 +151,11 @@ type shownPractice struct {
 	Approval *registry.Approval `json:"approval,omitempty"`
 	// Early is an approval that is kept until the review is reached.
 	Early *registry.Approval `json:"early_approval,omitempty"`
+	// Outbox are the folders of which files are taken: its own, and one that it shares
+	// with others, where these patterns are its files.
+	Outbox         string   `json:"outbox,omitempty"`
+	SharedOutbox   string   `json:"shared_outbox,omitempty"`
+	SharedPatterns []string `json:"shared_patterns,omitempty"`
 }
 
 func (a *app) practiceShow() *cobra.Command {
@@ -173,6 +178,9 @@ func (a *app) practiceShow() *cobra.Command {
 				return a.practiceFile(p)
 			}
 			shown := shownPractice{Practice: p}
+			if err := a.showOutbox(&shown); err != nil {
+				return err
+			}
 			approval, ok, err := store.Approval(cmd.Context(), p.ID)
 			if err != nil {
 				return err
@@ -205,6 +213,8 @@ func (s *screen) practice(p shownPractice) {
 		{"TX IIS ID", p.IISID},
 		{"Agreement until", p.Agreement},
 		{"Connection", p.Connection},
+		{"Outbox", p.Outbox},
+		{"Shared outbox", p.sharedWords()},
 		{"Time zone", p.Zone},
 		{"Sending", string(p.Submission)},
 		{"Historical load", historyWords(p.History)},

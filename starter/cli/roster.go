@@ -323,7 +323,7 @@ func (im *importing) applyOne(ctx context.Context, s *importStep) error {
 		if err := im.store.SavePractice(ctx, s.want, im.act(im.by, "practice/"+s.Practice, "from a list")); err != nil {
 			return err
 		}
-		if err := im.makeOutbox(s.Practice); err != nil {
+		if err := im.makeOutboxes(ctx, im.store, s.Practice); err != nil {
 			im.note("%s: the folders of the outbox could not be made: %v", s.Practice, err)
 		}
 	}

@@ -141,7 +141,7 @@ func (a *app) setupPractices(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return a.setupShared(ctx, store, practices)
 }
 
 // ensureSchedules makes the schedules of a practice that sends as they should be.
