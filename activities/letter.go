@@ -266,6 +266,7 @@ var incidentWords = map[string]string{
 	IncidentVolumeLow:     "far fewer records than usual",
 	IncidentVolumeHigh:    "far more records than usual",
 	IncidentOneVaccine:    "records of one vaccine only",
+	IncidentLateDoses:     "doses were sent late",
 }
 
 func (w *writer) incident(ctx context.Context) error {

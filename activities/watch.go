@@ -102,6 +102,7 @@ const (
 	IncidentVolumeLow     = "volume-low"
 	IncidentVolumeHigh    = "volume-high"
 	IncidentOneVaccine    = "one-vaccine"
+	IncidentLateDoses     = "late-doses"
 )
 
 // What is told of has to fit into history, which takes 8 KiB a result: a group
@@ -154,6 +155,9 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	seeds := incidents(facts, in.Policy, profile.Reports, date, answers.open, volume)
 	if facts.Phase == registry.PhaseProduction {
 		seeds = answers.incidents(seeds)
+	}
+	if seeds, err = a.late(ctx, facts, seeds, date); err != nil {
+		return LookResult{}, fail(ctx, err)
 	}
 	if seeds, err = a.unscheduled(ctx, in.Calendar, facts, seeds); err != nil {
 		return LookResult{}, fail(ctx, err)

@@ -30,7 +30,7 @@ func (m mover) move(i db.Incident) string {
 		return "starter errors list --practice " + practice + " --overdue"
 	case IncidentErrorsOld, IncidentNewCode:
 		return "starter errors list --practice " + practice
-	case IncidentErrorRate, IncidentAcceptanceLow:
+	case IncidentErrorRate, IncidentAcceptanceLow, IncidentLateDoses:
 		return "starter quality " + practice
 	case IncidentPausedLong, IncidentNoSchedule:
 		return "starter submission resume " + practice + ` --reason "…"`

@@ -138,6 +138,32 @@ func (s *Store) LateDoses(ctx context.Context, f LateFilter) ([]LateDoses, error
 	return rows, fault("late doses", err)
 }
 
+// LatestDoses says when a practice's production files with doses were last confirmed.
+type LatestDoses struct {
+	// Late is that of the last one with a dose that went more than 30 days after it was
+	// given, File which it was; Any that of the last one with a dose at all. Zero where
+	// there is none.
+	Late time.Time
+	File string
+	Any  time.Time
+}
+
+// LatestDoses looks at what was confirmed from since on.
+func (s *Store) LatestDoses(ctx context.Context, practice string, since time.Time) (LatestDoses, error) {
+	row, err := one[struct {
+		Late *time.Time `db:"late"`
+		File *string    `db:"file"`
+		Any  *time.Time `db:"any"`
+	}](ctx, s.pool, `
+		select max(d.confirmed_at) filter (where l.late) as late, max(d.confirmed_at) as any,
+			(array_agg(d.file_id order by d.confirmed_at desc) filter (where l.late))[1] as file
+		from deliveries d
+		join lateral (select bool_or(c.late > 0) as late from dose_counts c where c.file_id = d.file_id) l on l.late is not null
+		where d.practice = @practice and d.lane = 'production' and d.state = 'confirmed' and d.confirmed_at >= @since`,
+		pgx.NamedArgs{"practice": practice, "since": since})
+	return LatestDoses{Late: or(row.Late), File: or(row.File), Any: or(row.Any)}, fault("late doses", err)
+}
+
 // SiteWeek is what the confirmed production files of one week say of one site.
 type SiteWeek struct {
 	// Week is its Monday, YYYY-MM-DD.

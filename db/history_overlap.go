@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -231,6 +232,34 @@ func meetsNone(ctx context.Context, tx pgx.Tx, op, practice string, lane registr
 		return err
 	}
 	return registry.Errorf(registry.Transient, op, "%s is on its way with a dose that %s has too; %s waits until it is there", meets, file, file)
+}
+
+// LeftOutCount counts messages of a file that stay behind since what they say was or
+// will be sent otherwise: "sent-with-load", "sent-since", "sent-before" or "repeated".
+type LeftOutCount struct {
+	Why   string `db:"why"`
+	Count int    `db:"count"`
+}
+
+// LeftOut counts what of a file the rule of overlaps leaves out.
+func (s *Store) LeftOut(ctx context.Context, file string) ([]LeftOutCount, error) {
+	all, err := many[LeftOutCount](ctx, s.pool,
+		`select why, count(*)::int as count from history_left_out where file_id = @file group by why order by why`,
+		pgx.NamedArgs{"file": file})
+	return all, fault("history overlaps", err)
+}
+
+// LeftWithLoad counts the messages of a practice's daily files that stayed behind since
+// the historical load had sent the same, of files confirmed from since on; of all
+// practices where practice is empty.
+func (s *Store) LeftWithLoad(ctx context.Context, practice string, since time.Time) (int, error) {
+	n, err := value[int](ctx, s.pool, `
+		select count(*) from (select distinct file_id from deliveries d
+			where d.lane = 'production' and d.state = 'confirmed' and d.confirmed_at >= @since
+			  and (@practice = '' or d.practice = @practice)) d
+		join history_left_out o on o.file_id = d.file_id and o.why = 'sent-with-load'`,
+		pgx.NamedArgs{"practice": practice, "since": since})
+	return n, fault("history overlaps", err)
 }
 
 // HistorySourceCounts is a source in numbers.

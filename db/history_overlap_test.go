@@ -154,6 +154,12 @@ func TestWhatALoadHasSentIsNotSentAgainByTheDailyFeed(t *testing.T) {
 		require.Equal(t, map[string]string{daily.ID + "/1": "sent-with-load"}, b.leftOut(t, daily),
 			"what is newer in anything, takes back or changes a dose, or did not get through, goes")
 	}
+	why, err := b.LeftOut(ctx, daily.ID)
+	require.NoError(t, err)
+	require.Equal(t, []db.LeftOutCount{{Why: "sent-with-load", Count: 1}}, why)
+	n, err := b.LeftWithLoad(ctx, p, day0)
+	require.NoError(t, err)
+	require.Zero(t, n, "it is not sent yet")
 	held, err := b.HeldMessages(ctx, db.HeldFilter{File: daily.ID, Ended: true})
 	require.NoError(t, err)
 	require.Empty(t, held, "nobody has to decide on it")

@@ -40,7 +40,7 @@ type Alarm struct {
 	// Until is zero for what is still open.
 	Until time.Time `json:"until,omitzero"`
 	// True says that it was so: a report was missing, little had been sent, an error
-	// was overdue. Of questions it says nothing.
+	// was overdue, a dose went late. Of questions it says nothing.
 	True bool `json:"true"`
 	// Over says that it began when nothing was sent any more.
 	Over bool `json:"over,omitempty"`
@@ -60,6 +60,9 @@ select kind, words, opened_at, coalesce(closed_at, '0001-01-01 00:00:00+00'),
 	when kind = 'report-missing' then exists (select from sent s
 		where s.practice = i.practice and s.confirmed_at < i.opened_at - interval '5 days'
 		and coalesce(s.answered_at, 'infinity') > i.opened_at - interval '1 day')
+	when kind = 'late-doses' then exists (select from deliveries d join dose_counts c on c.file_id = d.file_id
+		where d.practice = i.practice and d.lane = 'production' and c.late > 0
+		and d.confirmed_at between i.opened_at - interval '8 days' and i.opened_at + interval '1 day')
 	else (select count(*) from sent s where s.practice = i.practice
 		and s.confirmed_at between i.opened_at - interval '20 days' and i.opened_at) < 10
 	end, opened_at > last.at

@@ -121,6 +121,8 @@ type fileStory struct {
 	Same []shownSame `json:"same"`
 	// Late are the doses that went more than 30 days after they were given, by site.
 	Late []db.LateDoses `json:"late_doses"`
+	// LeftOut are messages that stay behind since the same goes or went otherwise.
+	LeftOut []stayedBehind `json:"left_out"`
 }
 
 type sentAs struct {
@@ -174,6 +176,9 @@ func (a *app) showOneFile(ctx context.Context, id string) error {
 		return err
 	}
 	if story.Late, err = lateOnly(store.LateDoses(ctx, db.LateFilter{Practice: f.Practice, File: id})); err != nil {
+		return err
+	}
+	if story.LeftOut, err = stayedBehindIn(ctx, store, id); err != nil {
 		return err
 	}
 	if story.Same, err = sameFiles(ctx, store, f); err != nil {
@@ -234,6 +239,9 @@ func (s *screen) fileStory(f fileStory) {
 	}
 	if words := lateWords(f.Late); words != "" {
 		pairs = append(pairs, [2]string{"Late", words})
+	}
+	if words := stayedWords(f.LeftOut); words != "" {
+		pairs = append(pairs, [2]string{"Stayed behind", words})
 	}
 	for _, same := range f.Same {
 		pairs = append(pairs, [2]string{"Seen before", day(same.At) + ": " + same.Why})

@@ -60,7 +60,9 @@ func (a *app) heldList() *cobra.Command {
 		Long: `Lists messages that a rule held back when their file was sent: a test patient, a
 wrong processing ID, an unreadable message, an unknown site, or whatever else the
 profile names (rules.held). Each ends replaced by a correction, which is found by
-itself when it was sent, released by a person, or dropped with a reason.`,
+itself when it was sent, released by a person, or dropped with a reason. Messages that
+stayed behind since the historical load had sent the same wait for nobody; they are
+counted below, and by "starter file show".`,
 		Example: "  starter held list\n  starter held list --practice sunrise-plano --all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			store, err := a.store(cmd.Context())
@@ -71,7 +73,17 @@ itself when it was sent, released by a person, or dropped with a reason.`,
 			if err != nil {
 				return err
 			}
-			return a.show(found, func(s *screen) { s.held(found, most) })
+			behind, err := store.LeftWithLoad(cmd.Context(), practice, a.now().AddDate(0, 0, -lateDays))
+			if err != nil {
+				return err
+			}
+			return a.show(found, func(s *screen) {
+				s.held(found, most)
+				if words := withLoadWords(behind); words != "" {
+					s.raw("")
+					s.line("In the last %d days %s", lateDays, words)
+				}
+			})
 		},
 	}
 	cmd.Flags().StringVar(&practice, "practice", "", "one practice only")

@@ -93,7 +93,7 @@ func (a *app) setupShared(ctx context.Context, store *db.Store, practices []*reg
 	}
 	for _, dir := range slices.Sorted(maps.Keys(folders)) {
 		if err := makeShared(ctx, store, dir, folders[dir]); err != nil {
-			return couldNot("shared outbox: %w", err)
+			return couldNot("%w", err)
 		}
 	}
 	return nil
@@ -218,5 +218,5 @@ func (p *patient) sharedOutbox(dir string, among []sharer) {
 			"%s: only %s shares it; files of other practices there are nobody's", dir, names[0])
 		return
 	}
-	p.found(name, lookOK, "", "%s: %s take from it", dir, some(names))
+	p.found(name, lookOK, "", "%s take from %s, which they share", some(names), dir)
 }

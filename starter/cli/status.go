@@ -286,6 +286,9 @@ type shownStatus struct {
 	OpenErrors int `json:"open_errors"`
 	// Late are sites of which doses went late in the last 30 days.
 	Late []db.LateDoses `json:"late_doses"`
+	// WithLoad counts messages of daily files of those days that stayed behind since the
+	// historical load had sent the same.
+	WithLoad int `json:"left_with_load"`
 	// Early is a Production email that is kept until the review is reached.
 	Early *registry.Approval `json:"early_approval,omitempty"`
 }
@@ -333,6 +336,9 @@ func (a *app) statusOf(ctx context.Context, id string) error {
 	}
 	for _, g := range open {
 		out.OpenErrors += g.Errors
+	}
+	if out.WithLoad, err = store.LeftWithLoad(ctx, id, a.now().AddDate(0, 0, -lateDays)); err != nil {
+		return err
 	}
 	if out.Late, err = a.lateNow(ctx, store, id); err != nil {
 		return err
@@ -434,6 +440,10 @@ func (s *screen) statusOf(now time.Time, out shownStatus, gate *workflows.Status
 			plural(out.OpenErrors, "error", "errors"), out.Practice)
 	}
 	if words := lateWords(out.Late); words != "" {
+		s.raw("")
+		s.line("In the last %d days %s", lateDays, words)
+	}
+	if words := withLoadWords(out.WithLoad); words != "" {
 		s.raw("")
 		s.line("In the last %d days %s", lateDays, words)
 	}
