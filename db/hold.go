@@ -40,7 +40,8 @@ func (h Hold) Offers() []registry.HoldAction {
 }
 
 // OpenHold records a hold, with its audit event. The same ID again changes
-// nothing. Kind Invalid where the connection is held already.
+// nothing. Kind Invalid where the connection is held already, or the ID is that of
+// another workflow's hold.
 func (s *Store) OpenHold(ctx context.Context, h Hold) error {
 	return s.tx(ctx, "open hold", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `
@@ -51,8 +52,11 @@ func (s *Store) OpenHold(ctx context.Context, h Hold) error {
 				"id": h.ID, "practice": h.Practice, "workflow": h.WorkflowID, "reason": h.Reason,
 				"connection": h.Connection, "server": h.Server, "actions": h.Actions, "what": h.What, "words": h.Words, "at": h.OpenedAt,
 			})
-		if err != nil || tag.RowsAffected() == 0 {
+		if err != nil {
 			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return sameHold(ctx, tx, h)
 		}
 		_, err = record(ctx, tx, event{
 			practice: h.Practice, kind: "hold-opened", to: string(h.Reason),
@@ -61,6 +65,16 @@ func (s *Store) OpenHold(ctx context.Context, h Hold) error {
 		})
 		return err
 	})
+}
+
+// sameHold makes sure that the hold that is there is this one: under another's ID it
+// would be shown to nobody.
+func sameHold(ctx context.Context, tx pgx.Tx, h Hold) error {
+	whose, err := value[string](ctx, tx, `select workflow_id from holds where id = @id`, pgx.NamedArgs{"id": h.ID})
+	if err == nil && whose != h.WorkflowID {
+		err = registry.Errorf(registry.Invalid, "open hold", "%s is a hold of %s already", h.ID, whose)
+	}
+	return err
 }
 
 // CloseHold records who settled a hold and how; act.Key is made here. A hold

@@ -30,6 +30,12 @@ func TestHold(t *testing.T) {
 		require.Equal(t, []db.Hold{h}, all)
 	})
 
+	t.Run("another workflow's is not taken for it: nobody would be shown the second", func(t *testing.T) {
+		other := h
+		other.WorkflowID = "file/f-2"
+		requireKind(t, registry.Invalid, b.OpenHold(ctx, other))
+	})
+
 	t.Run("it ends only as its reason allows", func(t *testing.T) {
 		requireKind(t, registry.NotAllowed, b.CloseHold(ctx, "h-1", registry.ActionContinue, act("")))
 		requireKind(t, registry.Missing, b.CloseHold(ctx, "h-9", registry.ActionRetry, act("")))

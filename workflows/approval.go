@@ -127,7 +127,7 @@ func (o *onboarding) keepEarly(by registry.Actor, why string) {
 	n, approval := o.EarlyKept, *o.Approval
 	o.chores = append(o.chores, func(ctx workflow.Context) error {
 		// An onboarding that was started anew counts from 1 again.
-		key := fmt.Sprintf("approval-early/%.8s-%d", workflow.GetInfo(ctx).FirstRunID, n)
+		key := fmt.Sprintf("approval-early/%s-%d", runTail(workflow.GetInfo(ctx).FirstRunID), n)
 		_, err := must(ctx, o.process, ledgerWork, "write the audit event", practices.RecordAct, activities.RecordActInput{
 			Scope: o.scope(), Kind: activities.ActApprovalEarly, By: by, Reason: why, Key: o.key(ctx, key), Approval: &approval,
 		})
@@ -158,7 +158,7 @@ func (o *onboarding) refuse(why string) {
 			return err
 		}
 		// An onboarding that was started anew counts from 1 again.
-		nth := fmt.Sprintf("%.8s-%d", workflow.GetInfo(ctx).FirstRunID, n)
+		nth := fmt.Sprintf("%s-%d", runTail(workflow.GetInfo(ctx).FirstRunID), n)
 		if err := o.recordAct(ctx, "approval-refused", registry.Actor{Name: "unknown", Via: "web-ui", Claimed: true}, why,
 			"approval-refused/"+nth); err != nil {
 			return err

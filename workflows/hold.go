@@ -35,7 +35,7 @@ func (p *process) hold(
 	}
 	p.holdSeq++
 	h := &openHold{Hold: Hold{
-		ID:     fmt.Sprintf("h-%.8s-%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, p.holdSeq),
+		ID:     holdID(ctx, p.holdSeq),
 		Reason: reason, What: what, Words: words, Since: p.now(ctx), Actions: actions,
 	}}
 	p.holds[h.ID] = h
@@ -55,6 +55,15 @@ func (p *process) hold(
 	p.lastDecider = actor(h.decision.By)
 	return h.decision.Action, p.recordDecision(ctx, h)
 }
+
+// holdID names the nth hold of a run, and of no other.
+func holdID(ctx workflow.Context, nth int) string {
+	return fmt.Sprintf("h-%s-%d", runTail(workflow.GetInfo(ctx).WorkflowExecution.RunID), nth)
+}
+
+// runTail tells runs apart in few characters. The server begins their IDs with the
+// time (UUID version 7), in which runs that began in the same minute are alike.
+func runTail(runID string) string { return runID[max(0, len(runID)-10):] }
 
 // recordHold writes the hold down where `starter hold list` finds it. The Web
 // UI shows it even while the database is the thing that is down.

@@ -43,7 +43,7 @@ func connectionActions() []registry.HoldAction { return []registry.HoldAction{re
 func (h *registryHost) holdLink(ctx workflow.Context, what linked, words string) error {
 	h.holdSeq++
 	held := Hold{
-		ID:         fmt.Sprintf("h-%.8s-%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, h.holdSeq),
+		ID:         holdID(ctx, h.holdSeq),
 		Connection: what.connection, Server: what.server, Reason: registry.HoldConnection, What: h.holdWords(what),
 		Words: words, Since: h.now(ctx), Actions: connectionActions(),
 	}

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"slices"
+
 	"go.temporal.io/sdk/workflow"
 
 	"immtrail/activities"
@@ -70,9 +72,10 @@ func tokens(of []activities.OutboxFile) []string {
 }
 
 // leave keeps that a person left these files where they are, and ends: they are not
-// asked about again, and those that come after them are.
+// asked about again, and those that come after them are. The oldest, after which the
+// question is called, comes last: a submission in between finds it asked.
 func leave(ctx workflow.Context, p *process, tokens []string) error {
-	for _, token := range tokens {
+	for _, token := range slices.Backward(tokens) {
 		if _, err := must(ctx, p, ledgerWork, "keep that a file was left", practices.RecordAct, activities.RecordActInput{
 			Scope: p.scope(), Kind: activities.FileLeft, By: registry.System, Key: activities.FileLeftKey(token),
 			Reason: "left in the outbox, as the question was answered",
