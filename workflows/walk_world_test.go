@@ -306,7 +306,9 @@ func (w *walkWorld) AskPermit(_ context.Context, in activities.AskPermitInput) (
 	w.permits++
 	granted := workflows.PermitGranted{Host: host, Connection: "dshs", Ask: in.Ask, Permit: w.permits}
 	w.mu.Unlock()
-	_ = w.test.SignalWorkflowByID(in.WorkflowID, workflows.SignalPermitGranted.Name, granted)
+	w.test.RegisterDelayedCallback(func() { // on its own loop: it may be starting a workflow just now
+		_ = w.test.SignalWorkflowByID(in.WorkflowID, workflows.SignalPermitGranted.Name, granted)
+	}, 0)
 	return activities.AskPermitResult{Host: host, Connection: "dshs"}, nil
 }
 
