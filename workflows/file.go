@@ -201,7 +201,7 @@ func (f *fileSubmission) send(ctx workflow.Context, d activities.PreparedDeliver
 		f.note("delivered as " + d.RemoteName + ", " + receipt.How.Words())
 		return false, activities.FileDelivered, nil
 	}
-	if action == registry.ActionArrived && f.proof.Report != "" {
+	if f.proof.Report != "" { // also where a person was deciding just then: it is confirmed
 		f.first = f.proof.Receipt.First
 		f.note("delivered as " + d.RemoteName + ", " + f.proof.Receipt.How.Words())
 		return false, activities.FileDelivered, nil

@@ -237,6 +237,22 @@ func TestFileSubmission(t *testing.T) {
 		}
 		require.Equal(t, 1, w.calls["UploadFile"])
 	})
+	t.Run("what a report proves is not sent again, though a person says so at that moment", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.fail["ConfirmDelivery"] = once(failure(registry.DeliveryUnknown))
+		env, result := submitFile(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1), func() {
+				w.proof = proof
+				env.SignalWorkflow(workflows.SignalReportImported.Name, workflows.ReportImported{ReportID: "r-1"})
+				decide(t, env, registry.ActionResend)
+			})
+		})
+		require.NoError(t, env.GetWorkflowError())
+		require.Equal(t, activities.FileAnswered, result.State)
+		require.Empty(t, w.decided)
+		require.Equal(t, []int{1}, w.attempts)
+	})
 	t.Run("nobody is asked where a report has spoken of it before", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

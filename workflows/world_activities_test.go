@@ -110,7 +110,7 @@ func (w *world) CloseHold(_ context.Context, in activities.CloseHoldInput) (acti
 
 func (w *world) RecordAct(_ context.Context, in activities.RecordActInput) (activities.Done, error) {
 	w.mu.Lock()
-	w.acts = append(w.acts, in.Kind)
+	w.acts, w.actKeys = append(w.acts, in.Kind), append(w.actKeys, in.Key)
 	if in.Approval != nil {
 		w.early = append(w.early, in)
 	}

@@ -45,7 +45,7 @@ type world struct {
 	gateAsked     []activities.GateRules
 	reviewRules   []*activities.GateRules
 	moves         []string // "from>to"
-	acts          []string // kinds of audit events
+	acts, actKeys []string // kinds and keys of audit events
 	// early are the approvals that were kept until the review.
 	early   []activities.RecordActInput
 	letters map[string]activities.NoticeKind
