@@ -146,6 +146,11 @@ func (h *historical) notClosed(c CloseHistorical) string {
 		return fmt.Sprintf("%d messages of the load have not reached the registry or were not taken (%s); say why it is closed all the same",
 			open, openWords(h.counts))
 	}
+	return h.expected(c)
+}
+
+// expected says what may still come; closing without it takes a reason.
+func (h *historical) expected(c CloseHistorical) string {
 	if h.Waiting && c.Reason == "" {
 		return fmt.Sprintf("supplement %d waits for its approval; say why the load is closed without it", h.Plan.Number)
 	}
@@ -176,6 +181,8 @@ func openWords(c activities.HistoryCounts) string {
 	return strings.Join(words, ", ")
 }
 
+const partsOnTheirWay = "parts are on their way; the load can be closed when they have left"
+
 func (h *historical) checkClosing(c CloseHistorical) error {
 	if err := named(c.By); err != nil {
 		return err
@@ -184,12 +191,14 @@ func (h *historical) checkClosing(c CloseHistorical) error {
 	case registry.HistoryClosed:
 		return nil // done before
 	case registry.HistorySent:
-		if why := h.notClosed(c); why != "" {
+		// Messages without an answer are counted anew first: the last count may be
+		// a day old.
+		if why := h.expected(c); why != "" {
 			return errors.New(why)
 		}
 		return nil
 	case registry.HistoryLoading:
-		return errors.New("parts are on their way; the load can be closed when they have left")
+		return errors.New(partsOnTheirWay)
 	default:
 		return fmt.Errorf("the load is %s; there is nothing to close", h.State)
 	}
@@ -206,7 +215,7 @@ func (h *historical) takeClosing(ctx workflow.Context, c CloseHistorical) (Answe
 	case err != nil:
 		return Answer{}, err
 	case h.refused != "":
-		return Answer{Words: "not closed: " + h.refused}, nil
+		return Answer{}, refusal{errors.New(h.refused)}
 	case !settled:
 		return Answer{Words: "noted; it is being recorded"}, nil
 	}

@@ -85,6 +85,10 @@ func (h *historical) applyPlanApproval(ctx workflow.Context) (bool, error) {
 	h.Waiting = false
 	h.Tolerated = 0
 	h.Parts += h.Plan.Parts
+	if h.closing != nil {
+		// Who wanted to close the load did not know of these parts.
+		h.closing, h.refused = nil, partsOnTheirWay
+	}
 	return true, nil
 }
 

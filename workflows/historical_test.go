@@ -303,7 +303,7 @@ func TestHistoricalLoad(t *testing.T) {
 			at(env, days(9), func() { closeLoad(env, "the vendor sends all of it again") })
 		})
 		require.NoError(t, env.GetWorkflowError())
-		require.ErrorContains(t, bare.refused, "not sent")
+		require.ErrorContains(t, bare.err, "not sent")
 		require.Empty(t, w.submitted)
 		require.Equal(t, registry.HistoryClosed, result.State)
 	})
@@ -402,11 +402,52 @@ func TestClosingAHistoricalLoad(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.ErrorContains(t, nobody.refused, "who?")
-		require.ErrorContains(t, bare.refused, "3 messages")
-		require.ErrorContains(t, bare.refused, "(3 held back)")
+		require.ErrorContains(t, bare.err, "3 messages")
+		require.ErrorContains(t, bare.err, "(3 held back)")
 		require.NoError(t, reasoned.refused)
 		require.Equal(t, registry.HistoryClosed, result.State)
 		require.Equal(t, "three test patients", w.closedBecause)
+	})
+
+	t.Run("what the registry answered since the last count is counted first", func(t *testing.T) {
+		t.Parallel()
+		var closing *reply
+		w, result, err := sent(t, func(w *world, env *testsuite.TestWorkflowEnvironment) {
+			answered := w.counts
+			w.counts.Accepted, w.counts.Unanswered = 0, answered.Accepted
+			at(env, days(5), func() {
+				w.counts = answered
+				closing = closeLoad(env, "")
+			})
+		})
+		require.NoError(t, err)
+		require.NoError(t, closing.refused)
+		require.NoError(t, closing.err)
+		require.Empty(t, w.closedBecause)
+		require.Equal(t, registry.HistoryClosed, result.State)
+	})
+
+	t.Run("closing does not wait for a supplement that is approved just then", func(t *testing.T) {
+		t.Parallel()
+		var closing *reply
+		w, result, err := sent(t, func(w *world, env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(6), func() {
+				w.plan = activities.HistoryPlan{Digest: "plan-late", Number: 1, Messages: 10, Parts: 1}
+			})
+			at(env, days(8), func() {
+				w.parts = append(w.parts, activities.Part{Ordinal: 3, File: registry.FileRef{ID: "f-103"}})
+				approvePlan(env, "plan-late")
+				closing = closeLoad(env, "without the supplement")
+			})
+			at(env, days(12), func() {
+				require.Equal(t, registry.HistorySent, w.facts.History)
+				closeLoad(env, "")
+			})
+		})
+		require.NoError(t, err)
+		require.ErrorContains(t, closing.err, "parts are on their way")
+		require.Equal(t, registry.HistoryClosed, result.State)
+		require.Empty(t, w.closedBecause)
 	})
 
 	t.Run("a late source is a supplement with a plan and an approval of its own", func(t *testing.T) {
