@@ -123,7 +123,7 @@ func (a *Schedules) submission(ctx context.Context, in EnsureSchedulesInput) (cl
 		CatchupWindow: window,
 		Paused:        in.Paused || in.Calendar.Backfilled, // by the wall clock nothing is due
 		Action: &client.ScheduleWorkflowAction{
-			ID:        "cycle/" + in.Practice,
+			ID:        CycleID(in.Practice),
 			Workflow:  CycleWorkflow,
 			TaskQueue: a.TaskQueue,
 			Args:      []any{CycleInput{Version: 1, Practice: in.Practice, Calendar: in.Calendar, Nominal: in.Nominal || in.Calendar.Backfilled}},
@@ -293,8 +293,11 @@ type CollectionInput struct {
 	Policy registry.Policy `json:"policy"`
 }
 
-// CycleScheduleID is the ID of a practice's submission schedule; the workflows
-// it starts are called cycle/<practice>-<time>.
+// CycleID is the ID of a practice's submissions; Temporal adds a hyphen and the time
+// for which each was due.
+func CycleID(practice string) string { return "cycle/" + practice }
+
+// CycleScheduleID is the ID of a practice's submission schedule.
 func CycleScheduleID(practice string) string { return "cycle-" + practice }
 
 // CollectionScheduleID is the ID of a connection's report schedule.

@@ -7,10 +7,13 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"immtrail/activities"
 	"immtrail/registry"
+	"immtrail/sandbox/engine"
 )
 
 const (
@@ -27,30 +30,95 @@ const (
 	slack = 2 * day
 )
 
+// askedAgainAfter is after how many looks a day that has not begun is asked for once
+// more: a Schedule may lose what it is told in the moment in which it continues as new.
+const askedAgainAfter = 40
+
+// asking is what the Schedule was last asked to begin.
+type asking struct {
+	until time.Time
+	looks int
+}
+
 // beginDays begins what the Schedule has between the last time and now: in a play of
 // years its dates and hours, in the practice's zone, are those of the calendar, which
-// Temporal's own clock does not know.
+// Temporal's own clock does not know. The next days are asked for when all of these have
+// begun.
 func (p *player) beginDays(ctx context.Context) error {
 	if !p.stage.Calendar().Backfilled {
 		return nil
 	}
-	until := p.today().Add(-evening).Truncate(day).Add(evening)
 	from, there := p.journal.done(begun)
 	if !there {
-		return p.journal.did(begun, until)
+		return p.journal.did(begun, p.lastEvening())
 	}
-	if !until.After(from) {
+	if p.asked.until.IsZero() {
+		p.asked.until = p.lastEvening()
+	}
+	if !p.asked.until.After(from) {
+		p.asked = asking{}
 		return nil
 	}
-	err := p.stage.Temporal().ScheduleClient().GetHandle(ctx, activities.CycleScheduleID(p.practice.ID)).Backfill(ctx,
-		client.ScheduleBackfillOptions{Backfill: []client.ScheduleBackfill{{
-			Start: from.Add(time.Second), End: until, Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ALL,
-		}}})
-	var none *serviceerror.NotFound
-	if err != nil && !errors.As(err, &none) {
+	missing, err := p.notBegun(ctx, from.Add(time.Second), p.asked.until)
+	if err != nil {
+		if isAway(err) {
+			return nil // asked at the next look
+		}
 		return err
 	}
-	return p.journal.did(begun, until)
+	if len(missing) == 0 {
+		until := p.asked.until
+		p.asked = asking{}
+		return p.journal.did(begun, until)
+	}
+	p.asked.looks++
+	if p.asked.looks%askedAgainAfter != 1 {
+		return nil
+	}
+	fills := make([]client.ScheduleBackfill, 0, len(missing))
+	for _, at := range missing {
+		fills = append(fills, client.ScheduleBackfill{
+			Start: at.Add(-time.Second), End: at.Add(time.Second), Overlap: enumspb.SCHEDULE_OVERLAP_POLICY_BUFFER_ALL,
+		})
+	}
+	return p.schedule(ctx).Backfill(ctx, client.ScheduleBackfillOptions{Backfill: fills})
+}
+
+func (p *player) schedule(ctx context.Context) client.ScheduleHandle {
+	return p.stage.Temporal().ScheduleClient().GetHandle(ctx, activities.CycleScheduleID(p.practice.ID))
+}
+
+// lastEvening is the end of the last day of which the submission is due by now.
+func (p *player) lastEvening() time.Time {
+	return p.today().Add(-evening).Truncate(day).Add(evening)
+}
+
+// notBegun are the moments in an interval that the Schedule has and at which no
+// submission was begun; none, where there is no Schedule yet.
+func (p *player) notBegun(ctx context.Context, from, until time.Time) ([]time.Time, error) {
+	due, err := p.stage.Temporal().WorkflowService().ListScheduleMatchingTimes(ctx, &workflowservice.ListScheduleMatchingTimesRequest{
+		Namespace: engine.Namespace, ScheduleId: activities.CycleScheduleID(p.practice.ID),
+		StartTime: timestamppb.New(from), EndTime: timestamppb.New(until),
+	})
+	var none *serviceerror.NotFound
+	if errors.As(err, &none) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var missing []time.Time
+	for _, t := range due.GetStartTime() {
+		at := t.AsTime()
+		_, err := p.stage.Temporal().DescribeWorkflowExecution(ctx, activities.CycleID(p.practice.ID)+"-"+at.Format(time.RFC3339), "")
+		switch {
+		case errors.As(err, &none):
+			missing = append(missing, at)
+		case err != nil:
+			return nil, err
+		}
+	}
+	return missing, nil
 }
 
 // exportDate is the date of an export that is written now.

@@ -35,6 +35,8 @@ type player struct {
 	line line
 	// lastDrop paces the files: one a day.
 	lastDrop time.Time
+	// asked is what a play of years has asked the Schedule for.
+	asked asking
 	// away is when the registry comes back from an outage.
 	away *time.Time
 }
@@ -218,5 +220,8 @@ func tolerate(err error) error {
 }
 
 func (p *player) aDayLater() bool {
+	if p.stage.Calendar().Backfilled {
+		return !p.today().Truncate(day).Equal(p.lastDrop.Truncate(day))
+	}
 	return p.lastDrop.IsZero() || p.today().Sub(p.lastDrop) >= 24*time.Hour
 }

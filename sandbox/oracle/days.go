@@ -59,7 +59,7 @@ func SubmissionDays(ctx context.Context, c Engine, p registry.Practice, cadence 
 		if e.GetType().GetName() != activities.CycleWorkflow {
 			continue
 		}
-		due, known := strings.CutPrefix(e.GetExecution().GetWorkflowId(), "cycle/"+p.ID+"-")
+		due, known := strings.CutPrefix(e.GetExecution().GetWorkflowId(), activities.CycleID(p.ID)+"-")
 		if at, err := time.Parse(time.RFC3339, due); known && err == nil {
 			begun = append(begun, at.In(zone))
 		}
