@@ -172,7 +172,7 @@ func TestRequestOfReviewIsJudgedAnew(t *testing.T) {
 			at(env, days(2)+meanwhile, func() { r = send(env, workflows.UpdateRequestReview, workflows.Act{By: ana}) })
 			at(env, days(3), env.CancelWorkflow)
 		})
-		require.ErrorContains(t, r.refused, "0 of 3")
+		require.ErrorContains(t, r.err, "0 of 3")
 		require.Equal(t, []string{"testing>in_review", "in_review>testing"}, w.moves)
 	})
 	t.Run("an error found meanwhile shuts the gate, and whoever asked is told", func(t *testing.T) {
@@ -190,6 +190,23 @@ func TestRequestOfReviewIsJudgedAnew(t *testing.T) {
 		})
 		require.ErrorContains(t, r.err, "0 of 3")
 		require.Empty(t, w.moves)
+	})
+	t.Run("a file of which no signal has told yet counts for whoever asks", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.facts.Phase = registry.PhaseTesting
+		var r *reply
+		onboard(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1)-time.Hour, func() {
+				w.gate = openGate
+				r = send(env, workflows.UpdateRequestReview, workflows.Act{By: ana})
+			})
+			at(env, days(2), env.CancelWorkflow)
+		})
+		require.NoError(t, r.refused, "the count of yesterday refused it")
+		require.NoError(t, r.err)
+		require.Equal(t, "the registry is asked for its review", r.answer.Words)
+		require.Equal(t, []string{"testing>in_review"}, w.moves)
 	})
 	t.Run("a file of which no signal told is seen the next morning", func(t *testing.T) {
 		t.Parallel()

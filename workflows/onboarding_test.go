@@ -90,7 +90,7 @@ func TestOnboarding(t *testing.T) {
 			at(env, days(1), func() { review = send(env, workflows.UpdateRequestReview, workflows.Act{By: ana}) })
 			at(env, days(2), env.CancelWorkflow)
 		})
-		require.ErrorContains(t, review.refused, "2 of 3")
+		require.ErrorContains(t, review.err, "2 of 3")
 		require.Equal(t, []string{"registered>testing"}, w.moves)
 	})
 

@@ -66,23 +66,44 @@ func (o *onboarding) checkReview(a Act) error {
 	if err := named(a.By); err != nil {
 		return err
 	}
-	switch {
-	case o.phase == registry.PhaseInReview || o.phase == registry.PhaseProduction:
+	switch o.phase {
+	case registry.PhaseTesting:
+		return nil // the files are counted then: the last count may be old
+	case registry.PhaseInReview, registry.PhaseProduction:
 		return nil // asked before: the same answer again
-	case o.phase != registry.PhaseTesting:
-		return fmt.Errorf("a review can be requested from testing; the practice is %s", o.phase.Words())
-	case !o.gate.Open:
-		return o.gateShut()
+	case registry.PhaseRegistered, registry.PhaseWithdrawn:
+	}
+	return fmt.Errorf("a review can be requested from testing; the practice is %s", o.phase.Words())
+}
+
+func (o *onboarding) gateShut(gate activities.GateResult) error {
+	return fmt.Errorf("%d of %d error-free test files are answered by the registry so far; `starter onboarding explain %s` lists them",
+		gate.Counted, o.policy.TestFilesMin, o.practice)
+}
+
+// countedShut refuses where a count of now finds too few files. What the process
+// counted last may be older than what whoever asks has read.
+func (o *onboarding) countedShut(ctx workflow.Context) error {
+	if o.gate.Open {
+		return nil
+	}
+	gate, err := do(ledgerWork.on(ctx, o.policy.Patience, "count the error-free test files"), files.JudgeGate,
+		activities.GateInput{Scope: o.scope(), GateRules: activities.GateRulesOf(o.policy)})
+	switch {
+	case err != nil:
+		return refusal{fmt.Errorf("the test files could not be counted (%s); nothing changed, try again", wordsOf(err))}
+	case !gate.Open:
+		return refusal{o.gateShut(gate)}
 	}
 	return nil
 }
 
-func (o *onboarding) gateShut() error {
-	return fmt.Errorf("%d of %d error-free test files are answered by the registry so far; `starter onboarding explain %s` lists them",
-		o.gate.Counted, o.policy.TestFilesMin, o.practice)
-}
-
 func (o *onboarding) requestReview(ctx workflow.Context, a Act) (Answer, error) {
+	if o.phase == registry.PhaseTesting {
+		if err := o.countedShut(ctx); err != nil {
+			return Answer{}, err
+		}
+	}
 	if o.phase != registry.PhaseTesting {
 		return Answer{Words: "the review was requested before", Phase: o.phase, Again: true}, nil
 	}
@@ -97,7 +118,7 @@ func (o *onboarding) requestReview(ctx workflow.Context, a Act) (Answer, error) 
 		return Answer{Words: "taken; the request is being recorded", Phase: o.phase}, nil
 	}
 	if o.phase == registry.PhaseTesting {
-		return Answer{}, refusal{o.gateShut()}
+		return Answer{}, refusal{o.gateShut(o.gate)}
 	}
 	return Answer{Words: "the registry is asked for its review", Phase: o.phase}, nil
 }
