@@ -12,10 +12,10 @@ import (
 	"immtrail/registry"
 )
 
-// approvalSettleTime is how long approve-production waits for the move into
-// production before it answers that the approval is taken and still being
-// recorded.
-const approvalSettleTime = 10 * time.Second
+// approvalSettleTime is how long whoever decided something waits until it is done,
+// before the answer is that it is taken and still being recorded: a little less than
+// the 20 seconds for which Temporal's server keeps a caller waiting.
+const approvalSettleTime = 18 * time.Second
 
 // hearApproval takes the signal production-approved as it may have been typed
 // by hand. What cannot be used is refused in the current details, in the audit

@@ -122,9 +122,9 @@ func query[T any](ctx context.Context, e Engine, workflowID string, m workflows.
 	return answer, err
 }
 
-// updateTimeout bounds the wait for an answer: a workflow answers at once, and
-// a stopped worker never does.
-const updateTimeout = 30 * time.Second
+// updateTimeout bounds the wait for an answer: a workflow answers within 18 seconds
+// once a worker has it, and a stopped worker never does.
+const updateTimeout = time.Minute
 
 // temporalEngine is the real one.
 type temporalEngine struct {
