@@ -99,7 +99,7 @@ func TestUploadGoesOnAtAMarkedHost(t *testing.T) {
 	acked, ok := last["sent"].(float64)
 	require.True(t, ok)
 	require.Positive(t, acked)
-	require.Eventually(t, func() bool { return b.server.Stats().Sessions == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.server.Stats().Sessions == 0 }, time.Minute, time.Millisecond)
 
 	before := b.server.Stats().Bytes
 	env = suite.NewTestActivityEnvironment()

@@ -152,7 +152,7 @@ func TestFaults(t *testing.T) {
 		c := b.client(t)
 		b.srv.SetFaults(sftptest.Faults{CutUploadAt: 50_001})
 		require.Error(t, put(c, "f", data))
-		require.Eventually(t, func() bool { return b.srv.Stats().Sessions == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return b.srv.Stats().Sessions == 0 }, time.Minute, time.Millisecond)
 		fi, err := os.Stat(filepath.Join(b.root, "f"))
 		require.NoError(t, err)
 		require.EqualValues(t, 50_000, fi.Size())

@@ -146,11 +146,14 @@ func (w *world) questions(t *testing.T) []db.Hold {
 	return holds
 }
 
-// question waits for the one that is open.
+// question waits until one of that reason is all that is open: what was decided before
+// it closes a moment after the decision.
 func (w *world) question(t *testing.T, reason registry.HoldReason) string {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(w.questions(t)) == 1 }, patience, tick)
-	hold := w.questions(t)[0]
-	require.Equal(t, reason, hold.Reason)
-	return hold.ID
+	var open []db.Hold
+	require.Eventually(t, func() bool {
+		open = w.questions(t)
+		return len(open) == 1 && open[0].Reason == reason
+	}, patience, tick, "%s", reason)
+	return open[0].ID
 }

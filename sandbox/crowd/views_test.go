@@ -144,7 +144,7 @@ func (w *world) finds(t *testing.T, query string, ids ...string) {
 	require.Eventually(t, func() bool {
 		found = w.list(t, query)
 		return slices.Equal(ids, found)
-	}, patience/10, tick, "%s finds %v and not %v", query, &found, ids)
+	}, patience, tick, "%s finds %v and not %v", query, &found, ids)
 }
 
 func (w *world) list(t *testing.T, query string) []string {

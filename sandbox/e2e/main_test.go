@@ -49,7 +49,7 @@ func sandboxBinary() string { return filepath.Join(root, "sandbox") }
 
 // journeyPatience bounds one journey on a machine that does other things too;
 // an idle one takes half a minute.
-const journeyPatience = 6 * time.Minute
+const journeyPatience = 12 * time.Minute
 
 // verdict is what -json prints.
 type verdict struct {

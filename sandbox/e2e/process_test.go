@@ -180,6 +180,6 @@ func leftIn(dir string) []string {
 // nothingLeft says that no process of the rehearsal outlives it for long.
 func nothingLeft(t *testing.T, dir string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return len(leftIn(dir)) == 0 }, 30*time.Second, poll)
+	require.Eventually(t, func() bool { return len(leftIn(dir)) == 0 }, shutdown, poll)
 	require.Empty(t, leftIn(dir))
 }

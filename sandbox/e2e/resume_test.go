@@ -17,7 +17,7 @@ import (
 
 // shutdown bounds a clean stop: the worker lets its steps finish, then
 // PostgreSQL writes down what it has.
-const shutdown = 45 * time.Second
+const shutdown = 2 * time.Minute
 
 func TestKilledRehearsal(t *testing.T) {
 	dir := filepath.Join(root, "killed")
@@ -25,14 +25,17 @@ func TestKilledRehearsal(t *testing.T) {
 	var open map[string]string
 	for _, moment := range []struct{ practice, stage, open string }{
 		{"sunrise-plano", "in review;", "onboarding/sunrise-plano"},
-		{"lonestar-group", "production: ongoing", "history/lonestar-group"},
+		{"lonestar-group", "production:", "history/lonestar-group"},
 	} {
 		p := start(t, args...)
 		p.until("Ready after")
 		goesOn(t, dir, open)
 		p.until(moment.practice, moment.stage)
-		open = openRuns(t, dir)
-		require.NotEmpty(t, open[moment.open], "%s is open", moment.open)
+		// It begins with the stage and is over days after it.
+		require.Eventually(t, func() bool {
+			open = openRuns(t, dir)
+			return open[moment.open] != ""
+		}, journeyPatience, poll, "%s is open", moment.open)
 		p.killGroup()
 		require.NotZero(t, p.within(shutdown))
 		nothingLeft(t, dir)

@@ -89,7 +89,7 @@ func TestReportIsTakenInOnceItsLayoutWasTaught(t *testing.T) {
 	require.NoError(t, err)
 	retry := func(nth int) {
 		t.Helper()
-		require.Eventually(t, func() bool { return len(world.open()) == nth }, 60*time.Second, 50*time.Millisecond, "a person is asked")
+		require.Eventually(t, func() bool { return len(world.open()) == nth }, patience, 50*time.Millisecond, "a person is asked")
 		answer, err := c.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
 			WorkflowID: id, UpdateName: workflows.UpdateResolveHold.Name, WaitForStage: client.WorkflowUpdateStageCompleted,
 			Args: []any{workflows.ResolveHold{
@@ -100,7 +100,7 @@ func TestReportIsTakenInOnceItsLayoutWasTaught(t *testing.T) {
 		require.NoError(t, answer.Get(t.Context(), nil))
 	}
 	retry(1)
-	require.Eventually(t, func() bool { return len(world.open()) == 2 }, 60*time.Second, 50*time.Millisecond,
+	require.Eventually(t, func() bool { return len(world.open()) == 2 }, patience, 50*time.Millisecond,
 		"nobody has taught it, so it is asked about again")
 	world.mu.Lock()
 	world.taught = true

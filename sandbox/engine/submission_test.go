@@ -127,13 +127,17 @@ func TestSubmissionsDoNotOverlapAndSendNothingTwice(t *testing.T) {
 	handle := c.ScheduleClient().GetHandle(t.Context(), activities.CycleScheduleID("sunrise-plano"))
 	eventually := func(what string, is func() bool) {
 		t.Helper()
-		require.Eventually(t, is, 60*time.Second, 50*time.Millisecond, what)
+		require.Eventually(t, is, patience, 50*time.Millisecond, what)
 	}
 	require.NoError(t, handle.Trigger(t.Context(), client.ScheduleTriggerOptions{}))
 	eventually("the first begins", world.see(func() bool { return world.inside == 1 }))
-	for range 3 { // each in a second of its own, as their IDs are
+	for range 3 {
 		require.NoError(t, handle.Trigger(t.Context(), client.ScheduleTriggerOptions{}))
 	}
+	eventually("the Schedule has heard of all three while the first one runs", func() bool {
+		d, err := handle.Describe(t.Context())
+		return err == nil && d.Info.NumActionsSkippedOverlap == 2
+	})
 	close(world.release)
 	eventually("the buffered one follows", world.see(func() bool { return world.scans == 2 && world.inside == 0 }))
 	eventually("the submissions end although a question is open", func() bool {
@@ -141,6 +145,7 @@ func TestSubmissionsDoNotOverlapAndSendNothingTwice(t *testing.T) {
 		return err == nil && len(d.Info.RunningWorkflows) == 0
 	})
 	eventually("a person is asked", world.see(func() bool { return len(world.holds) == 1 }))
+	eventually("a file goes", world.see(func() bool { return len(world.sent) > 0 }))
 	require.Equal(t, 1, world.most, "never two at once")
 	require.Equal(t, 2, world.scans, "of three that were due meanwhile one was kept")
 	require.Equal(t, []string{"f-2"}, world.sent, "and the file that both saw went once")
@@ -173,7 +178,7 @@ func stands(t *testing.T, c client.Client, handle client.ScheduleHandle) {
 	require.NoError(t, handle.Pause(t.Context(), client.SchedulePauseOptions{}))
 	require.Equal(t, activities.SchedulePaused, state())
 	require.NoError(t, handle.Delete(t.Context()))
-	require.Eventually(t, func() bool { return state() == activities.ScheduleGone }, 60*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return state() == activities.ScheduleGone }, patience, 50*time.Millisecond)
 }
 
 // record writes the history of a question for the replay tests, where the

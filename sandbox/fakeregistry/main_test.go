@@ -86,7 +86,7 @@ func (c *child) kill() {
 
 func (c *child) order(m fakeregistry.Misbehaviour) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	require.NoError(c.t, fakeregistry.Misbehave(ctx, c.dir, m))
 }
@@ -137,7 +137,7 @@ func (c *child) ledger() []fakeregistry.Received {
 
 func (c *child) eventually(what string, is func() bool) {
 	c.t.Helper()
-	require.Eventually(c.t, is, 20*time.Second, 20*time.Millisecond, what)
+	require.Eventually(c.t, is, time.Minute, 20*time.Millisecond, what)
 }
 
 func (c *child) reports() []string {
@@ -190,7 +190,7 @@ func TestEndsWithItsParent(t *testing.T) {
 	select {
 	case err := <-ended:
 		require.NoError(t, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the registry outlived its parent")
 	}
 }

@@ -37,7 +37,7 @@ func send(c *mailcatcher.Catcher, raw string) error {
 
 func wait(t *testing.T, c *mailcatcher.Catcher, subject string) mailcatcher.Mail {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	m, err := c.Wait(ctx, func(m mailcatcher.Mail) bool { return m.Subject == subject })
 	require.NoError(t, err)
@@ -156,7 +156,7 @@ func TestBodies(t *testing.T) {
 	t.Run("what is no mail at all is kept", func(t *testing.T) {
 		t.Parallel()
 		require.NoError(t, send(c, "no header here\r\n"))
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, err := c.Wait(ctx, func(m mailcatcher.Mail) bool { return m.Fault == "the header cannot be read" })
 		require.NoError(t, err)

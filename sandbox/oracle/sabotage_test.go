@@ -56,7 +56,7 @@ func TestEachSabotageBreaksExactlyItsInvariant(t *testing.T) {
 			require.NotEmpty(t, s.Words)
 			w := newWorld(t)
 			w.live()
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			require.NoError(t, s.Break(ctx, w.World))
 			w.broken(s.Invariant)

@@ -107,10 +107,10 @@ func TestPortfolio(t *testing.T) {
 		env.Args, env.Stdin, env.Stdout, env.Stderr = []string{"status", "--watch", "--every", "100ms"}, strings.NewReader(""), out, out
 		ended := make(chan int, 1)
 		go func() { ended <- cli.Run(ctx, env) }()
-		require.Eventually(t, func() bool { return strings.Contains(out.String(), "something of gamma") }, 20*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), "something of gamma") }, time.Minute, 20*time.Millisecond)
 		require.NotContains(t, out.String(), "\x1b", "no control characters where there is no terminal")
 		say("gamma", "practice", 2, db.Progress{})
-		require.Eventually(t, func() bool { return strings.Contains(out.String(), "waits for practice") }, 20*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return strings.Contains(out.String(), "waits for practice") }, time.Minute, 20*time.Millisecond)
 		stop()
 		require.Zero(t, <-ended)
 		require.LessOrEqual(t, strings.Count(out.String(), "something of delta"), 2, "what has not changed is not shown again")

@@ -86,7 +86,7 @@ func TestClientKilled(t *testing.T) {
 			_ = cmd.Wait() // killed
 			f.OnStrike(nil)
 			f.SetFaults(ftptest.Faults{})
-			require.Eventually(t, func() bool { return f.Sessions() == 0 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return f.Sessions() == 0 }, time.Minute, time.Millisecond)
 
 			_, err = os.Stat(announced)
 			recordedThen := err == nil

@@ -164,7 +164,7 @@ func TestClientKilled(t *testing.T) {
 				end(cmd)
 				f.OnStrike(nil)
 				f.SetFaults(sftptest.Faults{})
-				require.Eventually(t, func() bool { return f.Stats().Sessions == 0 }, 10*time.Second, time.Millisecond)
+				require.Eventually(t, func() bool { return f.Stats().Sessions == 0 }, time.Minute, time.Millisecond)
 
 				if tc.theirs != "" {
 					f.put(t, []byte(tc.theirs))

@@ -100,7 +100,7 @@ func TestResume(t *testing.T) {
 		acked, err := f.send(t, 0)
 		require.Equal(t, registry.Transient, remotetest.Kind(t, err))
 		require.Positive(t, acked)
-		require.Eventually(t, func() bool { return f.Stats().Sessions == 0 }, 10*time.Second, time.Millisecond,
+		require.Eventually(t, func() bool { return f.Stats().Sessions == 0 }, time.Minute, time.Millisecond,
 			"what was on its way in the cut session lands late")
 		f.SetFaults(sftptest.Faults{})
 		return f, acked

@@ -178,7 +178,7 @@ func TestMaxSessionsReached(t *testing.T) {
 	_, err := f.Dialer.Dial(t.Context(), f.Connection)
 	require.Equal(t, registry.Transient, remotetest.Kind(t, err))
 	require.NoError(t, held.Close())
-	require.Eventually(t, func() bool { return f.Stats().Sessions == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.Stats().Sessions == 0 }, time.Minute, time.Millisecond)
 
 	f.Connection.Settings.MaxSessions, f.Connection.Settings.SFTPIdleLife = 1, time.Minute
 	p := transfer.NewPool(f.Dialer)

@@ -21,7 +21,7 @@ func within(t *testing.T, act func() error) {
 	begin := time.Now()
 	err := act()
 	require.Equal(t, registry.Transient, remotetest.Kind(t, err))
-	require.Less(t, time.Since(begin), wait+10*time.Second, "on a busy machine")
+	require.Less(t, time.Since(begin), wait+30*time.Second, "on a busy machine")
 	require.GreaterOrEqual(t, time.Since(begin), wait)
 }
 
@@ -77,7 +77,7 @@ func TestSilentServer(t *testing.T) {
 	t.Run("a session whose caller is busy is kept alive", func(t *testing.T) {
 		f := impatient(t, sftptest.Faults{})
 		r := f.dial(t)
-		require.Eventually(t, func() bool { return f.Stats().Keepalives > 2 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return f.Stats().Keepalives > 2 }, time.Minute, time.Millisecond)
 		_, err := r.List(t.Context(), f.Folder)
 		require.NoError(t, err)
 	})
