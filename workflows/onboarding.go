@@ -259,7 +259,7 @@ func (o *onboarding) schedule(ctx workflow.Context) error {
 			return err
 		}
 	}
-	_, err = must(ctx, o.process, ledgerWork, "create the schedules", schedules.EnsureSchedules,
+	_, err = must(ctx, o.process, scheduleWork, "create the schedules", schedules.EnsureSchedules,
 		activities.EnsureSchedulesInput{
 			Scope: o.scope(), Connection: o.facts.Connection, Zone: o.facts.Zone,
 			CadenceDays: o.policy.CadenceDays, Holidays: o.facts.Business.Holidays, Policy: o.policy,

@@ -20,12 +20,19 @@ type preset struct {
 	first, most time.Duration
 	// here says that it is tried in passing first, see [inPassing].
 	here bool
+	// least is its own floor of one attempt; zero for [leastAttempt].
+	least time.Duration
 }
 
 // The presets, named by intent.
 var (
 	// ledgerWork reads or writes a few rows.
 	ledgerWork = preset{startToClose: 15 * time.Second, scheduleToClose: time.Hour, first: time.Second, most: time.Minute}
+	// scheduleWork asks Temporal's own server about Schedules, several times each: a
+	// busy one takes seconds for an answer, in rehearsals too.
+	scheduleWork = preset{
+		startToClose: 15 * time.Second, scheduleToClose: time.Hour, first: time.Second, most: time.Minute, least: 15 * time.Second,
+	}
 	// briefWork is ledgerWork that each file needs: thousands of times a day.
 	briefWork = ledgerWork.inPassing()
 	// fileWork streams a file on our own side: stage, check, plan, import.
@@ -49,7 +56,7 @@ var (
 const (
 	leastAttempt   = 3 * time.Second
 	leastStreaming = 30 * time.Second // with a heartbeat, which tells of a dead worker sooner
-	leastWholeStep = time.Minute
+	leastWholeStep = 5 * time.Minute
 	leastBackoff   = 100 * time.Millisecond
 )
 
@@ -83,12 +90,8 @@ func (w preset) spaced(policy registry.Policy) preset {
 // on returns ctx with the preset's options, scaled by patience (1 in real
 // life). what is the summary that the Web UI shows for the step.
 func (w preset) on(ctx workflow.Context, patience float64, what string) workflow.Context {
-	least := leastAttempt
-	if w.heartbeat > 0 {
-		least = leastStreaming
-	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout:    scaled(w.startToClose, least, patience),
+		StartToCloseTimeout:    w.attempt(patience),
 		ScheduleToCloseTimeout: scaled(w.scheduleToClose, leastWholeStep, patience),
 		HeartbeatTimeout:       scaled(w.heartbeat, leastAttempt, patience),
 		Summary:                what,
@@ -98,6 +101,15 @@ func (w preset) on(ctx workflow.Context, patience float64, what string) workflow
 			MaximumInterval:    scaled(w.most, leastBackoff, patience),
 		},
 	})
+}
+
+// attempt is how long one attempt may take.
+func (w preset) attempt(patience float64) time.Duration {
+	least := max(leastAttempt, w.least)
+	if w.heartbeat > 0 {
+		least = leastStreaming
+	}
+	return scaled(w.startToClose, least, patience)
 }
 
 // scaled is d times patience, and no less than least; what is 0 stays so.

@@ -20,3 +20,16 @@ func TestSpacingIsThePolicys(t *testing.T) {
 	require.Equal(t, 30*time.Second, h.backoff(1, registry.Transient), "a policy of before it was one")
 	require.Equal(t, 900*time.Second, transferWork.spaced(registry.Policy{RetryDelaySeconds: 900}).most)
 }
+
+// A rehearsal's day is short, and what Temporal's server does for a Schedule takes its
+// time all the same: on a busy machine no attempt ever came to its end.
+func TestPatienceHasFloors(t *testing.T) {
+	t.Parallel()
+	const second = 1.0 / (24 * 60 * 60)
+	require.Equal(t, 3*time.Second, ledgerWork.attempt(second))
+	require.Equal(t, 15*time.Second, scheduleWork.attempt(second))
+	require.Equal(t, 30*time.Second, fileWork.attempt(second))
+	for _, w := range []preset{ledgerWork, scheduleWork, fileWork, transferWork, noticeWork} {
+		require.Equal(t, w.startToClose, w.attempt(1), "real life is as patient as it says")
+	}
+}

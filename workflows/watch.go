@@ -126,7 +126,7 @@ func (w *watch) beforeLook(ctx workflow.Context, first bool) error {
 	if !first && w.Mornings%releaseEvery != 0 {
 		return nil
 	}
-	_, err := must(ctx, w.process, ledgerWork, "see that reminders are written", schedules.EnsureReminders,
+	_, err := must(ctx, w.process, scheduleWork, "see that reminders are written", schedules.EnsureReminders,
 		activities.EnsureRemindersInput{Scope: w.scope(), Policy: w.policy})
 	return err
 }
@@ -135,7 +135,7 @@ func (w *watch) beforeLook(ctx workflow.Context, first bool) error {
 // all-clear.
 func (w *watch) look(ctx workflow.Context) error {
 	w.Mornings++
-	seen, err := must(ctx, w.process, ledgerWork, "look at the practice", watches.LookAtPractice,
+	seen, err := must(ctx, w.process, scheduleWork, "look at the practice", watches.LookAtPractice,
 		activities.LookInput{Scope: w.scope(), Policy: w.policy})
 	if err != nil {
 		return err
@@ -178,7 +178,7 @@ func (w *watch) tellChanges(ctx workflow.Context, seen activities.LookResult) er
 			return nil
 		}
 		skip += max(len(seen.Opened), len(seen.Closed))
-		next, err := must(ctx, w.process, ledgerWork, "further changes of the look", watches.LookAtPractice,
+		next, err := must(ctx, w.process, scheduleWork, "further changes of the look", watches.LookAtPractice,
 			activities.LookInput{Scope: w.scope(), Policy: w.policy, Date: seen.Date, Skip: skip})
 		if err != nil {
 			return err
@@ -289,7 +289,7 @@ func (w *watch) switchSubmission(ctx workflow.Context, a Act, to registry.Submis
 	if err != nil {
 		return Answer{}, err
 	}
-	if _, err := must(ctx, w.process, ledgerWork, "show it on the schedule", schedules.EnsureSchedules,
+	if _, err := must(ctx, w.process, scheduleWork, "show it on the schedule", schedules.EnsureSchedules,
 		activities.EnsureSchedulesInput{
 			Scope: w.scope(), Connection: facts.Connection, Zone: facts.Zone, CadenceDays: w.policy.CadenceDays,
 			Holidays: facts.Business.Holidays,
@@ -322,7 +322,7 @@ func (w *watch) withdraw(ctx workflow.Context, a Act) (Answer, error) {
 		return Answer{}, err
 	}
 	w.phase = moved.Phase
-	if _, err := must(ctx, w.process, ledgerWork, "take the schedules away", schedules.EnsureSchedules,
+	if _, err := must(ctx, w.process, scheduleWork, "take the schedules away", schedules.EnsureSchedules,
 		activities.EnsureSchedulesInput{Scope: w.scope(), Remove: true, Policy: w.policy}); err != nil {
 		return Answer{}, err
 	}
