@@ -87,10 +87,14 @@ type historical struct {
 	answeredBy registry.Actor // the last answer of a vendor
 	approval   *ApproveHistorical
 	closing    *CloseHistorical
-	// again asks for another look at the files now; looks counts them.
-	again  bool
-	looks  int
-	counts activities.HistoryCounts
+	// again asks for another look at the files now; looks counts them, looking says
+	// that one is under way.
+	again   bool
+	looks   int
+	looking bool
+	// overtaken is why an approval that was taken is not used.
+	overtaken string
+	counts    activities.HistoryCounts
 	// counted is when, on the wall clock; stopped is why the load has stopped
 	// itself, while it has.
 	counted time.Time

@@ -46,13 +46,14 @@ func (h *historical) plan(ctx workflow.Context) error {
 // look plans what lies there; changed says that it is another plan than the one
 // that was shown.
 func (h *historical) look(ctx workflow.Context) (changed bool, err error) {
-	h.again = false
+	h.again, h.looking = false, true
 	plan, action, err := attempt(ctx, h.process, fileWork, "plan the historical load", histories.PlanHistory,
 		activities.PlanHistoryInput{
 			Scope: h.scope(), PartMessages: h.policy.HistoryPartMessages,
 			PartBytes: h.policy.HistoryPartBytes, PartBy: h.policy.HistoryPartBy,
 		})
 	h.looks++
+	h.looking = false
 	if err == nil && action == "" {
 		h.aside = notTaken(plan)
 	}
@@ -74,6 +75,11 @@ func (h *historical) look(ctx workflow.Context) (changed bool, err error) {
 func (h *historical) applyPlanApproval(ctx workflow.Context) (bool, error) {
 	approval := *h.approval
 	h.approval = nil
+	if approval.Digest != h.Plan.Digest { // a look that was under way found another
+		h.overtaken = h.planChanged()
+		h.refused = fmt.Sprintf("The approval of the plan %.12s was not used: %s.", approval.Digest, h.overtaken)
+		return false, nil
+	}
 	_, action, err := attempt(ctx, h.process, ledgerWork, "record the approval of the plan", histories.ApproveHistory,
 		activities.ApproveHistoryInput{
 			Scope: h.scope(), Digest: approval.Digest, By: actor(approval.By), Key: h.key(ctx, "approved/"+approval.Digest),
@@ -163,22 +169,28 @@ func (h *historical) checkPlanApproval(a ApproveHistorical) error {
 		return fmt.Errorf("the load is %s; no plan waits for an approval", h.State)
 	}
 	if a.Digest != h.Plan.Digest {
-		return fmt.Errorf("the plan has changed; the one that waits begins with %.12s", h.Plan.Digest)
+		return errors.New(h.planChanged())
 	}
 	return nil
+}
+
+func (h *historical) planChanged() string {
+	return fmt.Sprintf("the plan has changed; the one that waits begins with %.12s", h.Plan.Digest)
 }
 
 func (h *historical) takePlanApproval(ctx workflow.Context, a ApproveHistorical) (Answer, error) {
 	if !h.Waiting {
 		return Answer{Words: "this plan was approved before", Again: true}, nil
 	}
-	h.approval = &a
+	h.approval, h.overtaken = &a, ""
 	words := fmt.Sprintf("approved: %d messages in %d parts", h.Plan.Messages, h.Plan.Parts)
-	started, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return !h.Waiting })
-	if err != nil {
+	settled, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return !h.Waiting || h.overtaken != "" })
+	switch {
+	case err != nil:
 		return Answer{}, err
-	}
-	if !started {
+	case h.Waiting && h.overtaken != "":
+		return Answer{}, refusal{errors.New(h.overtaken)}
+	case !settled:
 		words += "; it is being recorded"
 	}
 	return Answer{Words: words}, nil
@@ -191,11 +203,14 @@ func (h *historical) planNow(ctx workflow.Context, _ Act) (Answer, error) {
 	}
 	h.again = true
 	seen := h.looks
+	if h.looking {
+		seen++ // it may have begun before the files came
+	}
 	if _, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return h.looks > seen }); err != nil {
 		return Answer{}, err
 	}
 	switch {
-	case h.looks == seen:
+	case h.looks <= seen:
 		return Answer{Words: "the files are being looked at"}, nil
 	case h.Waiting:
 		return Answer{Words: fmt.Sprintf("plan %.12s waits for an approval", h.Plan.Digest)}, nil
