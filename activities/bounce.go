@@ -21,8 +21,13 @@ type Bounces interface {
 	Done(m notify.Mail) error
 }
 
-// bouncesPerRound bounds what one round reads and tells.
-const bouncesPerRound = 200
+// bouncesPerRound bounds what one round marks as read, and tells; bouncesListed how many
+// mails it looks at for that: those that cannot be read stay, and are not to keep those
+// behind them from being read.
+const (
+	bouncesPerRound = 200
+	bouncesListed   = 50 * bouncesPerRound
+)
 
 // TellBouncesInput asks to look whether letters came back.
 type TellBouncesInput struct{ Scope }
@@ -68,11 +73,14 @@ func (a *Notices) TellBounces(ctx context.Context, in TellBouncesInput) (TellBou
 }
 
 func (a *Notices) readBounces(ctx context.Context, in TellBouncesInput, out *TellBouncesResult) error {
-	mails, err := a.Bounces.Unread(bouncesPerRound)
+	mails, err := a.Bounces.Unread(bouncesListed)
 	if err != nil {
 		return err
 	}
 	for _, m := range mails {
+		if out.Read == bouncesPerRound {
+			return nil
+		}
 		b, ok, err := a.Bounces.Read(ctx, m)
 		if err == nil && ok {
 			_, err = RecordBounce(ctx, a.DB, b, db.Act{By: registry.System, At: in.date(a.Clock), Reason: "a mail in the folder of notify.bounces"})

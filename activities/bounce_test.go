@@ -3,8 +3,11 @@
 package activities_test
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -150,4 +153,47 @@ func read2(mail string) string {
 	_, rest, _ := strings.Cut(mail, "\nSubject: ")
 	line, _, _ := strings.Cut(rest, "\n")
 	return line
+}
+
+// folderOf is a mailbox in which the first mails can be read by nobody.
+type folderOf struct {
+	unreadable, all int
+	done            map[string]bool
+}
+
+func (f *folderOf) Unread(limit int) ([]notify.Mail, error) {
+	var out []notify.Mail
+	for n := range f.all {
+		if name := fmt.Sprintf("%04d.eml", n); !f.done[name] {
+			out = append(out, notify.Mail{Name: name})
+		}
+	}
+	return out[:min(len(out), limit)], nil
+}
+
+func (f *folderOf) Read(_ context.Context, m notify.Mail) (b notify.Bounce, ok bool, err error) {
+	if n, _ := strconv.Atoi(strings.TrimSuffix(m.Name, ".eml")); n < f.unreadable {
+		return b, false, registry.Errorf(registry.Invalid, "bounce", "it names no letter")
+	}
+	return b, false, nil // somebody's answer
+}
+
+func (f *folderOf) Done(m notify.Mail) error {
+	f.done[m.Name] = true
+	return nil
+}
+
+func TestMailsThatCannotBeReadHideNone(t *testing.T) {
+	t.Parallel()
+	b := open(t, registry.PhaseProduction)
+	a, _ := b.notices(t)
+	const unreadable = 205 // more than a round reads
+	folder := &folderOf{unreadable: unreadable, all: unreadable + 300, done: map[string]bool{}}
+	a.Bounces = folder
+	for _, read := range []int{200, 100, 0} {
+		out := must(t, a.TellBounces, activities.TellBouncesInput{})
+		require.Equal(t, read, out.Read)
+		require.Equal(t, unreadable, out.Unreadable)
+	}
+	require.Len(t, folder.done, 300)
 }

@@ -119,3 +119,18 @@ func CheckMarker(dir, practice string, lane registry.Lane) error {
 		"mount the share; if this is the right folder, such as one made by hand, run: touch %s",
 		folder, OutboxMarker, filepath.Join(folder, OutboxMarker))
 }
+
+// OutboxFolder is the folder of a practice's lane below dir.
+func OutboxFolder(dir, practice string, lane registry.Lane) string {
+	return filepath.Join(dir, practice, string(lane))
+}
+
+// CheckOutbox looks at a practice's folder as a submission does. Kind Missing, or
+// Refused, with what to do, where nothing can be taken from it.
+func CheckOutbox(dir, practice string, lane registry.Lane) error {
+	folder := OutboxFolder(dir, practice, lane)
+	if _, err := os.ReadDir(folder); err != nil {
+		return diskFault("outbox", "the folder "+folder, err)
+	}
+	return CheckMarker(dir, practice, lane)
+}

@@ -52,6 +52,10 @@ func causesOf(s db.Silence, practice, site string) []string {
 	if !s.Paused.IsZero() {
 		out = append(out, fmt.Sprintf("Submission has been paused since %s: starter submission resume %s --reason \"…\".", s.Paused.Format(time.DateOnly), practice))
 	}
+	if s.OutboxHold != "" {
+		out = append(out, fmt.Sprintf("Since %s nothing can be taken from the outbox: starter hold show %s. What the EHR has written since lies there.",
+			s.OutboxSince.Format(time.DateOnly), s.OutboxHold))
+	}
 	if s.Waiting > 0 {
 		out = append(out, fmt.Sprintf("%s not sent yet: starter status %s.", amount(s.Waiting, "file has come in and is", "files have come in and are"), practice))
 	}
@@ -64,6 +68,7 @@ func causesOf(s db.Silence, practice, site string) []string {
 		whose = "of the site"
 	}
 	switch {
+	case s.Came == 0 && s.OutboxHold != "": // whether anything arrived nobody can tell
 	case s.Came == 0 && s.Arrived.IsZero():
 		out = append(out, "Nothing arrived: no production file has ever come into the outbox. The EHR does not export, or not into this folder.")
 	case s.Came == 0:

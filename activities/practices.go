@@ -178,9 +178,19 @@ type SetSubmissionInput struct {
 	Key    string                   `json:"key"`
 }
 
+// SetSubmissionResult says how it was before. A repeated attempt may find it done.
+type SetSubmissionResult struct {
+	Was registry.SubmissionState `json:"was,omitempty"`
+}
+
 // SetSubmission switches ongoing submission with its audit event.
-func (a *Practices) SetSubmission(ctx context.Context, in SetSubmissionInput) (Done, error) {
-	return Done{}, fail(ctx, a.DB.SetSubmission(ctx, in.Practice, in.State, a.act(in.Scope, in.Key, in.By, in.Reason)))
+func (a *Practices) SetSubmission(ctx context.Context, in SetSubmissionInput) (SetSubmissionResult, error) {
+	p, err := a.DB.Practice(ctx, in.Practice)
+	if err != nil {
+		return SetSubmissionResult{}, fail(ctx, err)
+	}
+	err = a.DB.SetSubmission(ctx, in.Practice, in.State, a.act(in.Scope, in.Key, in.By, in.Reason))
+	return SetSubmissionResult{Was: p.Submission}, fail(ctx, err)
 }
 
 // Progress is a practice's line in `starter status` and the head of the

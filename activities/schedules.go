@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -232,6 +233,17 @@ func submissionSpec(in EnsureSchedulesInput) client.ScheduleSpec {
 		dated.Jitter = 0
 	}
 	return dated
+}
+
+// ProfileCadence says in words when files of a practice are sent for which nobody set a
+// cadence.
+func ProfileCadence(practice string, cadenceDays int, zone string) string {
+	how := "every day"
+	if cadenceDays > 1 {
+		how = fmt.Sprintf("every %d days from the first of a month on", cadenceDays)
+	}
+	return fmt.Sprintf("%s at %02d:%02d (%s), beginning up to %d minutes later",
+		how, submissionHour, spread(practice, 60), zone, int(jitter/time.Minute))
 }
 
 func collectionSpec(in EnsureSchedulesInput) client.ScheduleSpec {

@@ -166,6 +166,7 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	if err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
+	blamed(seeds, waits, facts)
 	seeds = append(seeds, stillNothing(waits, in.Policy, profile.BusinessDays(), date)...)
 	settled, err := a.DB.SettleIncidents(ctx, db.IncidentLook{
 		Practice: in.Practice, Date: date, Looks: looks(ctx, date),
@@ -183,8 +184,7 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 		Current: current(settled.Current, mover{facts, waits, in.Policy, profile.BusinessDays(), date}),
 	}
 	out.QuietestSite, out.QuietestDays = quietest(facts, date)
-	out.FloorDays = max(0, daysSince(floorSince(facts, date), date))
-	out.FloorSite, out.FloorSiteDays = floorSite(facts, date)
+	out.FloorDays, out.FloorSite, out.FloorSiteDays = FloorDays(facts, date)
 	if out.OpenErrors > 0 {
 		out.TopCause, out.TopErrors = codeWords(answers.facts.Top.Code), answers.facts.Top.Errors
 	}
@@ -264,12 +264,15 @@ func incidents(
 
 // reportMissing names the file that waits longest, and what a person can do.
 func reportMissing(f db.WatchFacts, p registry.Policy, reports registry.ReportSettings) db.IncidentSeed {
-	from := "its delivery"
+	whose, from := "its", "its delivery"
+	if f.MissingReports > 1 {
+		whose, from = "their", "their delivery"
+	}
 	if reports.Per == "day" || reports.Per == "week" {
-		from = "the " + reports.Per + " of its delivery"
+		from = "the " + reports.Per + " of " + whose + " delivery"
 	}
 	midnight := ""
-	if reports.Lists == "bad-only" && from != "its delivery" {
+	if reports.Lists == "bad-only" && from != whose+" delivery" {
 		midnight = " A file without an error is answered only by a report of the " + reports.Per + " on which it was delivered; ask whether there was one."
 	}
 	answered := ""

@@ -78,6 +78,13 @@ func took(p registry.Policy) string {
 	return "confirmed"
 }
 
+// FloorDays are the days that count towards the registry's limit at date, of the
+// practice and of the site that counts most.
+func FloorDays(f db.WatchFacts, date time.Time) (days int, site string, siteDays int) {
+	site, siteDays = floorSite(f, date)
+	return max(0, daysSince(floorSince(f, date), date)), site, siteDays
+}
+
 // floorSite is the active site whose days count most.
 func floorSite(f db.WatchFacts, date time.Time) (site string, days int) {
 	for _, s := range activeSites(f, date) {

@@ -163,6 +163,26 @@ func TestLettersOfSilence(t *testing.T) {
 		require.Contains(t, body, "at the EHR vendor")
 		require.Contains(t, body, `starter submission attest sunrise --reason`)
 	})
+	t.Run("while nothing can be taken from the outbox, nobody is sent to the EHR vendor or told to attest", func(t *testing.T) {
+		b.now = begin.AddDate(0, 0, 21)
+		must(t, b.practices.OpenHold, activities.OpenHoldInput{
+			Scope: scope(), ID: "h-out", WorkflowID: "cycle/sunrise-1", Reason: registry.HoldOutbox, What: "look into the outbox",
+			Words: "the folder /srv/sunrise is there without its file", Actions: registry.HoldOutbox.Actions(),
+		})
+		seen := look(t, 22)
+		require.Len(t, seen.Current, 1)
+		require.Contains(t, seen.Current[0].Words, "Nothing can be taken from the outbox since ")
+		require.NotContains(t, seen.Current[0].Words, "attest")
+		require.Equal(t, "starter hold explain h-out", seen.Current[0].Move)
+		must(t, notices.SendNotice, activities.SendNoticeInput{
+			Scope: scope(), Kind: activities.NoticeWatch, IncidentID: seen.Current[0].ID, Event: "incident/again",
+		})
+		require.Contains(t, man.last().Body, "starter hold show h-out")
+		require.NotContains(t, man.last().Body, "Nothing arrived", "nobody can tell")
+		b.now = begin.AddDate(0, 0, 22)
+		must(t, b.practices.CloseHold, activities.CloseHoldInput{Scope: scope(), ID: "h-out", Action: registry.ActionRetry, By: maria})
+		require.Contains(t, look(t, 23).Current[0].Words, "attest that there was nothing to send")
+	})
 	t.Run("a pause and files that wait come first", func(t *testing.T) {
 		b.now = begin.AddDate(0, 0, 21)
 		must(t, b.practices.SetSubmission, activities.SetSubmissionInput{

@@ -64,11 +64,15 @@ func lateIncident(sites []db.LateDoses, from time.Time, last db.LatestDoses) []d
 	if more := len(sites) - len(told); more > 0 {
 		told = append(told, fmt.Sprintf("and %d more", more))
 	}
+	was, it := "it was", "it"
+	if late > 1 {
+		was, it = "they were", "them"
+	}
 	return []db.IncidentSeed{{
 		Kind: IncidentLateDoses,
-		Words: fmt.Sprintf("Since %s %s sent more than 30 days after it was given (25 TAC 100.6(b)): %s. The last came with %s of %s. "+
-			"Ask the clinic why it was entered late, or the EHR vendor whether the export held it back.",
-			from.Format(time.DateOnly), amount(late, "dose was", "doses were"), strings.Join(told, "; "),
-			last.File, last.Late.Format(time.DateOnly)),
+		Words: fmt.Sprintf("Since %s %s sent more than 30 days after %s given (25 TAC 100.6(b)): %s. The last came with %s of %s. "+
+			"Ask the clinic why %s entered late, or the EHR vendor whether the export held %s back.",
+			from.Format(time.DateOnly), amount(late, "dose was", "doses were"), was, strings.Join(told, "; "),
+			last.File, last.Late.Format(time.DateOnly), was, it),
 	}}
 }

@@ -1,6 +1,9 @@
 package activities
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"immtrail/db"
@@ -21,6 +24,12 @@ func (m mover) move(i db.Incident) string {
 	practice := m.facts.Practice
 	switch i.Kind {
 	case IncidentFloor, IncidentFloorWarning, IncidentQuietSite:
+		if w, ok := outboxWait(m.waits); ok {
+			return "starter hold explain " + w.HoldID
+		}
+		if m.facts.Submission == registry.SubmissionPaused {
+			return "starter submission resume " + practice + ` --reason "…"`
+		}
 		return AttestMove(practice, i.Site)
 	case IncidentStillNothing:
 		return m.longest()
@@ -71,4 +80,46 @@ func (m mover) longest() string {
 // have an alarm of their own, and so has what holds a connection or a server.
 func tooLong(w db.Wait, passed int, p registry.Policy) bool {
 	return p.WaitAlarmDays > 0 && passed >= p.WaitAlarmDays && w.Kind != registry.WaitErrors && !shared(w)
+}
+
+// outboxWait is the open question about an outbox from which nothing can be taken.
+func outboxWait(waits []db.Wait) (db.Wait, bool) {
+	i := slices.IndexFunc(waits, func(w db.Wait) bool { return w.HoldID != "" && w.Reason == registry.HoldOutbox })
+	if i < 0 {
+		return db.Wait{}, false
+	}
+	return waits[i], true
+}
+
+// blamed says of alarms of missing records what is certain of their cause, in the place
+// of what a reader would try first: as long as nothing can be taken from the outbox, or
+// submission is paused, nobody need ask the EHR's vendor, or state that there was nothing.
+func blamed(seeds []db.IncidentSeed, waits []db.Wait, f db.WatchFacts) {
+	cause := ""
+	if w, ok := outboxWait(waits); ok {
+		cause = fmt.Sprintf("Nothing can be taken from the outbox since %s; settle that first: starter hold explain %s.", w.Since.Format(time.DateOnly), w.HoldID)
+	} else if f.Submission == registry.SubmissionPaused {
+		cause = fmt.Sprintf("Submission has been paused since %s.", f.PausedSince.Format(time.DateOnly))
+	}
+	if cause == "" {
+		return
+	}
+	for i := range seeds {
+		if slices.Contains(rungs, seeds[i].Kind) {
+			seeds[i].Words = withoutAdvice(seeds[i].Words) + " " + cause
+		}
+	}
+}
+
+// advice begins the sentence of an alarm of missing records that says what to do.
+var advice = []string{" Put a file into the outbox,", " Ask the EHR vendor ", " Ask the clinic "}
+
+// withoutAdvice leaves the facts.
+func withoutAdvice(words string) string {
+	for _, begin := range advice {
+		if i := strings.LastIndex(words, begin); i >= 0 {
+			return words[:i]
+		}
+	}
+	return words
 }

@@ -8,6 +8,9 @@ import (
 	"immtrail/registry"
 )
 
+// CadenceSet is the kind of the event that a person set when files are sent.
+const CadenceSet = "cadence-set"
+
 // SetCadence keeps when a practice's outbox is emptied, with its audit event. A
 // zero cadence goes back to what the profile says. again is true where it was so
 // already: nothing is written then. Kind Invalid for a cadence that cannot be
@@ -18,6 +21,10 @@ func (s *Store) SetCadence(ctx context.Context, practice string, c registry.Cade
 		if err := c.Check(); err != nil {
 			return false, registry.Errorf(registry.Invalid, op, "%w", err)
 		}
+	}
+	words := "as the profile says"
+	if c.Every != "" {
+		words = c.Words()
 	}
 	err = s.tx(ctx, op, func(tx pgx.Tx) error {
 		if err := lockPractice(ctx, tx, practice); err != nil {
@@ -35,7 +42,7 @@ func (s *Store) SetCadence(ctx context.Context, practice string, c registry.Cade
 			again = err == nil
 			return err
 		}
-		_, err = record(ctx, tx, event{practice: practice, kind: "cadence-set", to: c.Every, act: act, detail: map[string]any{"cadence": c}})
+		_, err = record(ctx, tx, event{practice: practice, kind: CadenceSet, to: words, act: act, detail: map[string]any{"cadence": c}})
 		return err
 	})
 	return again, err

@@ -16,6 +16,10 @@ type Silence struct {
 	// Came are production files that came in since Last, Empty those of them without
 	// any message, Waiting those not sent yet.
 	Came, Empty, Waiting int
+	// OutboxHold is the open question about an outbox from which nothing can be taken,
+	// OutboxSince when it was asked; empty where there is none.
+	OutboxHold  string
+	OutboxSince time.Time
 	// Unknown are messages left out since Last because nothing told their site.
 	Unknown int
 }
@@ -31,6 +35,8 @@ func (s *Store) Silence(ctx context.Context, practice, site string) (Silence, er
 		Empty   int        `db:"empty"`
 		Waiting int        `db:"waiting"`
 		Unknown int        `db:"unknown"`
+		Hold    string     `db:"hold"`
+		Asked   *time.Time `db:"asked"`
 	}
 	found, err := many[row](ctx, s.pool, `
 		with last as (
@@ -45,12 +51,17 @@ func (s *Store) Silence(ctx context.Context, practice, site string) (Silence, er
 		select last.at as last,
 			(select max(staged_at) from files where practice = p.id and lane = 'production') as arrived,
 			case when p.submission_state = 'paused' then (select max(at) from events
-				where practice = p.id and kind = 'submission' and to_state = 'paused') end as paused,
+				where practice = p.id and kind = 'submission' and to_state = 'paused'
+				  and from_state is distinct from 'paused') end as paused,
 			(select count(*) from since)::int as came,
 			(select count(*) from since where messages = 0)::int as empty,
 			(select count(*) from since where state = 'staged')::int as waiting,
-			(select count(*) from since f join messages m on m.file_id = f.id and m.held and m.site = '')::int as unknown
-		from practices p, last where p.id = @practice`, pgx.NamedArgs{"practice": practice, "site": site})
+			(select count(*) from since f join messages m on m.file_id = f.id and m.held and m.site = '')::int as unknown,
+			coalesce(h.id, '') as hold, h.opened_at as asked
+		from last, practices p
+		left join lateral (select id, opened_at from holds where practice = p.id and reason = 'outbox' and closed_at is null
+			order by opened_at limit 1) h on true
+		where p.id = @practice`, pgx.NamedArgs{"practice": practice, "site": site})
 	if err != nil {
 		return Silence{}, fault("silence", err)
 	}
@@ -60,6 +71,7 @@ func (s *Store) Silence(ctx context.Context, practice, site string) (Silence, er
 	r := found[0]
 	return Silence{
 		Last: or(r.Last), Arrived: or(r.Arrived), Paused: or(r.Paused),
+		OutboxHold: r.Hold, OutboxSince: or(r.Asked),
 		Came: r.Came, Empty: r.Empty, Waiting: r.Waiting, Unknown: r.Unknown,
 	}, nil
 }

@@ -167,7 +167,8 @@ select p.phase, p.submission_state,
 	case when p.phase = 'production' then coalesce((select max(at) from events
 		where practice = p.id and kind = 'phase' and to_state = 'production'), p.at) end as production_since,
 	case when p.submission_state = 'paused' then (select max(at) from events
-		where practice = p.id and kind = 'submission' and to_state = 'paused') end as paused_since,
+		where practice = p.id and kind = 'submission' and to_state = 'paused'
+		  and from_state is distinct from 'paused') end as paused_since,
 	(select min(confirmed_at) from deliveries
 		where practice = p.id and lane = 'production' and state = 'confirmed') as first_delivery,
 	(select confirmed_at from last) as last_delivery, (select remote_name from last) as last_name,

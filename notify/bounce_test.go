@@ -163,13 +163,26 @@ func TestMailFolder(t *testing.T) {
 	t.Run("one that cannot be marked as read is said without its name, which a person gave it", func(t *testing.T) {
 		dir := t.TempDir()
 		write(t, dir, "About Grace Hopper.eml")
-		write(t, dir, "read", "About Grace Hopper.eml", "in the way")
+		write(t, dir, "read") // in the way
 		f := notify.MailFolder{Dir: dir}
 		mails, err := f.Unread(10)
 		require.NoError(t, err)
 		err = f.Done(mails[0])
 		require.Equal(t, registry.Refused, registry.KindOf(err))
 		require.NotContains(t, err.Error(), "Hopper")
+	})
+	t.Run("mails of one name are all kept: a person saves each as Undelivered.eml", func(t *testing.T) {
+		dir := t.TempDir()
+		f := notify.MailFolder{Dir: dir}
+		for range 3 {
+			write(t, dir, "Undelivered.eml")
+			mails, err := f.Unread(10)
+			require.NoError(t, err)
+			require.NoError(t, f.Done(mails[0]))
+		}
+		kept, err := os.ReadDir(filepath.Join(dir, "read"))
+		require.NoError(t, err)
+		require.Len(t, kept, 3)
 	})
 	t.Run("a folder that is not there is said", func(t *testing.T) {
 		_, err := notify.MailFolder{Dir: filepath.Join(t.TempDir(), "none")}.Unread(1)

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -94,8 +95,11 @@ func (f MailFolder) Done(m Mail) error {
 		letters := strings.Split(flags+"S", "")
 		slices.Sort(letters) // as maildir(5) wants them
 		to = filepath.Join(f.Dir, "cur", name+":2,"+strings.Join(letters, ""))
-	} else if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return registry.Errorf(registry.Refused, "bounces", "the folder of notify.bounces cannot be written to: %w", err)
+	} else {
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			return registry.Errorf(registry.Refused, "bounces", "the folder of notify.bounces cannot be written to: %w", err)
+		}
+		to = free(to)
 	}
 	if err := os.Rename(m.path, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		// Without the paths: who saved a mail named it, perhaps by what it is about.
@@ -106,4 +110,16 @@ func (f MailFolder) Done(m Mail) error {
 		return registry.Errorf(registry.Refused, "bounces", "a mail that was read cannot be marked so: %w", err)
 	}
 	return nil
+}
+
+// free is path, or where something lies there already, another that is like it: people
+// save mails under the same name again and again.
+func free(path string) string {
+	ext := filepath.Ext(path)
+	for n, to := 2, path; ; n++ {
+		if _, err := os.Lstat(to); err != nil {
+			return to
+		}
+		to = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(path, ext), n, ext)
+	}
 }

@@ -85,6 +85,12 @@ func (c Cadence) Check() error {
 }
 
 func (c Cadence) checkDay() error {
+	if c.Every == CadenceWeekly && c.Weekday == "" {
+		return fmt.Errorf("weekly on which day of the week? Such as friday")
+	}
+	if c.Every == CadenceMonthly && c.Day == 0 {
+		return fmt.Errorf("monthly on which day of the month? 1 to 28: every month has these")
+	}
 	if _, ok := c.On(); c.Every == CadenceWeekly && !ok {
 		return fmt.Errorf("%q is no day of the week", c.Weekday)
 	}
@@ -168,7 +174,30 @@ func (c Cadence) Words() string {
 		words += ", not on holidays of the registry"
 	}
 	if c.Jitter > 0 {
-		words += ", within " + c.Jitter.String()
+		words += ", beginning up to " + jitterWords(c.Jitter) + " later"
 	}
 	return words
+}
+
+// jitterWords are 15m and 1h30m where Go writes 15m0s and 1h30m0s.
+func jitterWords(d time.Duration) string {
+	words := d.String()
+	if strings.HasSuffix(words, "m0s") {
+		words = strings.TrimSuffix(words, "0s")
+	}
+	if strings.HasSuffix(words, "h0m") {
+		words = strings.TrimSuffix(words, "0m")
+	}
+	return words
+}
+
+// Times are the times of the day in order, each once.
+func (c Cadence) Times() []string {
+	at := slices.Clone(c.At)
+	slices.SortFunc(at, func(x, y string) int {
+		xh, xm, _ := Clock(x)
+		yh, ym, _ := Clock(y)
+		return (xh*60 + xm) - (yh*60 + ym)
+	})
+	return slices.Compact(at)
 }

@@ -15,6 +15,8 @@ const (
 	HoldConflict HoldReason = "conflict"
 	// HoldSystem: our own machine gave up (database, file store, mail).
 	HoldSystem HoldReason = "system"
+	// HoldOutbox: the folder of an outbox is not there, not mounted or cannot be read.
+	HoldOutbox HoldReason = "outbox"
 	// HoldNotAllowed: a rule of the process forbids the act.
 	HoldNotAllowed HoldReason = "not-allowed"
 	// HoldErrorRate: the historical load stopped itself.
@@ -32,7 +34,7 @@ const (
 // HoldReasons lists every reason.
 func HoldReasons() []HoldReason {
 	return []HoldReason{
-		HoldConnection, HoldDeliveryUnknown, HoldConflict, HoldSystem, HoldNotAllowed,
+		HoldConnection, HoldDeliveryUnknown, HoldConflict, HoldSystem, HoldOutbox, HoldNotAllowed,
 		HoldErrorRate, HoldReconcile, HoldReport, HoldByHand, HoldPayload,
 	}
 }
@@ -61,6 +63,7 @@ var holdActions = map[HoldReason][]HoldAction{
 	HoldDeliveryUnknown: {ActionRetry, ActionArrived, ActionResend, ActionDrop},
 	HoldConflict:        {ActionRetry, ActionResend, ActionDrop},
 	HoldSystem:          {ActionRetry, ActionDrop},
+	HoldOutbox:          {ActionRetry, ActionDrop},
 	HoldNotAllowed:      {ActionRetry, ActionDrop},
 	HoldErrorRate:       {ActionContinue, ActionDrop},
 	HoldReconcile:       {ActionRetry, ActionContinue},
@@ -93,6 +96,8 @@ func (r HoldReason) Words() string {
 		return "a different file lies at the registry under our name"
 	case HoldSystem:
 		return "our own system could not finish a step"
+	case HoldOutbox:
+		return "nothing can be taken from the outbox"
 	case HoldNotAllowed:
 		return "a rule of the process forbids this step"
 	case HoldErrorRate:
@@ -122,6 +127,8 @@ func (r HoldReason) Explain(action HoldAction) string {
 			return "fetch and read the report again, after its layout was taught"
 		case HoldReconcile:
 			return "count again, after the missing answers came"
+		case HoldOutbox:
+			return "look again, after the folder is back; what lies there is taken"
 		case HoldConflict, HoldSystem, HoldNotAllowed, HoldErrorRate, HoldByHand, HoldPayload:
 		}
 		return "do the step again, after its cause was mended"
@@ -135,6 +142,9 @@ func (r HoldReason) Explain(action HoldAction) string {
 	case ActionDrop:
 		if r == HoldErrorRate {
 			return "give the rest of the load up"
+		}
+		if r == HoldOutbox {
+			return "leave it at that; the next submission looks again, and asks again if it is still so"
 		}
 		return "give this up; nothing more is sent of it"
 	case ActionContinue:

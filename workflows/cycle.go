@@ -95,7 +95,7 @@ func submit(ctx workflow.Context, p *process) (SubmissionCycleResult, error) {
 			most = 1
 		}
 	}
-	outbox, action, err := attempt(ctx, p, fileWork.inPassing(), "look into the outbox", files.ScanOutbox,
+	outbox, action, err := attempt(ctx, p, outboxWork.inPassing(), "look into the outbox", files.ScanOutbox,
 		activities.ScanOutboxInput{Scope: p.scope(), Lane: lane, Max: most})
 	if err != nil || action != "" {
 		return result, err
@@ -143,7 +143,7 @@ func take(
 	// Never in passing: what the look found is remembered once this step is on
 	// record. A worker that died after an unrecorded step would look again, and a
 	// file that has left the outbox is not seen any more.
-	staged, action, err := attempt(ctx, p, fileWork, "take a file from the outbox", files.StageFile,
+	staged, action, err := attempt(ctx, p, outboxWork, "take a file from the outbox", files.StageFile,
 		activities.StageFileInput{Scope: p.scope(), Lane: lane, Name: f.Name, Wrong: wrong})
 	if err != nil || action != "" || staged.File.ID == "" {
 		return staged.WrongSum, action, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -115,7 +116,11 @@ func holdReason(w preset, err error) registry.HoldReason {
 	if errors.As(err, &large) {
 		return registry.HoldPayload
 	}
-	reason := registry.HoldFor(kindOf(err))
+	kind := kindOf(err)
+	if w.outbox && (kind == registry.Missing || kind == registry.Refused) {
+		return registry.HoldOutbox
+	}
+	reason := registry.HoldFor(kind)
 	if reason == registry.HoldConnection && w != transferWork {
 		return registry.HoldSystem
 	}
@@ -152,7 +157,11 @@ func attempt[In, Out any](
 		if temporal.IsCanceledError(err) || kindOf(err) == registry.Invalid {
 			return out, "", err
 		}
-		action, err := p.hold(ctx, holdReason(w, err), what, wordsOf(err), actions...)
+		reason, words := holdReason(w, err), wordsOf(err)
+		if reason == registry.HoldOutbox {
+			words = strings.TrimPrefix(words, "outbox: ") // the reason says so
+		}
+		action, err := p.hold(ctx, reason, what, words, actions...)
 		if err != nil {
 			return out, "", err
 		}

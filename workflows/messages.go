@@ -33,6 +33,8 @@ var (
 	SignalWithdrawn = Message[Withdrawn]{"withdrawn"}
 	// SignalHistoryEnded: the historical load is over. To watch/<practice>.
 	SignalHistoryEnded = Message[HistoryEnded]{"history-ended"}
+	// SignalPhaseMoved: the practice is in another phase. To watch/<practice>.
+	SignalPhaseMoved = Message[PhaseMoved]{"phase-moved"}
 	// SignalFileUploadedByHand: a person uploaded a file. To file/<id>.
 	SignalFileUploadedByHand = Message[FileUploadedByHand]{activities.FileUploadedSignal}
 	// SignalPermitAsked: somebody stands in line. To host/<host>.
@@ -197,6 +199,11 @@ type FileSentAnyway struct {
 // Withdrawn tells that the practice was withdrawn.
 type Withdrawn struct {
 	By registry.Actor `json:"by"`
+}
+
+// PhaseMoved tells in which phase a practice is now.
+type PhaseMoved struct {
+	Phase registry.Phase `json:"phase"`
 }
 
 // HistoryEnded tells how the historical load ended.

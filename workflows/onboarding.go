@@ -239,7 +239,14 @@ func (o *onboarding) move(ctx workflow.Context, event registry.PhaseEvent, act A
 	if err != nil {
 		return err
 	}
-	return o.enter(ctx, moved.Phase)
+	if err := o.enter(ctx, moved.Phase); err != nil {
+		return err
+	}
+	// So that the watch shows it at once, and not the next morning.
+	if !o.WatchStarted || workflow.GetVersion(ctx, "watch-told-of-phases", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+		return nil
+	}
+	return tell(ctx, WatchID(o.practice), SignalPhaseMoved, PhaseMoved{Phase: moved.Phase})
 }
 
 // schedule switches the daily submission on. Its lane follows the phase.

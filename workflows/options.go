@@ -18,6 +18,9 @@ type preset struct {
 	heartbeat time.Duration
 	// first and most bound the growing wait between attempts.
 	first, most time.Duration
+	// outbox says that it reads the outbox: where that is not there, or may not be
+	// read, a person is told so.
+	outbox bool
 	// here says that it is tried in passing first, see [inPassing].
 	here bool
 	// least is its own floor of one attempt; zero for [leastAttempt].
@@ -40,6 +43,8 @@ var (
 		startToClose: 30 * time.Minute, scheduleToClose: 6 * time.Hour, heartbeat: 30 * time.Second,
 		first: 5 * time.Second, most: 5 * time.Minute,
 	}
+	// outboxWork is fileWork with what the EHR put into the outbox.
+	outboxWork = fileWork.inOutbox()
 	// transferWork talks to the registry's server. How soon it is tried again is
 	// the registry's affair ([preset.spaced]); the drivers make no attempts of
 	// their own.
@@ -63,6 +68,12 @@ const (
 // inPassing is w, tried once in passing before it goes the patient way.
 func (w preset) inPassing() preset {
 	w.here = true
+	return w
+}
+
+// inOutbox is w with files of an outbox.
+func (w preset) inOutbox() preset {
+	w.outbox = true
 	return w
 }
 

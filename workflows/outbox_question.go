@@ -51,7 +51,7 @@ func OutboxQuestion(ctx workflow.Context, in OutboxQuestionInput) error {
 		}
 	}
 	if in.Stray {
-		_, action, err := attempt(ctx, p, fileWork, "files of nobody in the shared folder", files.ScanOutbox,
+		_, action, err := attempt(ctx, p, outboxWork, "files of nobody in the shared folder", files.ScanOutbox,
 			activities.ScanOutboxInput{Scope: p.scope(), Lane: in.Lane, Max: 1, Strict: true})
 		if err != nil {
 			return err

@@ -384,6 +384,41 @@ func TestWatch(t *testing.T) {
 		require.Equal(t, 1, w.calls["ReleaseFiles"], "once a week")
 	})
 
+	t.Run("a practice that moves is looked at then, not the next morning", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.look.Phase = registry.PhaseInReview
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(2)+time.Hour, func() {
+				w.look.Phase = registry.PhaseProduction
+				env.SignalWorkflow(workflows.SignalPhaseMoved.Name, workflows.PhaseMoved{Phase: registry.PhaseProduction})
+			})
+			at(env, days(2)+2*time.Hour, func() {
+				require.Contains(t, statusOf(t, env).Progress.Stage, "production")
+				env.SignalWorkflow(workflows.SignalPhaseMoved.Name, workflows.PhaseMoved{Phase: registry.PhaseTesting}) // overtaken
+			})
+			at(env, days(2)+3*time.Hour, env.CancelWorkflow)
+		})
+		require.LessOrEqual(t, w.calls["LookAtPractice"], 5, "each move is one look")
+	})
+	t.Run("to pause what is paused says so", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		var first, again, blank *reply
+		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			at(env, days(1)+time.Hour, func() { first = send(env, workflows.UpdatePause, reason) })
+			at(env, days(2)+time.Hour, func() {
+				again = send(env, workflows.UpdatePause, reason)
+				blank = send(env, workflows.UpdatePause, workflows.Act{By: ana, Reason: "  "})
+			})
+			at(env, days(3), env.CancelWorkflow)
+		})
+		require.False(t, first.answer.Again)
+		require.True(t, again.answer.Again)
+		require.Contains(t, again.answer.Words, "was paused before")
+		require.ErrorContains(t, blank.refused, "a reason is needed", "blanks are none")
+	})
+
 	t.Run("more changes than history takes at once are told all the same", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)

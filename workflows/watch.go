@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -63,6 +64,8 @@ func Watch(ctx workflow.Context, in WatchInput) error {
 type watch struct {
 	*process
 	WatchState
+	// toldPhase is the phase that the practice was last said to be in.
+	toldPhase registry.Phase
 	// kept is which change of the policy the database knows.
 	kept int
 }
@@ -81,6 +84,7 @@ func newWatch(ctx workflow.Context, in WatchInput) (*watch, error) {
 		return nil, err
 	}
 	hear(ctx, p, SignalHistoryEnded, func(HistoryEnded) {})
+	hear(ctx, p, SignalPhaseMoved, func(m PhaseMoved) { w.toldPhase = m.Phase })
 	if err := handle(ctx, p, UpdatePause, w.checkAct, w.pause); err != nil {
 		return nil, err
 	}
@@ -99,6 +103,7 @@ func (w *watch) run(ctx workflow.Context) error {
 		if err := w.beforeLook(ctx, first); err != nil {
 			return err
 		}
+		w.toldPhase = "" // the look finds it; what is told from now on is newer
 		if err := w.look(ctx); err != nil {
 			return err
 		}
@@ -107,7 +112,9 @@ func (w *watch) run(ctx workflow.Context) error {
 		}
 		tomorrow := w.now(ctx).AddDate(0, 0, 1)
 		acts := w.Acts
-		if _, err := w.waitUntil(ctx, tomorrow, "the next look", func() bool { return w.Acts != acts || w.policies != policies }); err != nil {
+		if _, err := w.waitUntil(ctx, tomorrow, "the next look", func() bool {
+			return w.Acts != acts || w.policies != policies || w.toldPhase != "" && w.toldPhase != w.phase
+		}); err != nil {
 			return err
 		}
 	}
@@ -254,7 +261,7 @@ func (w *watch) checkAct(a Act) error {
 	if err := named(a.By); err != nil {
 		return err
 	}
-	if a.Reason == "" {
+	if strings.TrimSpace(a.Reason) == "" {
 		return errors.New("why? a reason is needed")
 	}
 	if w.withdrawn || w.phase == registry.PhaseWithdrawn {
@@ -278,10 +285,11 @@ func (w *watch) resume(ctx workflow.Context, a Act) (Answer, error) {
 }
 
 func (w *watch) switchSubmission(ctx workflow.Context, a Act, to registry.SubmissionState, words string) (Answer, error) {
-	if _, err := must(ctx, w.process, ledgerWork, "switch submission: "+string(to), practices.SetSubmission,
+	set, err := must(ctx, w.process, ledgerWork, "switch submission: "+string(to), practices.SetSubmission,
 		activities.SetSubmissionInput{
 			Scope: w.scope(), State: to, By: actor(a.By), Reason: a.Reason, Key: w.actKey(ctx, string(to)),
-		}); err != nil {
+		})
+	if err != nil {
 		return Answer{}, err
 	}
 	facts, err := must(ctx, w.process, ledgerWork, "read the practice", practices.LoadPractice,
@@ -296,6 +304,9 @@ func (w *watch) switchSubmission(ctx workflow.Context, a Act, to registry.Submis
 			Paused:   to == registry.SubmissionPaused, Resume: to == registry.SubmissionOn, Policy: w.policy,
 		}); err != nil {
 		return Answer{}, err
+	}
+	if set.Was == to { // its schedule is as it should be now, which may be what was wanted
+		return Answer{Words: "submission was " + string(to) + " before; that it is meant so is on record", Phase: w.phase, Again: true}, nil
 	}
 	return Answer{Words: words, Phase: w.phase}, nil
 }

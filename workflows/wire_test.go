@@ -30,7 +30,7 @@ func TestWireNames(t *testing.T) {
 	}
 	for _, s := range []string{
 		workflows.SignalProductionApproved.Name, workflows.SignalFileSettled.Name, workflows.SignalReportImported.Name,
-		workflows.SignalCalendarMoved.Name, workflows.SignalWithdrawn.Name, workflows.SignalHistoryEnded.Name,
+		workflows.SignalCalendarMoved.Name, workflows.SignalWithdrawn.Name, workflows.SignalHistoryEnded.Name, workflows.SignalPhaseMoved.Name,
 		workflows.SignalFileSentAnyway.Name,
 		workflows.SignalFileUploadedByHand.Name, workflows.SignalPermitAsked.Name, workflows.SignalPermitGranted.Name, workflows.SignalPermitReleased.Name,
 		workflows.SignalPrerequisitesChanged.Name,

@@ -73,11 +73,12 @@ func (w *world) SetHistory(_ context.Context, in activities.SetHistoryInput) (ac
 	return activities.Done{}, err
 }
 
-func (w *world) SetSubmission(_ context.Context, in activities.SetSubmissionInput) (activities.Done, error) {
+func (w *world) SetSubmission(_ context.Context, in activities.SetSubmissionInput) (activities.SetSubmissionResult, error) {
 	w.mu.Lock()
+	was := w.facts.Submission
 	w.facts.Submission = in.State
 	w.mu.Unlock()
-	return activities.Done{}, w.called("SetSubmission")
+	return activities.SetSubmissionResult{Was: was}, w.called("SetSubmission")
 }
 
 func (w *world) RecordProgress(_ context.Context, in activities.RecordProgressInput) (activities.Done, error) {

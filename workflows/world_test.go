@@ -188,6 +188,7 @@ func (w *world) envWith(acts any) *testsuite.TestWorkflowEnvironment {
 	for name, wf := range w.also {
 		env.RegisterWorkflowWithOptions(wf, workflow.RegisterOptions{Name: name})
 	}
+	env.OnSignalExternalWorkflow(mock.Anything, workflows.WatchID(practice), mock.Anything, workflows.SignalPhaseMoved.Name, mock.Anything).Return(nil).Maybe()
 	env.OnSignalExternalWorkflow(mock.Anything, workflows.HostID(host), mock.Anything, mock.Anything, mock.Anything).Return(
 		func(_, _, _, _ string, r any) error {
 			w.mu.Lock()

@@ -11,6 +11,7 @@ import (
 
 	"immtrail/registry"
 	"immtrail/workflows"
+	"io/fs"
 )
 
 // production drops a file a day, answers the questions of the historical load,
@@ -61,6 +62,9 @@ func (p *player) dropDaily(ctx context.Context) error {
 		return err
 	}
 	waiting, err := waitingIn(p.stage.Path("outbox", p.practice.ID, string(registry.LaneProduction)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody tries out what a share does that is not mounted
+	}
 	// Where the registry is away, the EHR exports all the same.
 	if err != nil || p.away == nil && underway+waiting >= mostUnderway {
 		return err

@@ -205,8 +205,8 @@ func (s *Stage) configure(ctx context.Context) error {
 	if err := s.writeSettings(); err != nil {
 		return err
 	}
-	if _, err := s.Starter(ctx, "setup"); err != nil {
-		return err
+	if said, err := s.Starter(ctx, "setup"); err != nil {
+		return fmt.Errorf("%w\n%s", err, said) // it prints each step
 	}
 	settings, err := s.temporalSettings()
 	if err != nil {

@@ -44,8 +44,8 @@ type Engine interface {
 	Running(ctx context.Context, workflowType, practice string) ([]string, error)
 	// Trigger starts what a schedule starts, now.
 	Trigger(ctx context.Context, scheduleID string) error
-	// NextRun is when a schedule acts next; zero where it is paused or never does.
-	NextRun(ctx context.Context, scheduleID string) (time.Time, error)
+	// Upcoming are the next times at which a schedule acts; none where it never does.
+	Upcoming(ctx context.Context, scheduleID string) (next []time.Time, paused bool, err error)
 	// EnsureSchedules makes a practice's schedules as they should be.
 	EnsureSchedules(ctx context.Context, in activities.EnsureSchedulesInput) error
 	// EnsureSearchAttributes registers what the cluster does not know yet.
@@ -223,15 +223,12 @@ func (e *temporalEngine) Trigger(ctx context.Context, scheduleID string) error {
 	return temporalWords(err)
 }
 
-func (e *temporalEngine) NextRun(ctx context.Context, scheduleID string) (time.Time, error) {
+func (e *temporalEngine) Upcoming(ctx context.Context, scheduleID string) (next []time.Time, paused bool, err error) {
 	d, err := e.c.ScheduleClient().GetHandle(ctx, scheduleID).Describe(ctx)
 	if err != nil {
-		return time.Time{}, temporalWords(err)
+		return nil, false, temporalWords(err)
 	}
-	if d.Schedule.State != nil && d.Schedule.State.Paused || len(d.Info.NextActionTimes) == 0 {
-		return time.Time{}, nil
-	}
-	return d.Info.NextActionTimes[0], nil
+	return d.Info.NextActionTimes, d.Schedule.State != nil && d.Schedule.State.Paused, nil
 }
 
 func (e *temporalEngine) EnsureSchedules(ctx context.Context, in activities.EnsureSchedulesInput) error {

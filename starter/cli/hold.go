@@ -79,6 +79,7 @@ func (a *app) holdList() *cobra.Command {
 }
 
 func (s *screen) holds(now time.Time, holds []shownHold) {
+	first := map[string]string{} // of an outbox's fault, which several practices may meet
 	for i, h := range holds {
 		if i > 0 {
 			s.raw("")
@@ -95,8 +96,11 @@ func (s *screen) holds(now time.Time, holds []shownHold) {
 		}
 		s.line("%s%s waits for you since %s (%s): %s.", s.paint(warnStyle, h.ID), whose, day(h.Since), since(now, h.Since), h.Reason.Words())
 		s.line("  %s", h.What)
-		if h.Words != "" {
+		if same, ok := first[h.Words]; ok && h.Reason == registry.HoldOutbox {
+			s.line("  The same fault as %s: mend it once, then settle each.", same)
+		} else if h.Words != "" {
 			s.line("  %s", h.Words)
+			first[h.Words] = h.ID
 		}
 		for _, action := range h.Actions {
 			s.raw("  > starter hold resolve %s --action %s", h.ID, action)

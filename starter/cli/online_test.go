@@ -116,7 +116,12 @@ func (f *fakeEngine) Trigger(_ context.Context, id string) error {
 	return f.trigger
 }
 
-func (f *fakeEngine) NextRun(context.Context, string) (time.Time, error) { return f.next, f.trigger }
+func (f *fakeEngine) Upcoming(context.Context, string) (next []time.Time, paused bool, err error) {
+	if f.next.IsZero() {
+		return nil, true, f.trigger
+	}
+	return []time.Time{f.next, f.next.AddDate(0, 0, 1)}, false, f.trigger
+}
 
 func (f *fakeEngine) EnsureSchedules(_ context.Context, in activities.EnsureSchedulesInput) error {
 	f.schedules = append(f.schedules, in)

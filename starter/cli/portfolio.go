@@ -91,7 +91,39 @@ func (a *app) status(ctx context.Context, asked statusAsked) error {
 	if err != nil {
 		return err
 	}
-	return a.show(lines, func(s *screen) { s.portfolio(a.now(), lines, practices, asked) })
+	loose, err := a.looseHolds(ctx, asked)
+	if err != nil {
+		return err
+	}
+	return a.show(lines, func(s *screen) {
+		if len(lines) > 0 || loose == 0 {
+			s.portfolio(a.now(), lines, practices, asked)
+		}
+		if loose > 0 {
+			s.line("%s for you that %s no one practice: starter hold list",
+				plural(loose, "thing waits", "things wait"), map[bool]string{true: "concerns", false: "concern"}[loose == 1])
+		}
+	})
+}
+
+// looseHolds counts what waits and stands in no practice's row: a report that cannot be
+// fetched, for instance.
+func (a *app) looseHolds(ctx context.Context, asked statusAsked) (int, error) {
+	if asked.any() && !asked.attention {
+		return 0, nil
+	}
+	store, err := a.store(ctx)
+	if err != nil {
+		return 0, err
+	}
+	holds, err := store.Holds(ctx, "", true)
+	n := 0
+	for _, h := range holds {
+		if h.Practice == "" && h.Connection == "" && h.Server == "" {
+			n++
+		}
+	}
+	return n, err
 }
 
 // any reports whether only some rows are asked for.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -127,21 +128,30 @@ func (a *app) setupPractices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// One practice whose share is not mounted keeps no other from its schedule, nor
+	// itself: a submission that finds nothing mounted asks a person.
+	var faults []string
 	for _, p := range practices {
 		if p.Phase == registry.PhaseWithdrawn {
 			continue
 		}
 		if err := a.remakeOutbox(ctx, store, p.ID); err != nil {
-			return couldNot("outbox of %s: %w", p.ID, err)
+			faults = append(faults, strings.TrimPrefix(err.Error(), "outbox: "))
 		}
 		if _, sends := registry.LaneOf(p.Phase); !sends || p.Submission == registry.SubmissionOff {
 			continue
 		}
 		if err := a.ensureSchedules(ctx, store, eng, p); err != nil {
-			return err
+			faults = append(faults, "schedule of "+p.ID+": "+err.Error())
 		}
 	}
-	return a.setupShared(ctx, store, practices)
+	if err := a.setupShared(ctx, store, practices); err != nil {
+		faults = append(faults, err.Error())
+	}
+	if len(faults) > 0 {
+		return couldNot("%s", strings.Join(faults, "; and "))
+	}
+	return nil
 }
 
 // ensureSchedules makes the schedules of a practice that sends as they should be.

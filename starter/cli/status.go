@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,9 @@ func (a *app) statusLines(ctx context.Context, store *db.Store, practices []*reg
 		}
 		if practice.Phase == registry.PhaseWithdrawn && p.Ended && p.Source == "onboarding" && p.Stage != practice.Phase.Words() {
 			continue // it had ended in production, and says so still
+		}
+		if p.Ended && p.Source == "onboarding" && practice.Submission == registry.SubmissionPaused {
+			continue // that files go by themselves is not so now
 		}
 		if only == "" && idle(p) && (said[p.Practice] || asking[p.Practice]) {
 			continue
@@ -289,6 +293,8 @@ type shownStatus struct {
 	// WithLoad counts messages of daily files of those days that stayed behind since the
 	// historical load had sent the same.
 	WithLoad int `json:"left_with_load"`
+	// Paused says who paused submission, since when and why.
+	Paused *saidBy `json:"paused,omitempty"`
 	// Early is a Production email that is kept until the review is reached.
 	Early *registry.Approval `json:"early_approval,omitempty"`
 }
@@ -318,6 +324,9 @@ func (a *app) statusOf(ctx context.Context, id string) error {
 		return err
 	}
 	out.Lines = ownLines(out.Lines, a.now())
+	if out.Paused, err = pausedBy(ctx, store, p); err != nil {
+		return err
+	}
 	holds, err := store.Holds(ctx, id, true)
 	if err != nil {
 		return err
@@ -404,6 +413,11 @@ func showFile(f db.File) shownFile {
 
 func (s *screen) statusOf(now time.Time, out shownStatus, gate *workflows.Status) {
 	s.status(now, out.Lines)
+	if out.Paused != nil {
+		s.raw("")
+		s.line("Submission was paused %s. Nothing is sent until somebody goes on:", out.Paused.words())
+		s.raw("  > starter submission resume %s --reason \"…\"", out.Practice)
+	}
 	if out.Gate != nil {
 		s.raw("")
 		s.line("%s so far. Why: starter onboarding explain %s", plural(gate.Gate.Counted, "test file counts", "test files count"), out.Practice)
@@ -428,11 +442,10 @@ func (s *screen) statusOf(now time.Time, out shownStatus, gate *workflows.Status
 		rows := [][]string{}
 		for _, f := range out.Files {
 			rows = append(rows, []string{
-				f.ID, string(f.For), fileWords(f.State), day(f.StagedAt), plural(f.Messages, "message", "messages"),
-				plural(f.Errors, "error", "errors"), plural(f.Held, "left out", "left out"),
+				f.ID, string(f.For), fileWords(f.State), day(f.StagedAt), plural(f.Messages, "message", "messages"), f.checkWords(),
 			})
 		}
-		s.table([]string{"FILE", "FOR", "STATE", "CAME", "HOLDS", "OUR CHECK", ""}, rows)
+		s.table([]string{"FILE", "FOR", "STATE", "CAME", "HOLDS", "OUR CHECK"}, rows)
 	}
 	if out.OpenErrors > 0 {
 		s.raw("")
@@ -447,6 +460,18 @@ func (s *screen) statusOf(now time.Time, out shownStatus, gate *workflows.Status
 		s.raw("")
 		s.line("In the last %d days %s", lateDays, words)
 	}
+}
+
+// checkWords are what our check found; empty where it found nothing.
+func (f shownFile) checkWords() string {
+	var words []string
+	if f.Errors > 0 {
+		words = append(words, plural(f.Errors, "error", "errors"))
+	}
+	if f.Held > 0 {
+		words = append(words, fmt.Sprintf("%d left out", f.Held))
+	}
+	return strings.Join(words, ", ")
 }
 
 func fileWords(state registry.FileState) string {

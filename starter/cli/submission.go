@@ -21,7 +21,8 @@ one runs comes after it; what an outage left out is made up for, once.
 
 monthly is never more than 30 days apart, as 25 TAC 100.6(b) asks: after a month of
 31 days a file goes a day earlier too. A time that is left out on the day on which
-clocks are put forward is refused.`,
+clocks are put forward is refused, and so is a cron after which nothing is due for more
+than 30 days. A cron's day of the month and weekday have both to be met.`,
 		Example: `  starter submission set sunrise-plano --cadence daily --at 18:00
   starter submission set sunrise-plano --cadence weekdays --at 12:00,18:00 --jitter 15m
   starter submission set sunrise-plano --cadence weekly --weekday friday --at 18:00
@@ -71,15 +72,18 @@ func (a *app) setCadence(ctx context.Context, id string, c registry.Cadence, rea
 	if err != nil {
 		return err
 	}
-	out := shownCadence{Practice: id, Words: "as the profile says"}
+	out := shownCadence{Practice: id}
 	if c.Every != "" {
 		if c.Zone == "" {
 			c.Zone = p.Zone
 		}
-		if err := c.Check(); err != nil {
+		c.At = c.Times()
+		if err := checkCadence(c); err != nil {
 			return refused("%w", err)
 		}
 		out.Cadence, out.Words = &c, c.Words()
+	} else if out.Words, err = a.profileCadence(p); err != nil {
+		return err
 	}
 	eng, err := a.engine(ctx) // before it is kept: it needs both
 	if err != nil {
@@ -96,9 +100,18 @@ func (a *app) setCadence(ctx context.Context, id string, c registry.Cadence, rea
 		out.Scheduled = true
 	}
 	return a.show(out, func(s *screen) {
-		s.line("%s sends %s.", id, out.Words)
+		if out.Again {
+			s.line("%s sends %s, as before.", id, out.Words)
+		} else {
+			s.line("%s sends %s.", id, out.Words)
+		}
+		if !a.cfg.Calendar.Registry().Dated() {
+			s.line("In this rehearsal only how many days lie between counts, not the hour.")
+		}
 		if !out.Scheduled {
 			s.line("Its Schedule is made once it tests: starter onboard %s", id)
+			return
 		}
+		s.line("Next: starter submission show %s", id)
 	})
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -37,9 +36,9 @@ into the evidence of the practice.`,
 	attest.Flags().StringVar(&reason, "reason", "", "why there was nothing")
 	attest.Flags().StringVar(&site, "site", "", "one site only")
 	_ = attest.MarkFlagRequired("reason")
-	return folder("submission", "Set, run, skip, pause and resume ongoing submission",
+	return folder("submission", "See, set, run, skip, pause and resume ongoing submission",
 		"  starter submission run sunrise-plano --reason \"the export is mended\"\n  starter submission pause sunrise-plano --reason \"EHR upgrade\"",
-		a.submissionRun(), a.submissionSkip(), a.submissionSet(),
+		a.submissionShow(), a.submissionRun(), a.submissionSkip(), a.submissionSet(),
 		a.switchCommand("pause", "Stop sending files for a practice", workflows.UpdatePause),
 		a.switchCommand("resume", "Go on sending files for a practice", workflows.UpdateResume),
 		attest)
@@ -89,7 +88,11 @@ func (a *app) runSubmission(ctx context.Context, id, reason string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.practice(ctx, store, id); err != nil {
+	p, err := a.practice(ctx, store, id)
+	if err != nil {
+		return err
+	}
+	if err := wouldSend(p); err != nil {
 		return err
 	}
 	eng, err := a.engine(ctx) // before it is kept: it needs both
@@ -106,6 +109,18 @@ func (a *app) runSubmission(ctx context.Context, id, reason string) error {
 	return a.show(map[string]any{"practice": id, "started": true}, func(s *screen) {
 		s.line("%s: a submission has been started. Next: starter status %s", id, id)
 	})
+}
+
+// wouldSend refuses to start a submission that would find nothing allowed and say so
+// to nobody.
+func wouldSend(p *registry.Practice) error {
+	if _, sends := registry.LaneOf(p.Phase); !sends {
+		return refused("%s is %s; nothing is sent then. See: starter status %s", p.ID, p.Phase.Words(), p.ID)
+	}
+	if p.Submission == registry.SubmissionPaused {
+		return refused("submission of %s is paused, so that nothing would be sent. See who paused it and why: starter submission show %s", p.ID, p.ID)
+	}
+	return nil
 }
 
 func (a *app) submissionSkip() *cobra.Command {
@@ -142,23 +157,23 @@ func (a *app) skipSubmission(ctx context.Context, id, reason string) error {
 	if err != nil {
 		return err
 	}
-	due, err := eng.NextRun(ctx, activities.CycleScheduleID(id))
+	next, paused, err := eng.Upcoming(ctx, activities.CycleScheduleID(id))
 	if err != nil {
 		return a.explain(ctx, id, err)
 	}
-	if due.IsZero() || p.Submission == registry.SubmissionPaused {
-		return refused("%s has no submission on schedule that could be left out; see: starter status %s", id, id)
+	if len(next) == 0 || paused || p.Submission == registry.SubmissionPaused {
+		return refused("%s has no submission on schedule that could be left out; see: starter submission show %s", id, id)
 	}
+	due := next[0]
 	again, err := store.AskSkip(ctx, id, due, a.act(by, "submission-skip/"+id, reason))
 	if err != nil {
 		return err
 	}
-	zone, err := time.LoadLocation(p.Zone)
-	if err != nil {
-		zone = time.UTC
-	}
 	return a.show(map[string]any{"practice": id, "due": due, "again": again}, func(s *screen) {
-		s.line("%s: the submission of %s is left out; its files go with the one after it.",
-			id, due.In(zone).Format("2006-01-02 15:04 MST"))
+		if again {
+			s.line("%s: the submission of %s is left out, as was asked before.", id, a.clockOf(p, due))
+			return
+		}
+		s.line("%s: the submission of %s is left out; its files go with the one after it.", id, a.clockOf(p, due))
 	})
 }
