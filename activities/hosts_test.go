@@ -179,7 +179,7 @@ func TestPace(t *testing.T) {
 	}
 	// A second's worth goes at once, the rest at the pace.
 	require.GreaterOrEqual(t, read(t, 15_000, 10_000), 450*time.Millisecond)
-	require.Less(t, read(t, 1<<20, 0), 400*time.Millisecond)
+	require.Less(t, read(t, 1<<20, 0), time.Minute, "at that pace it would be 100 seconds")
 }
 
 func TestConnectionLetter(t *testing.T) {

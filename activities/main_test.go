@@ -162,7 +162,7 @@ func runIn[In, Out any](
 	t *testing.T, env *testsuite.TestActivityEnvironment, activity func(context.Context, In) (Out, error), in In,
 ) (Out, error) {
 	t.Helper()
-	env.SetTestTimeout(30 * time.Second)
+	env.SetTestTimeout(2 * time.Minute)
 	env.RegisterActivity(activity)
 	var out Out
 	got, err := env.ExecuteActivity(activity, in)

@@ -131,7 +131,7 @@ func TestServersAnswerDecidesWhatHappensNext(t *testing.T) {
 		begun := time.Now()
 		_, err := plain(s).Send(ctx, rendered(t), id)
 		require.Equal(t, registry.Transient, registry.KindOf(err))
-		require.Less(t, time.Since(begun), 4*time.Second)
+		require.Less(t, time.Since(begun), 10*time.Second)
 	})
 }
 

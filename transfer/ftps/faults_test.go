@@ -390,7 +390,7 @@ func TestSilentServer(t *testing.T) {
 		err := act()
 		require.Equal(t, registry.Transient, remotetest.Kind(t, err), "%v", err)
 		require.GreaterOrEqual(t, time.Since(begin), wait-50*time.Millisecond)
-		require.Less(t, time.Since(begin), wait+10*time.Second, "on a busy machine")
+		require.Less(t, time.Since(begin), wait+30*time.Second, "on a busy machine")
 	}
 	impatient := func(t *testing.T, faults ftptest.Faults) *fake {
 		t.Helper()
