@@ -92,6 +92,8 @@ func TestSavedViews(t *testing.T) {
 		require.NotContains(t, w.list(t, strings.Replace(query, day, due.Format(time.DateOnly), 1)), "onboarding/sunrise-plano")
 	})
 	t.Run("profile apply reaches what runs, also files on their way and the reminders", func(t *testing.T) {
+		// The onboarding starts it once the vendor is told and the schedule stands.
+		require.Eventually(t, func() bool { return w.stageOf(t, "history/live-one") != "" }, patience, tick)
 		var out []struct {
 			Practice string
 			Took     []string

@@ -18,7 +18,7 @@ import (
 // Patience of the tests. Both are generous: the machine may be busy with other
 // tests, and a browser's first page takes seconds then.
 const (
-	patience = 90 * time.Second
+	patience = 3 * time.Minute
 	// look is how often a page is looked at while something is awaited.
 	look = 500 * time.Millisecond
 )
