@@ -186,7 +186,7 @@ func world(ctx context.Context, o options, s *stage.Stage, j *journey.Journey) (
 }
 
 // fetchPatience is how long a worker that was just started may take to answer.
-const fetchPatience = 30 * time.Second
+const fetchPatience = 2 * time.Minute
 
 // fetch reads a page of the worker's, which may be starting just now.
 func fetch(ctx context.Context, url string) (string, error) {

@@ -32,7 +32,7 @@ type Options struct {
 	// in place of the practices; 0 for the journey as it is.
 	Days int
 	// Patience is how long every practice may take, on the wall clock, without
-	// any of them coming further; zero means three minutes.
+	// any of them coming further; zero means six minutes.
 	Patience time.Duration
 	// Lines shows the practices' lines; called about four times a second.
 	Lines func([]Line)
@@ -66,7 +66,7 @@ var errStuck = errors.New("no practice has come further")
 // has done.
 func Begin(ctx context.Context, s *stage.Stage, opts Options) (*Journey, error) {
 	if opts.Patience == 0 {
-		opts.Patience = 3 * time.Minute
+		opts.Patience = 6 * time.Minute
 	}
 	opts.drain = &atomic.Bool{}
 	j := &Journey{stage: s, opts: opts, began: time.Now()}

@@ -26,7 +26,7 @@ type facts struct {
 	catalogue     map[string]registry.CatalogueEntry
 }
 
-const connectTimeout = 10 * time.Second
+const connectTimeout = time.Minute
 
 func gather(ctx context.Context, w World) (*facts, error) {
 	f := &facts{w: &w, scan: newScanner(newNeedles(w.Patients))}

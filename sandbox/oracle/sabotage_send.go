@@ -167,7 +167,7 @@ func put(dir, name string, content []byte) error {
 	return os.Rename(part, filepath.Join(dir, name))
 }
 
-const netTimeout = 20 * time.Second
+const netTimeout = time.Minute
 
 func upload(ctx context.Context, w *World, a *fakeregistry.Account, name string, content []byte) error {
 	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(w.HostKey))
