@@ -191,6 +191,16 @@ func (f *File) take(event *historypb.HistoryEvent, steps map[int64]string, dc co
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
 		done := event.GetActivityTaskCompletedEventAttributes()
 		return f.ended(steps[done.GetScheduledEventId()], done.GetResult(), event.GetEventTime().AsTime(), dc)
+	case enumspb.EVENT_TYPE_MARKER_RECORDED: // of a step that was done in passing
+		marker := event.GetMarkerRecordedEventAttributes()
+		if marker.GetMarkerName() != "LocalActivity" || marker.GetFailure() != nil {
+			return nil
+		}
+		var step struct{ ActivityType string }
+		if err := dc.FromPayloads(marker.GetDetails()["data"], &step); err != nil {
+			return err
+		}
+		return f.ended(step.ActivityType, marker.GetDetails()["result"], event.GetEventTime().AsTime(), dc)
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
 		if event.GetWorkflowExecutionSignaledEventAttributes().GetSignalName() == workflows.SignalFileUploadedByHand.Name {
 			f.came(WasSent, event.GetEventTime().AsTime())

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +80,21 @@ func travelled(t *testing.T, steps ...string) []*historypb.HistoryEvent {
 	}}
 	for i, step := range steps {
 		id := int64(i + 2)
+		if name, passing := strings.CutPrefix(step, "in passing "); passing {
+			all = append(all, &historypb.HistoryEvent{
+				EventType: enumspb.EVENT_TYPE_MARKER_RECORDED, EventTime: timestamppb.New(start),
+				Attributes: &historypb.HistoryEvent_MarkerRecordedEventAttributes{
+					MarkerRecordedEventAttributes: &historypb.MarkerRecordedEventAttributes{
+						MarkerName: "LocalActivity",
+						Details: map[string]*commonpb.Payloads{
+							"data":   pack(map[string]any{"ActivityID": "1", "ActivityType": name, "Attempt": 1}),
+							"result": pack(activities.PreparedDelivery{RemoteName: "SUNR_1.HL7", Messages: 3}),
+						},
+					},
+				},
+			})
+			continue
+		}
 		if step == workflows.SignalFileUploadedByHand.Name {
 			all = append(all, &historypb.HistoryEvent{
 				EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, EventTime: timestamppb.New(start),
@@ -119,7 +135,7 @@ func TestHowFarFilesCame(t *testing.T) {
 	t.Parallel()
 	e := &engine{ids: []string{"file/f-10", "file/f-9", "file/f-8", "file/f-7"}, histories: map[string][]*historypb.HistoryEvent{
 		"file/f-7":  travelled(t, "CheckFile", "PrepareDelivery", "UploadFile", "ConfirmDelivery"),
-		"file/f-8":  travelled(t, "CheckFile", "PrepareDelivery", "UploadFile"),
+		"file/f-8":  travelled(t, "CheckFile", "in passing PrepareDelivery", "UploadFile"), // as small files are prepared
 		"file/f-9":  travelled(t, "CheckFile", "PrepareDelivery"),
 		"file/f-10": travelled(t, "PrepareDelivery", workflows.SignalFileUploadedByHand.Name),
 	}}

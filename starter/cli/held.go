@@ -127,6 +127,10 @@ func (s *screen) held(all []shownHeld, most int) {
 		s.line("These are the first %d; --max shows more.", most)
 	}
 	s.raw("")
+	if !slices.ContainsFunc(all, func(h shownHeld) bool { return h.State == db.HeldOpen }) {
+		s.line("What a rule means: starter rules show %s", firstRule(all))
+		return
+	}
 	s.line("What a rule means: starter rules show %s. To decide:", firstRule(all))
 	s.raw("  > starter held release MESSAGE --reason \"...\"")
 	s.raw("  > starter held drop MESSAGE --reason \"...\"")
@@ -205,7 +209,18 @@ alone means all of its messages that wait. Doing it again changes nothing.`,
 	return cmd
 }
 
+// needReason refuses blanks before anything is looked up.
+func needReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return refused("why? a reason is needed, without patients' names")
+	}
+	return nil
+}
+
 func (a *app) dropHeld(ctx context.Context, args []string, reason string) error {
+	if err := needReason(reason); err != nil {
+		return err
+	}
 	by, err := a.actor()
 	if err != nil {
 		return err
@@ -220,6 +235,9 @@ func (a *app) dropHeld(ctx context.Context, args []string, reason string) error 
 	}
 	dropped := 0
 	for _, in := range named {
+		if err := wereHeld(ctx, store, in); err != nil {
+			return err
+		}
 		n, err := store.DropHeld(ctx, in.file, in.messages, a.act(by, "held-drop/"+in.file, reason))
 		if err != nil {
 			return err
@@ -263,6 +281,9 @@ type releasedHeld struct {
 }
 
 func (a *app) releaseHeld(ctx context.Context, args []string, reason string) error {
+	if err := needReason(reason); err != nil {
+		return err
+	}
 	by, err := a.actor()
 	if err != nil {
 		return err
@@ -316,6 +337,9 @@ func (a *app) releaseIn(ctx context.Context, store *db.Store, eng Engine, in hel
 	if err != nil {
 		return out, err
 	}
+	if err := wereHeld(ctx, store, in); err != nil {
+		return out, err
+	}
 	if err := releasable(ctx, store, in, loaded.Profile.Rules.Held); err != nil {
 		return out, err
 	}
@@ -346,6 +370,20 @@ func (a *app) releaseIn(ctx context.Context, store *db.Store, eng Engine, in hel
 		return out, couldNot("the decision is kept, but %s could not be set on its way: %w\nRun the command again", ref.ID, err)
 	}
 	return out, nil
+}
+
+// wereHeld refuses messages that were not left out of the file.
+func wereHeld(ctx context.Context, store *db.Store, in heldIn) error {
+	held, err := store.HeldMessages(ctx, db.HeldFilter{File: in.file, Ended: true, Max: mostHeldAtOnce})
+	if err != nil {
+		return err
+	}
+	for _, n := range in.messages {
+		if !slices.ContainsFunc(held, func(h db.HeldMessage) bool { return h.Message == n }) {
+			return refused("%s/%d was not left out of its file; see: starter held list --all", in.file, n)
+		}
+	}
+	return nil
 }
 
 // releasable refuses messages of which a rule keeps persons from releasing them,

@@ -56,7 +56,7 @@ func TestHeld(t *testing.T) {
 	t.Run("a decision wants a person, a reason and a message that is held", func(t *testing.T) {
 		b.run(t, "held", "drop", id+"/2").exits(2)
 		b.run(t, "held", "drop", id+"/x", "--reason", "x").exits(2)
-		b.run(t, "held", "drop", id+"/1", "--reason", "x").exits(1).complains("no message 1")
+		b.run(t, "held", "drop", id+"/1", "--reason", "x").exits(1).complains("was not left out of its file")
 		b.env.Login = "nobody"
 		b.run(t, "held", "drop", id+"/2", "--reason", "x").exits(1)
 		b.run(t, "held", "release", id+"/2", "--reason", "x").exits(1)

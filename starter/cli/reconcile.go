@@ -351,9 +351,17 @@ func (s *screen) reconciled(r reconciled) {
 		s.line("Settled. A worker may start: see starter doctor")
 	case len(r.Files)+len(r.Idle)+len(r.Ahead) == 0:
 		s.line("Temporal and the database agree.")
+	case r.settled():
+		s.line("All of it is settled. A worker may start: see starter doctor")
 	default:
 		s.line("Nothing was changed. Next: starter reconcile --apply --reason \"…\"")
 	}
+}
+
+// settled says that --apply would find nothing to do.
+func (r reconciled) settled() bool {
+	return len(r.Idle)+len(r.Ahead) == 0 && r.Database >= r.Temporal &&
+		!slices.ContainsFunc(r.Files, func(f lostFile) bool { return !f.Recorded })
 }
 
 func (s *screen) reconciledFiles(r reconciled) {
@@ -366,12 +374,12 @@ func (s *screen) reconciledFiles(r reconciled) {
 		what, todo := "not sent", "outbox again"
 		switch f.Sent {
 		case reconcile.WasSent:
-			what, todo = "sent as "+f.RemoteName, "to be recorded"
+			what, todo = "sent as "+orWord(f.RemoteName, "a name that is not known"), "to be recorded"
 			if f.Recorded {
 				todo = "recorded"
 			}
 		case reconcile.PerhapsSent:
-			what, todo = "perhaps as "+f.RemoteName, "look there"
+			what, todo = "perhaps as "+orWord(f.RemoteName, "a name that is not known"), "look there"
 			perhaps++
 		case reconcile.NotSent:
 		}
