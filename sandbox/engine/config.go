@@ -86,6 +86,8 @@ func limits() dynamicconfig.Client {
 		dynamicconfig.NamespaceCacheRefreshInterval.Key():           time.Second,
 		// A compressed calendar asks for the same workflow ID again at once.
 		dynamicconfig.WorkflowIdReuseMinimalInterval.Key(): time.Duration(0),
+		// By default a second question to a workflow whose worker is busy is refused.
+		dynamicconfig.MaxBufferedQueryCount.Key(): 100,
 	}
 	for _, key := range []dynamicconfig.Key{
 		dynamicconfig.FrontendRPS.Key(),

@@ -183,8 +183,9 @@ func isAway(err error) bool {
 	var notReady *serviceerror.WorkflowNotReady
 	var lost *serviceerror.Canceled
 	var unseen *serviceerror.FailedPrecondition // no worker was seen lately
+	var busy *serviceerror.ResourceExhausted    // too many ask already
 	return errors.As(err, &deadline) || errors.As(err, &away) || errors.As(err, &failed) ||
-		errors.As(err, &notReady) || errors.As(err, &lost) || errors.As(err, &unseen)
+		errors.As(err, &notReady) || errors.As(err, &lost) || errors.As(err, &unseen) || errors.As(err, &busy)
 }
 
 // testing drops a test file a day, and asks for the review when the gate opens.

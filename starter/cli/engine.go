@@ -270,6 +270,7 @@ func temporalWords(err error) error {
 		app    *temporal.ApplicationError
 		failed *serviceerror.WorkflowNotReady
 		query  *serviceerror.QueryFailed
+		busy   *serviceerror.ResourceExhausted
 	)
 	switch {
 	case err == nil:
@@ -278,7 +279,7 @@ func temporalWords(err error) error {
 		return refused("%s", app.Message())
 	case errors.As(err, &gone):
 		return &exit{code: ExitRefused, err: fmt.Errorf("%w: %s", errGone, gone.Message)}
-	case errors.As(err, &failed), errors.As(err, &query):
+	case errors.As(err, &failed), errors.As(err, &query), errors.As(err, &busy):
 		return couldNot("it cannot be asked now: %w", err)
 	}
 	return couldNot("temporal: %w", err)
