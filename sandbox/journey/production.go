@@ -5,13 +5,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
 
 	"immtrail/registry"
 	"immtrail/workflows"
-	"io/fs"
 )
 
 // production drops a file a day, answers the questions of the historical load,
