@@ -255,8 +255,8 @@ func incidents(
 	if days := daysSince(f.PausedSince, date); f.Submission == registry.SubmissionPaused && days >= longPause(p) {
 		seeds = append(seeds, db.IncidentSeed{
 			Kind: IncidentPausedLong,
-			Words: fmt.Sprintf("Submission has been paused since %s, %s. To go on: starter submission resume %s --reason \"…\"",
-				f.PausedSince.Format(time.DateOnly), amount(days, "day", "days"), f.Practice),
+			Words: fmt.Sprintf("Submission has been paused since %s, %s. Who paused it and why: starter submission show %s. To go on: starter submission resume %s --reason \"…\"",
+				f.PausedSince.Format(time.DateOnly), amount(days, "day", "days"), f.Practice, f.Practice),
 		})
 	}
 	return seeds

@@ -78,11 +78,11 @@ func (a *app) planRetention(ctx context.Context, only []string) error {
 		rows := make([][]string, len(plans))
 		for i, p := range plans {
 			rows[i] = []string{
-				p.Practice, strconv.Itoa(p.Due), strconv.FormatInt(p.DueBytes, 10), strconv.Itoa(p.Young), strconv.Itoa(p.Unsettled),
+				p.Practice, plural(p.AfterDays, "day", "days"), strconv.Itoa(p.Due), bytesWords(p.DueBytes), strconv.Itoa(p.Young), strconv.Itoa(p.Unsettled),
 				strconv.Itoa(p.Errors), strconv.Itoa(p.Held), strconv.Itoa(p.Released),
 			}
 		}
-		s.table([]string{"PRACTICE", "DUE", "BYTES", "TOO YOUNG", "NOT ANSWERED", "OPEN ERRORS", "LEFT OUT", "DESTROYED"}, rows)
+		s.table([]string{"PRACTICE", "AFTER", "DUE", "SIZE", "TOO YOUNG", "NOT ANSWERED", "OPEN ERRORS", "LEFT OUT", "DESTROYED"}, rows)
 	})
 }
 
