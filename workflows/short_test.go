@@ -387,10 +387,10 @@ func TestWatch(t *testing.T) {
 	t.Run("a practice that moves is looked at then, not the next morning", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.look.Phase = registry.PhaseInReview
 		run(t, w, func(env *testsuite.TestWorkflowEnvironment) {
+			w.facts.Phase = registry.PhaseInReview
 			at(env, days(2)+time.Hour, func() {
-				w.look.Phase = registry.PhaseProduction
+				w.facts.Phase = registry.PhaseProduction
 				env.SignalWorkflow(workflows.SignalPhaseMoved.Name, workflows.PhaseMoved{Phase: registry.PhaseProduction})
 			})
 			at(env, days(2)+2*time.Hour, func() {
