@@ -184,7 +184,7 @@ func TestSubmissionCycle(t *testing.T) {
 		env := w.env()
 		env.OnWorkflow("FileSubmission", mock.Anything, mock.Anything).Return(workflows.FileSubmissionResult{}, nil)
 		at(env, days(1), func() {
-			require.Equal(t, registry.HoldSystem, statusless(t, w))
+			require.Equal(t, registry.HoldOutbox, statusless(t, w))
 			for id := range w.holds {
 				send(env, workflows.UpdateResolveHold, workflows.ResolveHold{HoldID: id, Action: registry.ActionRetry, By: ana})
 			}
