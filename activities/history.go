@@ -66,6 +66,9 @@ type HistoryPlan struct {
 	// EHRs are the plan's files by the EHR that they are of, where there are several
 	// or one of them has control IDs that stand for two messages.
 	EHRs []PlannedEHR `json:"ehrs,omitempty"`
+	// Unread files hold nothing, or no HL7 to their end; no message of theirs is in
+	// the plan.
+	Unread int `json:"unread,omitempty"`
 	// Unstable files are still being written.
 	Unstable int `json:"unstable,omitempty"`
 	// RefusedArchives stay in the outbox, RefusedWhy is of the first of them: a
@@ -147,8 +150,9 @@ type draft struct {
 	ehrs    []string // of sources
 	parts   []db.HistoryPart
 	seen    map[string]bool // parts, by file ID
-	// unread are the errors of sources that gave none.
-	unread registry.CheckSummary
+	// unread are the errors of sources that gave none, which are so many.
+	unread      registry.CheckSummary
+	unreadFiles int
 }
 
 // judge checks the sources and decides which of their messages are left out.
@@ -175,6 +179,7 @@ func (d *draft) judge(ctx context.Context, sources []db.HistorySource) error {
 		}
 		d.lines = append(d.lines, fmt.Sprintf("source %s readable=%t", source.Digest, readable))
 		if !readable {
+			d.unreadFiles++
 			d.unread.Errors += max(1, summary.Errors)
 			d.unread.Top = append(d.unread.Top, summary.Top...)
 			continue
@@ -247,12 +252,15 @@ func (d *draft) made(ctx context.Context) (HistoryPlan, error) {
 	return d.shown(ctx, out, load)
 }
 
-// ehrOf is the EHR that a file is of: the first whose pattern its name fits, in
-// capitals or not; else the present one.
+// ehrOf is the EHR that a file is of: the first whose pattern its name fits, or that
+// of the archive or folder that it lies in, in capitals or not; else the present one.
 func ehrOf(ehrs []db.HistoryEHR, name string) string {
-	name = strings.ToLower(path.Base(name))
+	names := strings.Split(strings.ToLower(name), "/")
 	for _, e := range ehrs {
-		if fits, err := path.Match(strings.ToLower(e.Files), name); err == nil && fits && e.Files != "" {
+		if e.Files != "" && slices.ContainsFunc(names, func(n string) bool {
+			fits, err := path.Match(strings.ToLower(e.Files), n)
+			return err == nil && fits
+		}) {
 			return e.EHR
 		}
 	}
@@ -322,7 +330,7 @@ func (d *draft) ids() []string {
 
 // counted is what is known of a plan before it is cut.
 func (d *draft) counted() HistoryPlan {
-	out := HistoryPlan{Files: len(d.sources), Errors: d.unread.Errors}
+	out := HistoryPlan{Files: len(d.sources), Unread: d.unreadFiles, Errors: d.unread.Errors}
 	for _, c := range d.counts {
 		out.Came, out.Repeated, out.SentBefore = out.Came+c.Messages, out.Repeated+c.Repeated, out.SentBefore+c.SentBefore
 		if c.SentBefore == c.Messages {
@@ -390,6 +398,8 @@ type ListPartsInput struct {
 type Part struct {
 	Ordinal int              `json:"ordinal"`
 	File    registry.FileRef `json:"file"`
+	// Left says that its way has ended already, or its content went before.
+	Left bool `json:"left,omitempty"`
 }
 
 // ListPartsResult is a page of parts.
@@ -415,83 +425,7 @@ func (a *Histories) ListParts(ctx context.Context, in ListPartsInput) (ListParts
 	}
 	out := ListPartsResult{Answered: rate.Answered, Rejected: rate.Rejected}
 	for _, p := range parts {
-		out.Parts = append(out.Parts, Part{Ordinal: p.Ordinal, File: registry.FileRef{ID: p.ID, Digest: p.Digest, Size: p.Size}})
+		out.Parts = append(out.Parts, Part{Ordinal: p.Ordinal, File: registry.FileRef{ID: p.ID, Digest: p.Digest, Size: p.Size}, Left: p.Left})
 	}
 	return out, nil
 }
-
-// ReconcileHistoryInput asks whether the load adds up.
-type ReconcileHistoryInput struct {
-	Scope
-}
-
-// HistoryCounts is the load with its supplements in numbers. What came =
-// messages in parts + repeated + sent before; messages = sent + held +
-// sent since + duplicate + dropped + not sent yet; sent = answered + unanswered.
-type HistoryCounts struct {
-	// Loads counts the load and the supplements that were approved.
-	Loads     int `json:"loads,omitempty"`
-	Parts     int `json:"parts"`
-	Delivered int `json:"delivered"` // parts
-	// Came are the messages of the files of the load.
-	Came       int `json:"came,omitempty"`
-	Repeated   int `json:"repeated,omitempty"`
-	SentBefore int `json:"sent_before,omitempty"`
-	Messages   int `json:"messages"`
-	Sent       int `json:"sent"`
-	// Held were held back by our checker; Corrected are those of them that were
-	// sent corrected since.
-	Held      int `json:"held"`
-	Corrected int `json:"corrected,omitempty"`
-	// SentSince stayed behind because what they say was sent after the plan.
-	SentSince int `json:"sent_since,omitempty"`
-	// Duplicate are in parts whose content had been delivered before.
-	Duplicate int `json:"duplicate,omitempty"`
-	Dropped   int `json:"dropped"`
-	NotSent   int `json:"not_sent,omitempty"`
-	Accepted  int `json:"accepted"`
-	Warned    int `json:"warned"`
-	// Rejected counts real errors; duplicates are none.
-	Rejected    int `json:"rejected"`
-	NotObjected int `json:"not_objected"`
-	Unanswered  int `json:"unanswered"`
-	// Difference is what nothing explains; it must be zero.
-	Difference int `json:"difference"`
-}
-
-// Answered is how many sent messages the registry has answered.
-func (c HistoryCounts) Answered() int { return c.Accepted + c.Warned + c.Rejected + c.NotObjected }
-
-// Open is how many messages have not reached the registry and were not taken by
-// it: what a person should know of before the load is closed for ever.
-func (c HistoryCounts) Open() int {
-	return c.Held - c.Corrected + c.Dropped + c.NotSent + c.Rejected + c.Unanswered + c.Difference
-}
-
-// ReconcileHistory counts the load from what is stored.
-func (a *Histories) ReconcileHistory(ctx context.Context, in ReconcileHistoryInput) (HistoryCounts, error) {
-	c, err := CountHistory(ctx, a.DB, in.Practice)
-	return c, fail(ctx, err)
-}
-
-// CountHistory counts a practice's load from what is stored. Kind Missing without a
-// plan.
-func CountHistory(ctx context.Context, store *db.Store, practice string) (HistoryCounts, error) {
-	c, err := store.CountHistory(ctx, practice)
-	if err != nil {
-		return HistoryCounts{}, err
-	}
-	out := HistoryCounts{
-		Loads: c.Loads, Parts: c.Parts, Delivered: c.Delivered, Came: c.Came, Repeated: c.Repeated, SentBefore: c.SentBefore,
-		Messages: c.Messages, Sent: c.Sent, Held: c.Held, Corrected: c.Corrected, SentSince: c.SentSince,
-		Duplicate: c.Duplicate, Dropped: c.Dropped, NotSent: c.NotSent,
-		Accepted: c.Accepted, Warned: c.Warned, Rejected: c.Rejected, NotObjected: c.NotObjected, Unanswered: c.Unanswered,
-	}
-	out.Difference = away(out.Came, out.Messages+out.Repeated+out.SentBefore) +
-		away(out.Messages, out.Sent+out.Held+out.SentSince+out.Duplicate+out.Dropped+out.NotSent) +
-		away(out.Sent, out.Answered()+out.Unanswered)
-	return out, nil
-}
-
-// away is how far two counts are apart; two differences never cancel out.
-func away(x, y int) int { return max(x-y, y-x) }

@@ -33,6 +33,16 @@ func TestFilesOfALoadByEHR(t *testing.T) {
 	require.NotEqual(t, before.Digest, plan.Digest, "whose files they are is approved with the plan")
 	require.Equal(t, before.Messages, plan.Messages)
 	require.Equal(t, plan, must(t, a.PlanHistory, planInput(10)))
+
+	inside, _ := b.batch(t, 3, registry.LaneHistorical, 3)
+	b.put(t, registry.LaneHistorical, "OldChart.zip", zipOf(t, map[string][]byte{"2013.hl7": inside}, "2013.hl7"))
+	plan = must(t, a.PlanHistory, planInput(10))
+	require.Equal(t, activities.PlannedEHR{EHR: "OldChart", Files: 2, Messages: 10}, plan.EHRs[1], "files of an archive are of whom the archive is")
+
+	b.put(t, registry.LaneHistorical, "notes.pdf", []byte("%PDF-1.7"))
+	plan = must(t, a.PlanHistory, planInput(10))
+	require.Equal(t, 1, plan.Unread, "what is not in the plan is not passed over")
+	require.Equal(t, 3, plan.Files)
 }
 
 func TestQuestionsAboutAnotherEHRGoToItsVendor(t *testing.T) {

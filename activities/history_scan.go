@@ -36,6 +36,8 @@ type HistoryScanner struct {
 // HistoryScan is what lies in a folder, in numbers, without names.
 type HistoryScan struct {
 	Practice string `json:"practice"`
+	// State is that of the practice's load.
+	State registry.HistoryState `json:"state"`
 	// Files are in the order of their names; an archive's are one by one.
 	Files []ScannedFile `json:"files"`
 	// Unfinished files are still being written and were not read.
@@ -58,6 +60,8 @@ type HistoryScan struct {
 	Parts      int                  `json:"parts"`
 	Years      []ScannedGroup       `json:"years"`
 	Sites      []ScannedGroup       `json:"sites"`
+	// EHRs are the files by the EHR that they are of, where several were asked about.
+	EHRs  []ScannedEHR         `json:"ehrs,omitempty"`
 	Rules      []registry.RuleCount `json:"rules"`
 	// Seconds is how long the parts would take at Pace, from Now on.
 	Seconds int64  `json:"seconds"`
@@ -69,7 +73,9 @@ type ScannedFile struct {
 	Number int `json:"number"`
 	// Name may name a patient; it is left out unless somebody asks.
 	Name       string `json:"name,omitempty"`
+	EHR        string `json:"ehr,omitempty"` // empty: the present one
 	Messages   int    `json:"messages"`
+	Doses      int    `json:"doses,omitempty"`
 	Held       int    `json:"held,omitempty"`
 	Repeated   int    `json:"repeated,omitempty"`
 	SentBefore int    `json:"sent_before,omitempty"`
@@ -80,6 +86,9 @@ type ScannedFile struct {
 	SentOn string `json:"sent_on,omitempty"`
 	// Problem says why nothing of it would be sent.
 	Problem string `json:"problem,omitempty"`
+	// Torn says that its header or trailer is missing, or counts otherwise: was all of
+	// it delivered?
+	Torn bool `json:"torn,omitempty"`
 }
 
 // Sent reports whether everything in the file was sent before: a daily file
@@ -92,6 +101,17 @@ type ScannedGroup struct {
 	Key      string `json:"key"`
 	Messages int    `json:"messages"`
 	Doses    int    `json:"doses"`
+}
+
+// ScannedEHR is an EHR's share.
+type ScannedEHR struct {
+	EHR        string `json:"ehr,omitempty"` // empty: the present one
+	Files      int    `json:"files"`
+	Messages   int    `json:"messages"`
+	Doses      int    `json:"doses"`
+	Held       int    `json:"held"`
+	Repeated   int    `json:"repeated"`
+	SentBefore int    `json:"sent_before"`
 }
 
 // ScanHistory reads every file of a folder and below it once, archives as well,
@@ -111,7 +131,13 @@ func ScanHistory(ctx context.Context, s HistoryScanner, practice, dir string) (H
 	if err != nil {
 		return HistoryScan{}, err
 	}
-	run := &scanRun{HistoryScanner: s, ctx: ctx, root: root, out: HistoryScan{Practice: practice, Files: []ScannedFile{}}, seen: map[[sha256.Size]byte]int{}}
+	run := &scanRun{
+		HistoryScanner: s, ctx: ctx, root: root, seen: map[[sha256.Size]byte]int{},
+		out: HistoryScan{Practice: practice, State: p.History, Files: []ScannedFile{}},
+	}
+	if run.ehrs, err = s.DB.HistoryEHRs(ctx, practice); err != nil {
+		return HistoryScan{}, err
+	}
 	run.rules = conformance.Options{
 		Lane: registry.LaneHistorical, Now: s.Now, Profile: regraded(s.Profile, grades), Practice: p, Codes: s.Codes,
 		Contents: true, MaxFindings: 1, Run: &conformance.Run{},
@@ -136,6 +162,7 @@ type scanRun struct {
 	out   HistoryScan
 	read  int64
 	seen  map[[sha256.Size]byte]int // files by their bytes
+	ehrs  []db.HistoryEHR
 }
 
 func (r *scanRun) walk() error {
@@ -238,9 +265,10 @@ func (r *scanRun) judged(name string, src io.Reader) error {
 	if err != nil {
 		return err
 	}
-	file := ScannedFile{Number: number, Name: name}
+	file := ScannedFile{Number: number, Name: name, EHR: ehrOf(r.ehrs, name), Doses: summary.Doses, Torn: torn(summary.Counts)}
 	sum := [sha256.Size]byte(digest.Sum(nil))
 	if file.SameAs = r.seen[sum]; file.SameAs > 0 {
+		file.Doses, file.Torn = 0, false
 		r.w.Forget(number)
 		r.out.Files = append(r.out.Files, file)
 		return r.w.Err()
@@ -269,6 +297,7 @@ func (r *scanRun) judged(name string, src io.Reader) error {
 	}
 	if file.Problem != "" {
 		r.w.Forget(number)
+		file.Doses, file.Torn = 0, false
 		r.out.Errors += max(1, summary.Errors)
 	} else {
 		r.out.Messages, r.out.Doses = r.out.Messages+summary.Messages, r.out.Doses+summary.Doses
@@ -278,6 +307,14 @@ func (r *scanRun) judged(name string, src io.Reader) error {
 	r.out.Rules = addRules(r.out.Rules, summary.Counts)
 	return r.w.Err()
 }
+
+// torn tells a file by its findings whose envelope is not whole.
+func torn(found []registry.RuleCount) bool {
+	return slices.ContainsFunc(found, func(c registry.RuleCount) bool { return c.Rule == envelopeRule })
+}
+
+// envelopeRule finds that headers and trailers do not match.
+const envelopeRule = "F-06"
 
 func addRules(all, more []registry.RuleCount) []registry.RuleCount {
 	for _, c := range more {
@@ -308,6 +345,7 @@ func (r *scanRun) judge() error {
 			r.out.SentFiles++
 		}
 	}
+	r.byEHR()
 	if r.out.Years, err = groups(r.w.Years()); err != nil {
 		return err
 	}
@@ -322,6 +360,27 @@ func (r *scanRun) judge() error {
 	}
 	r.out.Seconds, r.out.Pace, err = paceOf(r.Profile, r.Now, r.out.Parts, r.out.GoesBytes)
 	return err
+}
+
+// byEHR adds up the files of each EHR, where there are several.
+func (r *scanRun) byEHR() {
+	if len(r.ehrs) < 2 {
+		return
+	}
+	for _, f := range r.out.Files {
+		if f.Messages == 0 {
+			continue
+		}
+		i := slices.IndexFunc(r.out.EHRs, func(e ScannedEHR) bool { return e.EHR == f.EHR })
+		if i < 0 {
+			i = len(r.out.EHRs)
+			r.out.EHRs = append(r.out.EHRs, ScannedEHR{EHR: f.EHR})
+		}
+		e := &r.out.EHRs[i]
+		e.Files, e.Messages, e.Doses = e.Files+1, e.Messages+f.Messages, e.Doses+f.Doses
+		e.Held, e.Repeated, e.SentBefore = e.Held+f.Held, e.Repeated+f.Repeated, e.SentBefore+f.SentBefore
+	}
+	slices.SortFunc(r.out.EHRs, func(x, y ScannedEHR) int { return cmp.Compare(x.EHR, y.EHR) })
 }
 
 func groups(in []db.ScannedGroup, err error) ([]ScannedGroup, error) {

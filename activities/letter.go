@@ -267,6 +267,7 @@ var incidentWords = map[string]string{
 	IncidentVolumeHigh:    "far more records than usual",
 	IncidentOneVaccine:    "records of one vaccine only",
 	IncidentLateDoses:     "doses were sent late",
+	IncidentHistoryOver:   "files wait for a historical load that is over",
 }
 
 func (w *writer) incident(ctx context.Context) error {

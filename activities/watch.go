@@ -23,6 +23,9 @@ type Watches struct {
 	Known func() (ReportKnowledge, error)
 	// Schedule says how a practice's submission schedule stands; nil looks at none.
 	Schedule func(ctx context.Context, practice string) (ScheduleState, error)
+	// LeftInHistory counts the files in a practice's historical outbox; nil looks
+	// into none.
+	LeftInHistory func(practice string) (int, error)
 	Clock    Clock
 }
 
@@ -103,6 +106,7 @@ const (
 	IncidentVolumeHigh    = "volume-high"
 	IncidentOneVaccine    = "one-vaccine"
 	IncidentLateDoses     = "late-doses"
+	IncidentHistoryOver   = "history-files-left"
 )
 
 // What is told of has to fit into history, which takes 8 KiB a result: a group
@@ -160,6 +164,9 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 		return LookResult{}, fail(ctx, err)
 	}
 	if seeds, err = a.unscheduled(ctx, in.Calendar, facts, seeds); err != nil {
+		return LookResult{}, fail(ctx, err)
+	}
+	if seeds, err = a.forgotten(ctx, facts, seeds); err != nil {
 		return LookResult{}, fail(ctx, err)
 	}
 	waits, err := a.DB.Waits(ctx, in.Practice, date)

@@ -41,6 +41,8 @@ func (m mover) move(i db.Incident) string {
 		return "starter errors list --practice " + practice
 	case IncidentErrorRate, IncidentAcceptanceLow, IncidentLateDoses:
 		return "starter quality " + practice
+	case IncidentHistoryOver:
+		return "starter history status " + practice
 	case IncidentPausedLong, IncidentNoSchedule:
 		return "starter submission resume " + practice + ` --reason "…"`
 	}

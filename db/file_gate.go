@@ -178,10 +178,13 @@ const releasable = `f.released_at is null
 	and not exists (select 1 from errors e where e.file_id = f.id and e.state in ` + unsettled + `)
 	and not exists (select 1 from held_messages h where h.file_id = f.id and h.state = 'open')`
 
-// loadOver says that a file of a historical load is settled by the closing of the
-// load; open at its end, for when that was.
+// loadOver says that a file of a historical load is settled by the end of the load:
+// it was closed, the vendors have none after all, or the practice was withdrawn; open
+// at its end, for when that was.
 const loadOver = `f.state = 'staged' and f.lane = 'historical' and exists (
-	select 1 from events e where e.practice = f.practice and e.kind = 'history' and e.to_state = 'closed'`
+	select 1 from events e join practices q on q.id = e.practice where e.practice = f.practice
+		and (e.kind = 'history' and e.to_state = q.history_state and e.to_state in ('closed', 'none')
+			or e.kind = 'phase' and e.to_state = 'withdrawn')`
 
 // ReleaseFile has shred destroy the bytes of a file and of its deliveries, and
 // records it. Bytes that another file still needs stay. released is false where

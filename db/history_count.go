@@ -20,7 +20,7 @@ func (s *Store) HistoryParts(ctx context.Context, practice string, after, limit 
 		return nil, registry.Errorf(registry.NotAllowed, op, "the plan of %s is not approved", practice)
 	}
 	rows, err := many[StoredPart](ctx, s.pool, `
-		select p.ordinal, f.id, f.digest, f.size from history_parts p join files f on f.id = p.file_id
+		select p.ordinal, f.id, f.digest, f.size, f.state <> 'staged' as "left" from history_parts p join files f on f.id = p.file_id
 			join history_loads l on l.practice = p.practice and l.number = p.number
 		where p.practice = @practice and l.state = 'loading' and p.ordinal > @after order by p.ordinal limit @limit`,
 		pgx.NamedArgs{"practice": practice, "after": after, "limit": atMost(limit)})
@@ -33,6 +33,8 @@ type StoredPart struct {
 	ID      string `db:"id"`
 	Digest  string `db:"digest"`
 	Size    int64  `db:"size"`
+	// Left says that it is no longer only staged.
+	Left bool `db:"left"`
 }
 
 // HistoryRate is how the registry takes what was approved last.
@@ -78,9 +80,11 @@ type HistoryCounts struct {
 	// Sent is what confirmed deliveries consisted of.
 	Sent int `db:"sent"`
 	// Held were left out by our checker, whether the part was sent or not;
-	// Corrected are those of them whose correction was sent since.
-	Held      int `db:"held"`
-	Corrected int `db:"corrected"`
+	// Corrected are those of them that a later message replaced since, HeldDropped
+	// those that a person gave up: both by [Store.HeldMessages].
+	Held        int `db:"held"`
+	Corrected   int `db:"corrected"`
+	HeldDropped int `db:"held_dropped"`
 	// SentSince stayed behind when their part was sent: what they say had been
 	// sent since the plan.
 	SentSince int `db:"sent_since"`
@@ -140,25 +144,14 @@ with loads as (
 		coalesce(sum(sent_before), 0) as sent_before
 	from loads
 ), mended as (
-	select count(*) as corrected from messages m join parts p on p.file_id = m.file_id where m.held
-		and not exists (select 1 from history_left_out o where o.file_id = m.file_id and o.message = m.ordinal) and ` + correctedSQL + `
+	select count(*) filter (where h.state = 'replaced') as corrected, count(*) filter (where h.state = 'dropped') as held_dropped
+	from held_messages h join parts p on p.file_id = h.file_id
 ), answers as (
 	select ` + answerCounts + `
 	from answered m join parts p on p.file_id = m.file_id and p.sent is not null
 	where not m.held
 )
-select l.loads, s.parts, s.delivered, l.came, l.repeated, l.sent_before, s.messages, s.sent, s.held, c.corrected,
+select l.loads, s.parts, s.delivered, l.came, l.repeated, l.sent_before, s.messages, s.sent, s.held, c.corrected, c.held_dropped,
 	s.sent_since, s.duplicate, s.dropped, s.not_sent,
 	a.accepted, a.warned, a.rejected, a.not_objected, a.unanswered
 from split s, planned l, mended c, answers a`
-
-// correctedSQL says of a held message m that a later one was sent in its place:
-// under the same control ID of the same system, or with one of its records.
-const correctedSQL = `(exists (
-		select 1 from sent_messages n where n.control_key = m.control_key and n.file_no > substr(m.file_id, 3)::bigint)
-	or exists (
-		select 1 from doses mine join doses d using (record_digest)
-		join messages o on o.file_id = d.file_id and o.ordinal = d.message and not o.held
-		join deliveries v on v.file_id = d.file_id and v.state = 'confirmed' and v.lane <> 'test'
-		where mine.file_id = m.file_id and mine.message = m.ordinal
-			and substr(d.file_id, 3)::bigint > substr(m.file_id, 3)::bigint))`

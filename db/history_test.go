@@ -214,3 +214,74 @@ func TestWhatALoadWasCutFromIsLetGoAfterItsClosing(t *testing.T) {
 	}
 	require.Empty(t, due(late))
 }
+
+func TestWhatALoadWasCutFromIsLetGoWhereThePracticeLeaves(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	late := day0.AddDate(0, 0, 100)
+	for name, ends := range map[string]func(b *bundle, practice string) error{
+		"withdrawn in the middle of its load": func(b *bundle, practice string) error {
+			_, err := b.MovePhase(ctx, practice, registry.EventWithdrawn, act("withdrawn"), nil)
+			return err
+		},
+		"whose vendors have none after all": func(b *bundle, practice string) error {
+			return b.SetHistory(ctx, practice, registry.HistoryNone, nil, act("none"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := open(t)
+			practice := b.live(t, "sunrise-plano")
+			require.NoError(t, b.SetHistory(ctx, practice, registry.HistoryAsked, nil, act("asked")))
+			f := b.checked(t, practice, registry.LaneHistorical, "a", day0, msg("1", "plano", "x"))
+			due, err := b.Releasable(ctx, practice, late, 10)
+			require.NoError(t, err)
+			require.Empty(t, due, "it may go yet")
+			require.NoError(t, ends(b, practice))
+			due, err = b.Releasable(ctx, practice, late, 10)
+			require.NoError(t, err)
+			require.Equal(t, []string{f.ID}, due)
+			due, err = b.Releasable(ctx, practice, day0, 10)
+			require.NoError(t, err)
+			require.Empty(t, due, "and not before its days are over")
+		})
+	}
+}
+
+func TestCorrectedMessagesOfALoadAreThoseOfTheListOfHeldOnes(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	b := open(t)
+	p := b.live(t, "sunrise-plano")
+	require.NoError(t, b.SetHistory(ctx, p, registry.HistoryAsked, nil, act("asked")))
+	held := func(control, chart string, doses ...string) sentMessage {
+		return sentMessage{control: control, chart: chart, doses: doses, held: true}
+	}
+	whole := []sentMessage{msg("1", "plano", "x"), held("2", "4711", "y"), held("3", "4712", "z"), held("4", "4713", "u"), held("5", "4714", "v", "w")}
+	part := b.checked(t, p, registry.LaneHistorical, "a", day0, whole...)
+	_, err := b.SaveHistoryPlan(ctx, db.HistoryPlan{
+		Practice: p, Digest: digest("1"), At: day0, Sources: []string{part.ID}, Parts: []db.HistoryPart{{FileID: part.ID, Messages: 5}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, b.SetHistory(ctx, p, registry.HistoryPlanned, nil, act("planned")))
+	require.NoError(t, b.ApproveHistory(ctx, p, digest("1"), act("approve")))
+	b.deliver(t, p, registry.LaneHistorical, "a", part, day0, whole...)
+
+	// 2 comes again with its dose. 3's control ID stands for another child by now, and of
+	// 5's two doses only one came. 4 is given up.
+	b.sent(t, p, registry.LaneProduction, "b", day0.AddDate(0, 0, 1),
+		sentMessage{control: "9", chart: "4711", doses: []string{"y"}}, sentMessage{control: "3", chart: "9999", doses: []string{"q"}},
+		sentMessage{control: "8", chart: "4714", doses: []string{"v"}})
+	because := act("drop")
+	because.Reason = "no such child"
+	_, err = b.DropHeld(ctx, part.ID, []int{4}, because)
+	require.NoError(t, err)
+
+	c, err := b.CountHistory(ctx, p)
+	require.NoError(t, err)
+	list, err := b.HeldCounts(ctx, p)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, []int{1, 1, 2}, []int{list[0].Replaced, list[0].Dropped, list[0].Open})
+	require.Equal(t, []int{4, 1, 1}, []int{c.Held, c.Corrected, c.HeldDropped})
+}

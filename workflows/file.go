@@ -103,7 +103,7 @@ func (f *fileSubmission) travel(ctx workflow.Context) (activities.FileState, err
 	f.verdict = verdictNotes(checked)
 	f.note()
 	if checked.Refused() {
-		return f.refuse(ctx)
+		return f.refuse(ctx, checked.Summary)
 	}
 	state, err := f.deliver(ctx)
 	if err != nil || state != activities.FileDelivered {
@@ -151,11 +151,17 @@ func changedWords(s registry.CheckSummary) string {
 func (f *fileSubmission) note(words ...string) { f.notes = append(slices.Clone(f.verdict), words...) }
 
 // refuse ends the way of a file that our checker did not let go. That is a
-// result, not an error: the EHR vendor is told what to mend.
-func (f *fileSubmission) refuse(ctx workflow.Context) (activities.FileState, error) {
+// result, not an error: the EHR vendor is told what to mend. A part of a historical
+// load is ours: where all of it is held back, each message waits for a person
+// (starter held list), and the vendor would be told of a file that nobody sent.
+func (f *fileSubmission) refuse(ctx workflow.Context, found registry.CheckSummary) (activities.FileState, error) {
 	state, err := f.settle(ctx, activities.FileRefused)
 	if err != nil {
 		return "", err
+	}
+	if f.in.Lane == registry.LaneHistorical && found.Held == found.Messages {
+		f.note("not sent: every message of it is held back")
+		return state, nil
 	}
 	return state, f.notice(ctx, activities.SendNoticeInput{
 		Kind: activities.NoticeFileRefused, FileID: f.in.File.ID, Event: "refused/" + f.in.File.ID,

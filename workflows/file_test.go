@@ -16,6 +16,11 @@ import (
 // submitFile runs one file's submission and returns what became of it.
 func submitFile(t *testing.T, w *world, script func(env *testsuite.TestWorkflowEnvironment)) (*testsuite.TestWorkflowEnvironment, workflows.FileSubmissionResult) {
 	t.Helper()
+	return submitLane(t, w, registry.LaneTest, script)
+}
+
+func submitLane(t *testing.T, w *world, lane registry.Lane, script func(env *testsuite.TestWorkflowEnvironment)) (*testsuite.TestWorkflowEnvironment, workflows.FileSubmissionResult) {
+	t.Helper()
 	env := w.env()
 	env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(nil).Maybe()
 	if script != nil {
@@ -23,7 +28,7 @@ func submitFile(t *testing.T, w *world, script func(env *testsuite.TestWorkflowE
 	}
 	env.ExecuteWorkflow(workflows.FileSubmission, workflows.FileSubmissionInput{
 		Version: 1, Practice: practice, File: registry.FileRef{ID: "f-1", Digest: "d", Size: 10},
-		Lane: registry.LaneTest, Policy: w.facts.Policy, Business: w.facts.Business, Tell: workflows.OnboardingID(practice),
+		Lane: lane, Policy: w.facts.Policy, Business: w.facts.Business, Tell: workflows.OnboardingID(practice),
 	})
 	var result workflows.FileSubmissionResult
 	if env.GetWorkflowError() == nil {
@@ -62,6 +67,18 @@ func TestFileSubmission(t *testing.T) {
 		require.Equal(t, activities.FileRefused, result.State)
 		require.Zero(t, w.calls["UploadFile"])
 		require.Equal(t, 1, w.count(activities.NoticeFileRefused))
+	})
+
+	t.Run("of a part of a historical load that is held back whole no vendor hears: each message waits for a person", func(t *testing.T) {
+		t.Parallel()
+		for held, letters := range map[int]int{3: 0, 2: 1} {
+			w := newWorld(t)
+			w.check = registry.CheckSummary{Outcome: registry.OutcomeMessageRejected, HoldFile: true, Errors: 3, Messages: 3, Held: held}
+			env, result := submitLane(t, w, registry.LaneHistorical, nil)
+			require.NoError(t, env.GetWorkflowError())
+			require.Equal(t, activities.FileRefused, result.State)
+			require.Equal(t, letters, w.count(activities.NoticeFileRefused))
+		}
 	})
 
 	t.Run("waits for the report however long it takes", func(t *testing.T) {

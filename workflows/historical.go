@@ -52,6 +52,9 @@ type HistoricalState struct {
 	Tolerated int `json:"tolerated,omitempty"`
 	// Sources are the EHRs whose vendors were asked; the first is the present one.
 	Sources []HistorySource `json:"sources,omitempty"`
+	// Opened counts how often a person has begun the load again after its workflow
+	// had ended; what is recorded then is another act than before.
+	Opened int `json:"opened,omitempty"`
 }
 
 // HistoryPause says who paused a load, when and why.
@@ -143,7 +146,15 @@ func newHistorical(ctx workflow.Context, in HistoricalLoadInput) (*historical, e
 	if err := handle(ctx, p, UpdateResume, h.checkPause, h.resume); err != nil {
 		return nil, err
 	}
-	return h, handle(ctx, p, UpdatePlanHistorical, func(a Act) error { return named(a.By) }, h.planNow)
+	return h, handle(ctx, p, UpdatePlanHistorical, h.checkLook, h.planNow)
+}
+
+// key is that of the process, once more for each time that the load was begun again.
+func (h *historical) key(ctx workflow.Context, what string) string {
+	if h.Opened > 0 {
+		what = fmt.Sprintf("%s/opened-%d", what, h.Opened)
+	}
+	return h.process.key(ctx, what)
 }
 
 func (h *historical) settled(f FileSettled) {
@@ -227,6 +238,16 @@ func (h *historical) begin(ctx workflow.Context) error {
 		return err
 	}
 	h.State = facts.History
+	if h.Opened == 0 || h.Parts > 0 || h.State != registry.HistoryLoading && h.State != registry.HistorySent {
+		return nil
+	}
+	// Begun again in mid-load: what was approved stands in the ledger.
+	if err := h.count(ctx); err != nil {
+		return err
+	}
+	if h.Parts = h.counts.Parts; h.State == registry.HistorySent {
+		h.Next, h.Sent = h.Parts, h.Parts
+	}
 	return nil
 }
 

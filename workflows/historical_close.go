@@ -103,7 +103,7 @@ func (h *historical) saySent(ctx workflow.Context) error {
 	case h.Waiting:
 		h.notes = append(h.planNotes(), h.notes...)
 		line = activities.Progress{
-			Stage: fmt.Sprintf("%s: a plan of %d parts waits for approval", h.what(), h.Plan.Parts),
+			Stage: fmt.Sprintf("%s: a plan of %s waits for approval", h.what(), partsWords(h.Plan.Parts)),
 			Next:  "look at the plan and approve it", Whose: "you", Attention: true,
 			Move: fmt.Sprintf("starter history approve %s --plan %.12s", h.practice, h.Plan.Digest),
 		}
@@ -124,8 +124,8 @@ func (h *historical) accounts() []string {
 		return nil
 	}
 	return []string{
-		fmt.Sprintf("%d messages came: %d sent, %d held back (%d of them corrected since), %d sent before or twice, %d given up, %d to be sent",
-			c.Came, c.Sent, c.Held, c.Corrected, c.Repeated+c.SentBefore+c.SentSince+c.Duplicate, c.Dropped, c.NotSent),
+		fmt.Sprintf("%d messages came: %d sent, %d held back (%d of them corrected since, %d given up by a person), %d sent before or twice, %d given up, %d to be sent",
+			c.Came, c.Sent, c.Held, c.Corrected, c.HeldDropped, c.Repeated+c.SentBefore+c.SentSince+c.Duplicate, c.Dropped, c.NotSent),
 		fmt.Sprintf("answered: %d accepted, %d with warnings, %d refused, %d not objected to; %d without an answer",
 			c.Accepted, c.Warned, c.Rejected, c.NotObjected, c.Unanswered),
 	}
@@ -167,7 +167,7 @@ func openWords(c activities.HistoryCounts) string {
 		n    int
 		what string
 	}{
-		{c.Held - c.Corrected, "held back"},
+		{c.HeldOpen(), "held back"},
 		{c.Rejected, "refused"},
 		{c.Unanswered, "unanswered"},
 		{c.NotSent, "not sent"},

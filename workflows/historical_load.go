@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -36,6 +37,11 @@ func (h *historical) load(ctx workflow.Context) error {
 		for _, part := range page.Parts {
 			// Parts on their way are carried over, so a run may end between any two.
 			h.rolling = true
+			if part.Left && !slices.Contains(h.Flying, part.File.ID) {
+				h.Next = part.Ordinal // nothing of it would ever be told
+				h.Sent++
+				continue
+			}
 			if err := h.wait(ctx, func() bool { return len(h.Flying) < window && h.Paused == nil }); err != nil {
 				return err
 			}

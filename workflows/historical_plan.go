@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -98,13 +99,28 @@ func (h *historical) applyPlanApproval(ctx workflow.Context) (bool, error) {
 	return true, nil
 }
 
-// notTaken says what lies in the outbox and is not in the plan; empty where
-// nothing does.
+// notTaken says what came and is not in the plan; empty where nothing is.
 func notTaken(p activities.HistoryPlan) string {
-	if p.RefusedArchives == 0 {
-		return ""
+	var words []string
+	if p.RefusedArchives > 0 {
+		words = append(words, fmt.Sprintf("archives that are refused and stay in the outbox: %d (%s). Take them out and hand their files in",
+			p.RefusedArchives, p.RefusedWhy))
 	}
-	return fmt.Sprintf("archives that are refused and stay in the outbox: %d (%s). Take them out and hand their files in", p.RefusedArchives, p.RefusedWhy)
+	if p.Unread > 0 {
+		words = append(words, fmt.Sprintf("files that hold no message, or no HL7 to their end: %d. Nothing of them is sent; ask the EHR vendor for whole ones", p.Unread))
+	}
+	if p.Unstable > 0 {
+		words = append(words, fmt.Sprintf("files that are not finished, by their name or since they still grow: %d. They stay in the outbox until they are", p.Unstable))
+	}
+	return strings.Join(words, "; ")
+}
+
+// partsWords count parts.
+func partsWords(n int) string {
+	if n == 1 {
+		return "1 part"
+	}
+	return fmt.Sprintf("%d parts", n)
 }
 
 func (h *historical) sayPlan(ctx workflow.Context) error {
@@ -115,12 +131,12 @@ func (h *historical) sayPlan(ctx workflow.Context) error {
 		}
 		return h.say(ctx, activities.Progress{
 			Stage: "historical load: waiting for its files", Next: "the files of the load from the EHR", Whose: "EHR vendor",
-			Move: fmt.Sprintf("starter submit %s FILE --historical", h.practice),
+			Move: fmt.Sprintf("starter submit %s FILE --historical (they are looked for once a day, or now: starter history look %s)", h.practice, h.practice),
 		})
 	}
 	h.notes = h.planNotes()
 	return h.say(ctx, activities.Progress{
-		Stage: fmt.Sprintf("%s: a plan of %d parts waits for approval", h.what(), h.Plan.Parts),
+		Stage: fmt.Sprintf("%s: a plan of %s waits for approval", h.what(), partsWords(h.Plan.Parts)),
 		Next:  "look at the plan and approve it", Whose: "you", Attention: true,
 		Move: fmt.Sprintf("starter history approve %s --plan %.12s", h.practice, h.Plan.Digest),
 	})
@@ -183,7 +199,7 @@ func (h *historical) takePlanApproval(ctx workflow.Context, a ApproveHistorical)
 		return Answer{Words: "this plan was approved before", Again: true}, nil
 	}
 	h.approval, h.overtaken = &a, ""
-	words := fmt.Sprintf("approved: %d messages in %d parts", h.Plan.Messages, h.Plan.Parts)
+	words := fmt.Sprintf("approved: %d messages in %s", h.Plan.Messages, partsWords(h.Plan.Parts))
 	settled, err := workflow.AwaitWithTimeout(ctx, approvalSettleTime, func() bool { return !h.Waiting || h.overtaken != "" })
 	switch {
 	case err != nil:
@@ -194,6 +210,20 @@ func (h *historical) takePlanApproval(ctx workflow.Context, a ApproveHistorical)
 		words += "; it is being recorded"
 	}
 	return Answer{Words: words}, nil
+}
+
+// checkLook refuses where nobody would look.
+func (h *historical) checkLook(a Act) error {
+	if err := named(a.By); err != nil {
+		return err
+	}
+	switch {
+	case h.State == registry.HistoryAsked && h.can() < 0 && h.Plan.Digest == "", h.State == "", h.State == registry.HistoryNotAsked:
+		return fmt.Errorf("no EHR vendor has said yes yet; first: starter history answer %s --yes --since YYYY-MM-DD", h.practice)
+	case h.State == registry.HistoryNone || h.State == registry.HistoryClosed:
+		return fmt.Errorf("the load is %s", h.State)
+	}
+	return nil
 }
 
 // planNow has the files looked at now instead of tomorrow.

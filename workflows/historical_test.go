@@ -16,6 +16,12 @@ import (
 
 func loadHistory(t *testing.T, w *world, script func(env *testsuite.TestWorkflowEnvironment)) (*testsuite.TestWorkflowEnvironment, workflows.HistoricalLoadResult) {
 	t.Helper()
+	return loadHistoryFrom(t, w, nil, script)
+}
+
+// loadHistoryFrom runs a load that a person has begun again.
+func loadHistoryFrom(t *testing.T, w *world, state *workflows.HistoricalState, script func(env *testsuite.TestWorkflowEnvironment)) (*testsuite.TestWorkflowEnvironment, workflows.HistoricalLoadResult) {
+	t.Helper()
 	env := w.env()
 	w.facts.Phase = registry.PhaseProduction
 	env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(nil).Maybe()
@@ -31,7 +37,7 @@ func loadHistory(t *testing.T, w *world, script func(env *testsuite.TestWorkflow
 			return workflows.FileSubmissionResult{State: activities.FileAnswered}, nil
 		}).Maybe()
 	script(env)
-	env.ExecuteWorkflow(workflows.HistoricalLoad, workflows.HistoricalLoadInput{Version: 1, Practice: practice, Policy: w.facts.Policy})
+	env.ExecuteWorkflow(workflows.HistoricalLoad, workflows.HistoricalLoadInput{Version: 1, Practice: practice, Policy: w.facts.Policy, State: state})
 	var result workflows.HistoricalLoadResult
 	if env.IsWorkflowCompleted() && env.GetWorkflowError() == nil {
 		require.NoError(t, env.GetWorkflowResult(&result))

@@ -102,13 +102,24 @@ func known(loaded *texas.Loaded) error {
 	return &registry.Error{Kind: registry.Invalid, Op: "profile", Err: errors.Join(faults...)}
 }
 
-// Profile is [Dir.Load] without the sources.
+// Profile is [Dir.Load] without the sources, for who works on with it: a file with a
+// fault in it is of kind Busy there, for somebody mends it. Invalid would end each
+// workflow that met it for good.
 func (d Dir) Profile(practice string) (*registry.Profile, error) {
-	loaded, err := d.Load(practice)
+	loaded, err := d.Working(practice)
 	if err != nil {
 		return nil, err
 	}
 	return &loaded.Profile, nil
+}
+
+// Working is [Dir.Load] with the errors of [Dir.Profile].
+func (d Dir) Working(practice string) (*texas.Loaded, error) {
+	loaded, err := d.Load(practice)
+	if err != nil && registry.KindOf(err) == registry.Invalid && (practice == "" || registry.CheckID("practice", practice) == nil) {
+		err = &registry.Error{Kind: registry.Busy, Op: "settings", Err: err}
+	}
+	return loaded, err
 }
 
 // Letters returns the letters with those of <dir>/letters in their place.

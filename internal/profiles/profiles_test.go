@@ -98,6 +98,15 @@ func TestLoad(t *testing.T) {
 		_, err := d.Load("odd")
 		require.ErrorContains(t, err, "practices/odd.yaml")
 	})
+	t.Run("a fault in a file ends nothing that runs: somebody mends it", func(t *testing.T) {
+		_, err := d.Load("odd")
+		require.Equal(t, registry.Invalid, registry.KindOf(err), "at a desk it is a wrong input")
+		_, err = d.Profile("odd")
+		require.Equal(t, registry.Busy, registry.KindOf(err))
+		require.ErrorContains(t, err, "practices/odd.yaml")
+		_, err = d.Profile("../texas")
+		require.Equal(t, registry.Invalid, registry.KindOf(err), "no file mends that")
+	})
 }
 
 func TestLetters(t *testing.T) {

@@ -61,6 +61,8 @@ type Engine interface {
 	// which running onboardings believe their practices to be.
 	RunningFiles(ctx context.Context) (map[string]bool, error)
 	Onboardings(ctx context.Context) (map[string]registry.Phase, error)
+	// StartHistory begins a practice's historical load again; again says that it runs.
+	StartHistory(ctx context.Context, in workflows.HistoricalLoadInput) (again bool, err error)
 	// StartFile starts a file's submission; one that runs goes on.
 	StartFile(ctx context.Context, in workflows.FileSubmissionInput) error
 	// Terminate ends a workflow at once. One that has ended stays as it is.
@@ -144,10 +146,28 @@ func (e *temporalEngine) Onboard(ctx context.Context, p *registry.Practice, in w
 			searchattr.PracticeID.ValueSet(p.ID), searchattr.RegistryID.ValueSet(p.OrgCode),
 			searchattr.Phase.ValueSet(string(p.Phase)), searchattr.NeedsAttention.ValueSet(false)),
 	}, workflows.Onboarding, in)
+	return startedBefore(err)
+}
+
+// startedBefore tells that a workflow of that ID runs from what is wrong.
+func startedBefore(err error) (bool, error) {
 	if started := (*serviceerror.WorkflowExecutionAlreadyStarted)(nil); errors.As(err, &started) {
 		return true, nil
 	}
 	return false, temporalWords(err)
+}
+
+func (e *temporalEngine) StartHistory(ctx context.Context, in workflows.HistoricalLoadInput) (bool, error) {
+	_, err := e.c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.HistoryID(in.Practice), TaskQueue: e.queue,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy:                 enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		StaticSummary:                            "the one-time historical load",
+		Priority:                                 temporal.Priority{FairnessKey: in.Practice},
+		TypedSearchAttributes:                    temporal.NewSearchAttributes(searchattr.PracticeID.ValueSet(in.Practice)),
+	}, workflows.HistoricalLoad, in)
+	return startedBefore(err)
 }
 
 func (e *temporalEngine) Update(ctx context.Context, workflowID, name string, arg, answer any) error {

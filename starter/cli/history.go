@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 func (a *app) historyCommand() *cobra.Command {
 	return folder("history", "Answer, approve, follow and close the one-time historical load",
 		"  starter history status sunrise-plano\n  starter history answer sunrise-plano --yes --since 2019-01-01",
-		a.historyAsk(), a.historyAnswer(), a.historyPlan(), a.historyApprove(), a.historyStatus(), a.historyClose(),
+		a.historyAsk(), a.historyAnswer(), a.historyPlan(), a.historyLook(), a.historyApprove(), a.historyStatus(), a.historyClose(), a.historyReopen(),
 		a.historySwitch("pause", "Keep further parts from starting", workflows.UpdatePause),
 		a.historySwitch("resume", "Go on with the parts of the load", workflows.UpdateResume))
 }
@@ -139,19 +138,6 @@ func (a *app) historyStatus() *cobra.Command {
 	return cmd
 }
 
-// explainLoad says why nothing answers for a load: it may have ended.
-func (a *app) explainLoad(ctx context.Context, id string, err error) error {
-	if !errors.Is(err, errGone) {
-		return err
-	}
-	if store, dbErr := a.store(ctx); dbErr == nil {
-		if p, dbErr := a.practice(ctx, store, id); dbErr == nil && loadEnded[p.History] != "" {
-			return refused("%s: %s", id, loadEnded[p.History])
-		}
-	}
-	return a.explain(ctx, id, err)
-}
-
 // countedNow puts today's counts into the progress of a load: its own may be as old
 // as the last part, or the last day.
 func (a *app) countedNow(ctx context.Context, id string, p workflows.HistoryProgress) (workflows.HistoryProgress, error) {
@@ -184,7 +170,7 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 		if len(h.Sources) > 1 {
 			s.raw("")
 		}
-		s.line("There is no plan yet. Next: starter status %s", id)
+		s.noPlan(id, h)
 		return
 	}
 	s.raw("")
@@ -203,6 +189,7 @@ func (s *screen) history(id string, h workflows.HistoryProgress) {
 		[2]string{"Parts", strconv.Itoa(plan.Parts)},
 		[2]string{"Dry run", plural(plan.Errors, "error", "errors") + ", " + plural(plan.Warnings, "warning", "warnings") +
 			"; " + plural(plan.Held, "message", "messages") + " would be held back"},
+		[2]string{"Found", foundWords(plan.Top)},
 	)
 	if h.Waiting {
 		s.raw("")
@@ -291,7 +278,13 @@ func heldBackWords(n activities.HistoryCounts) string {
 	}
 	words := strconv.Itoa(n.Held)
 	if n.Corrected > 0 {
-		words += ", of which " + plural(n.Corrected, "was", "were") + " sent corrected since"
+		words += "; " + plural(n.Corrected, "was", "were") + " sent corrected since"
+	}
+	if n.HeldDropped > 0 {
+		words += "; " + plural(n.HeldDropped, "was", "were") + " given up (starter held drop)"
+	}
+	if n.HeldOpen() > 0 {
+		words += "; " + plural(n.HeldOpen(), "waits", "wait") + " for you (starter held list)"
 	}
 	return words
 }

@@ -105,9 +105,14 @@ func (s *screen) historySources(sources []workflows.HistorySource) {
 		if name == "" {
 			name = "the present EHR"
 		}
-		used := ""
-		if one.From+one.To != "" {
-			used = one.From + " to " + one.To
+		used := one.From + " to " + one.To
+		switch {
+		case one.From+one.To == "":
+			used = ""
+		case one.From == "":
+			used = "until " + one.To
+		case one.To == "":
+			used = "since " + one.From
 		}
 		rows = append(rows, []string{visible(name), visible(one.Vendor), used, visible(answer), since, visible(kind)})
 	}

@@ -1,17 +1,20 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"io/fs"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"immtrail/activities"
 	"immtrail/conformance"
+	"immtrail/registry"
 )
 
 func (a *app) historyPlan() *cobra.Command {
@@ -101,6 +104,7 @@ func (s *screen) historyScan(p activities.HistoryScan) {
 		[2]string{"Takes about", lasting(time.Duration(p.Seconds) * time.Second)},
 		[2]string{"At the pace", p.Pace},
 	)
+	s.scannedEHRs(p.EHRs)
 	s.scanned("YEAR", p.Years)
 	s.scanned("SITE", p.Sites)
 	if len(p.Rules) > 0 {
@@ -118,7 +122,15 @@ func (s *screen) historyScan(p activities.HistoryScan) {
 		s.line("%s sent before as a whole: daily files, handed in by mistake? They would not be sent again.",
 			plural(p.SentFiles, "file was", "files were"))
 	}
-	if p.Parts == 0 {
+	switch {
+	case p.State == registry.HistoryClosed:
+		s.line("The historical load of %s is closed for ever: nothing of this would be taken.", p.Practice)
+		return
+	case p.State == registry.HistoryNone:
+		s.line("The vendor said that there is no historical load: nothing of this is taken before it is opened again:")
+		s.raw("starter history reopen %s --reason \"…\"", p.Practice)
+		return
+	case p.Parts == 0:
 		s.line("There is nothing to be sent.")
 		return
 	}
@@ -136,6 +148,22 @@ func (s *screen) scanned(what string, groups []activities.ScannedGroup) {
 		rows = append(rows, []string{known(g.Key), strconv.Itoa(g.Messages), strconv.Itoa(g.Doses)})
 	}
 	s.table([]string{what, "MESSAGES", "DOSES"}, rows)
+}
+
+// scannedEHRs is a table where the practice has had several EHRs.
+func (s *screen) scannedEHRs(ehrs []activities.ScannedEHR) {
+	if len(ehrs) == 0 {
+		return
+	}
+	s.raw("")
+	n := strconv.Itoa
+	var rows [][]string
+	for _, e := range ehrs {
+		rows = append(rows, []string{
+			visible(cmp.Or(e.EHR, "the present EHR")), n(e.Files), n(e.Messages), n(e.Doses), nonZero(e.Held), nonZero(e.Repeated), nonZero(e.SentBefore),
+		})
+	}
+	s.table([]string{"EHR", "FILES", "MESSAGES", "DOSES", "HELD BACK", "SAID TWICE", "SENT BEFORE"}, rows)
 }
 
 func known(key string) string {
@@ -180,19 +208,19 @@ func scannedWords(f activities.ScannedFile) string {
 	case f.Sent():
 		return "sent before as a whole: a daily file?"
 	}
-	var words string
+	var words []string
 	for _, part := range []struct {
 		n    int
 		what string
 	}{{f.Held, "held back"}, {f.Repeated, "said twice"}, {f.SentBefore, "sent before"}} {
-		if part.n > 0 && words != "" {
-			words += ", "
-		}
 		if part.n > 0 {
-			words += strconv.Itoa(part.n) + " " + part.what
+			words = append(words, strconv.Itoa(part.n)+" "+part.what)
 		}
 	}
-	return words
+	if f.Torn {
+		words = append(words, "its header or trailer does not fit (F-06): was all of it delivered?")
+	}
+	return strings.Join(words, ", ")
 }
 
 // lasting is a duration as people say it.
@@ -217,6 +245,11 @@ func (a *app) historyPlanCSV(p activities.HistoryScan) error {
 		"total", p.Practice, n(p.Messages), n(p.Doses), n(p.Held), n(p.Repeated), n(p.SentBefore), n(p.Errors + p.Warnings),
 		n(p.Parts), strconv.FormatInt(p.GoesBytes, 10), strconv.FormatInt(p.Seconds, 10), plain(p.Pace),
 	})
+	for _, e := range p.EHRs {
+		rows = append(rows, []string{
+			"ehr", plain(cmp.Or(e.EHR, "the present EHR")), n(e.Messages), n(e.Doses), n(e.Held), n(e.Repeated), n(e.SentBefore), "", "", "", "", "",
+		})
+	}
 	rows = append(rows, groupRows("year", p.Years)...)
 	rows = append(rows, groupRows("site", p.Sites)...)
 	for _, c := range p.Rules {
@@ -228,7 +261,7 @@ func (a *app) historyPlanCSV(p activities.HistoryScan) error {
 			key = plain(f.Name)
 		}
 		rows = append(rows, []string{
-			"file", key, n(f.Messages), "", n(f.Held), n(f.Repeated), n(f.SentBefore), "", "", "", "", plain(scannedWords(f)),
+			"file", key, n(f.Messages), n(f.Doses), n(f.Held), n(f.Repeated), n(f.SentBefore), "", "", "", "", plain(scannedWords(f)),
 		})
 	}
 	if err := w.WriteAll(rows); err != nil {

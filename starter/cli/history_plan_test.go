@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"immtrail/activities"
+	"immtrail/db"
 	"immtrail/internal/hl7gen"
 	"immtrail/registry"
 	"immtrail/workflows"
@@ -48,6 +49,35 @@ func TestHistoryPlan(t *testing.T) {
 		require.True(t, strings.HasPrefix(r.stdout, "what,key,messages"))
 		r.line("total,sunrise-plano,12,").line("year,202").line("file,3,0").line("rule,")
 		require.NotContains(t, r.stdout, "DOE")
+	})
+	t.Run("counts by EHR where there are several, and tells a file that was cut short", func(t *testing.T) {
+		store := b.open(t)
+		for _, e := range []db.HistoryEHR{{}, {EHR: "OldChart", Files: "oldchart*"}} {
+			require.NoError(t, store.RecordHistoryEHR(t.Context(), "sunrise-plano", "history-asked", e, b.act("asked"+e.EHR)))
+		}
+		more := t.TempDir()
+		var old bytes.Buffer
+		_, err := hl7gen.New(2, hl7gen.Options{Now: b.at(), ProcessingID: "P"}).Batch(&old, hl7gen.BatchOptions{
+			Messages: 7, Historical: true, From: b.at().AddDate(-3, 0, 0), To: b.at().AddDate(0, -1, 0),
+		})
+		require.NoError(t, err)
+		require.NoError(t, os.Mkdir(filepath.Join(more, "OldChart 2019"), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(more, "OldChart 2019", "1.hl7"), old.Bytes(), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(more, "now.hl7"), good.Bytes()[:bytes.LastIndex(good.Bytes(), []byte("BTS"))], 0o600))
+		r := b.run(t, "history", "plan", "sunrise-plano", more).exits(0).fits()
+		r.line("the present EHR", "1", "12").line("OldChart", "1", "7").shows("was all of it delivered?")
+		b.run(t, "history", "plan", "sunrise-plano", more, "-o", "csv").exits(0).line("ehr,OldChart,7,")
+	})
+	t.Run("says where nothing of it would be taken", func(t *testing.T) {
+		for state, words := range map[registry.HistoryState]string{
+			registry.HistoryNone: "starter history reopen sunrise-plano", registry.HistoryClosed: "closed for ever",
+		} {
+			b := newBench(t)
+			b.practice(t, registry.PhaseProduction)
+			require.NoError(t, b.open(t).SetHistory(t.Context(), "sunrise-plano", state, nil, b.act("ended")))
+			r := b.run(t, "history", "plan", "sunrise-plano", dir).exits(0).shows(words)
+			require.NotContains(t, r.stdout, "outbox", "nobody is sent to lay them there")
+		}
 	})
 	t.Run("needs a folder and a practice", func(t *testing.T) {
 		b.run(t, "history", "plan", "sunrise-plano", filepath.Join(dir, "nowhere")).exits(3)

@@ -57,6 +57,7 @@ type fakeEngine struct {
 	running    map[string]bool
 	believed   map[string]registry.Phase
 	started    []workflows.FileSubmissionInput
+	loads      []workflows.HistoricalLoadInput
 	terminated []string
 	// ids are workflows that run, by type and practice: "FileSubmission sunrise-plano".
 	ids map[string][]string
@@ -65,6 +66,11 @@ type fakeEngine struct {
 type sentUpdate struct {
 	workflowID, name string
 	arg              any
+}
+
+func (f *fakeEngine) StartHistory(_ context.Context, in workflows.HistoricalLoadInput) (bool, error) {
+	f.loads = append(f.loads, in)
+	return false, nil
 }
 
 func (f *fakeEngine) Onboard(_ context.Context, p *registry.Practice, in workflows.OnboardingInput) (bool, error) {

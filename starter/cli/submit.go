@@ -87,6 +87,10 @@ func (a *app) submit(ctx context.Context, id, path string, lane registry.Lane) e
 	out.Started, out.Words = a.startSubmission(ctx, id, lane)
 	return a.show(out, func(s *screen) {
 		s.line("%s: the %s file is in the outbox (%d bytes). %s", id, lane, size, out.Words)
+		if lane == registry.LaneHistorical {
+			s.line("Next: starter history status %s", id)
+			return
+		}
 		s.line("Next: starter status %s", id)
 	})
 }
@@ -106,7 +110,7 @@ func laneFor(p *registry.Practice, lane registry.Lane) (registry.Lane, error) {
 		}
 	}
 	if lane == registry.LaneHistorical && (p.History == registry.HistoryClosed || p.History == registry.HistoryNone) {
-		return "", refused("%s: %s; nothing is taken for it", p.ID, loadEnded[p.History])
+		return "", refused("%s: %s; nothing is taken for it%s", p.ID, loadEnded[p.History], reopenHint(p))
 	}
 	if lane.OpenIn(p.Phase) {
 		return lane, nil
@@ -128,7 +132,7 @@ func laneFor(p *registry.Practice, lane registry.Lane) (registry.Lane, error) {
 // failure: the file lies where the next submission finds it.
 func (a *app) startSubmission(ctx context.Context, practice string, lane registry.Lane) (started bool, words string) {
 	if lane == registry.LaneHistorical {
-		return false, "It becomes part of the plan of the historical load (starter history status " + practice + ")."
+		return false, "It becomes part of the plan of the historical load when the outbox is looked into: once a day, or now (starter history look " + practice + ")."
 	}
 	eng, err := a.engine(ctx)
 	if err == nil {

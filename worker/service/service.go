@@ -242,6 +242,7 @@ func (r *rooms) worker(opts Options, log *slog.Logger, fatal chan<- error) (work
 		notices,
 		&activities.Watches{
 			DB: r.store, Profiles: values, Known: reportKnowledge(values), Clock: now, Schedule: activities.ScheduleAt(r.client),
+			LeftInHistory: activities.LeftInHistory(files),
 		},
 		&activities.Histories{DB: r.store, Files: files, Clock: now},
 		&activities.Schedules{Client: r.client, TaskQueue: r.cfg.Temporal.TaskQueue, DB: r.store},
@@ -273,7 +274,7 @@ func (r *rooms) notices(values profiles.Dir, now activities.Clock) (*activities.
 // reportKnowledge reads the files of overrides each time that it is asked.
 func reportKnowledge(dir profiles.Dir) func() (activities.ReportKnowledge, error) {
 	return func() (activities.ReportKnowledge, error) {
-		loaded, err := dir.Load("")
+		loaded, err := dir.Working("")
 		if err != nil {
 			return activities.ReportKnowledge{}, err
 		}
