@@ -54,15 +54,15 @@ type HistoryScan struct {
 	Errors     int `json:"errors"`
 	Warnings   int `json:"warnings"`
 	// Going messages are in parts, held ones included, with so many doses.
-	Going      int                  `json:"going"`
-	GoingDoses int                  `json:"going_doses"`
-	GoesBytes  int64                `json:"going_bytes"`
-	Parts      int                  `json:"parts"`
-	Years      []ScannedGroup       `json:"years"`
-	Sites      []ScannedGroup       `json:"sites"`
+	Going      int            `json:"going"`
+	GoingDoses int            `json:"going_doses"`
+	GoesBytes  int64          `json:"going_bytes"`
+	Parts      int            `json:"parts"`
+	Years      []ScannedGroup `json:"years"`
+	Sites      []ScannedGroup `json:"sites"`
 	// EHRs are the files by the EHR that they are of, where several were asked about.
 	EHRs  []ScannedEHR         `json:"ehrs,omitempty"`
-	Rules      []registry.RuleCount `json:"rules"`
+	Rules []registry.RuleCount `json:"rules"`
 	// Seconds is how long the parts would take at Pace, from Now on.
 	Seconds int64  `json:"seconds"`
 	Pace    string `json:"pace"`

@@ -26,7 +26,7 @@ type Watches struct {
 	// LeftInHistory counts the files in a practice's historical outbox; nil looks
 	// into none.
 	LeftInHistory func(practice string) (int, error)
-	Clock    Clock
+	Clock         Clock
 }
 
 // LookInput asks what is wrong or about to be.

@@ -82,7 +82,7 @@ func TestStatesSurviveJSON(t *testing.T) {
 	history := workflows.HistoricalState{
 		State: registry.HistoryLoading, Plan: activities.HistoryPlan{Digest: "d", Parts: 3}, Next: 2, Sent: 1,
 		Plans: 5, Tolerated: 6, Waiting: true, Parts: 7, Answered: 1, Flying: []string{"f-2"}, Explained: 1,
-		Switches: 1, Paused: &workflows.HistoryPause{By: ana, Reason: "asked for", Since: epoch},
+		Switches: 1, Opened: 2, Paused: &workflows.HistoryPause{By: ana, Reason: "asked for", Since: epoch},
 		Sources: []workflows.HistorySource{{
 			HistoryEHR: workflows.HistoryEHR{EHR: "e", Vendor: "v", From: "2012-01-01", To: "2019-01-01"}, AskedAt: epoch,
 			Answer: &activities.HistoryAnswer{Can: true, Since: "2012-01-01", Form: "f", Size: "s"}, AnsweredBy: "Ana", AnsweredAt: epoch,

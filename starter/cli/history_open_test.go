@@ -95,7 +95,8 @@ func TestHistoryBeforeAPlan(t *testing.T) {
 	shown(p).shows("starter history reopen sunrise-plano")
 
 	p.State, p.Plan = registry.HistoryPlanned, activities.HistoryPlan{Digest: "d", Top: []registry.RuleCount{
-		{Rule: "C-01.unknown", Severity: registry.SeverityInfo, Count: 9}, {Rule: "R-10", Severity: registry.SeverityError, Count: 3},
+		{Rule: "C-01.unknown", Severity: registry.SeverityInfo, Count: 9},
+		{Rule: "R-10", Severity: registry.SeverityError, Count: 3},
 		{Rule: "N-01", Severity: registry.SeverityWarning, Count: 2},
 	}}
 	shown(p).line("Found", "R-10 3×, N-01 2×")
