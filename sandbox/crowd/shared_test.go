@@ -76,7 +76,7 @@ func TestOneFolderOfTwoPractices(t *testing.T) {
 	t.Run("without its marker it is a question of each, and no day without files", func(t *testing.T) {
 		require.NoError(t, os.Remove(filepath.Join(dir, "production", activities.OutboxMarker)))
 		w.begin(t, "west", 7)
-		hold := w.question(t, registry.HoldSystem)
+		hold := w.question(t, registry.HoldOutbox)
 		require.Contains(t, w.starter(t, "hold", "show", hold), activities.OutboxMarker)
 	})
 }
