@@ -201,7 +201,24 @@ func (a *Watches) LookAtPractice(ctx context.Context, in LookInput) (LookResult,
 	return out, fail(ctx, err)
 }
 
-func current(in []db.Incident, m mover) []Incident {
+// gravest are the kinds that a practice's row tells before any other, in their order:
+// the law's days, and what lets them pass.
+var gravest = []string{IncidentFloor, IncidentNoSchedule, IncidentFloorWarning, IncidentPausedLong, IncidentQuietSite}
+
+// current are the gravest ones, and of the others the oldest.
+func current(open []db.Incident, m mover) []Incident {
+	in, rank := slices.Clone(open), func(i db.Incident) int {
+		if at := slices.Index(gravest, i.Kind); at >= 0 {
+			return at
+		}
+		return len(gravest)
+	}
+	slices.SortStableFunc(in, func(a, b db.Incident) int {
+		if by := rank(a) - rank(b); by != 0 || rank(a) == len(gravest) {
+			return by
+		}
+		return b.Level - a.Level
+	})
 	var out []Incident
 	for _, i := range in[:min(len(in), maxCurrent)] {
 		out = append(out, Incident{ID: i.ID, Kind: i.Kind, Site: i.Site, Words: i.Words, Move: m.move(i)})

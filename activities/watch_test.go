@@ -114,7 +114,9 @@ func TestLookAtPracticeOther(t *testing.T) {
 		must(t, b.practices.SetSubmission, activities.SetSubmissionInput{
 			Scope: scope(), State: registry.SubmissionPaused, By: maria, Reason: "new EHR", Key: "pause/1",
 		})
-		require.Contains(t, kinds(look(t, 59).Opened), "submission-paused-long")
+		got := look(t, 59)
+		require.Contains(t, kinds(got.Opened), "submission-paused-long")
+		require.Equal(t, []string{"floor-warning", "submission-paused-long", "report-missing"}, kinds(got.Current), "the gravest first")
 	})
 
 	t.Run("leaving production ends everything without a word", func(t *testing.T) {

@@ -283,9 +283,10 @@ type shownStatus struct {
 	Lines    []statusLine   `json:"lines"`
 	// Gate are the test files and why each counts or not; while testing, and
 	// when a worker answers.
-	Gate  any         `json:"gate,omitempty"`
-	Holds []shownHold `json:"holds"`
-	Files []shownFile `json:"files"`
+	Gate   any          `json:"gate,omitempty"`
+	Alarms []shownAlarm `json:"alarms"`
+	Holds  []shownHold  `json:"holds"`
+	Files  []shownFile  `json:"files"`
 	// OpenErrors counts errors of the registry that nobody has settled.
 	OpenErrors int `json:"open_errors"`
 	// Late are sites of which doses went late in the last 30 days.
@@ -325,6 +326,9 @@ func (a *app) statusOf(ctx context.Context, id string) error {
 	}
 	out.Lines = ownLines(out.Lines, a.now())
 	if out.Paused, err = pausedBy(ctx, store, p); err != nil {
+		return err
+	}
+	if out.Alarms, err = alarmsOf(ctx, store, id); err != nil {
 		return err
 	}
 	holds, err := store.Holds(ctx, id, true)
@@ -413,6 +417,7 @@ func showFile(f db.File) shownFile {
 
 func (s *screen) statusOf(now time.Time, out shownStatus, gate *workflows.Status) {
 	s.status(now, out.Lines)
+	s.alarms(out.Alarms, out.Lines)
 	if out.Paused != nil {
 		s.raw("")
 		s.line("Submission was paused %s. Nothing is sent until somebody goes on:", out.Paused.words())
