@@ -247,7 +247,7 @@ func TestSupplement(t *testing.T) {
 	ctx := t.Context()
 	p, parts := b.planned(t, 1)
 	require.NoError(t, b.ApproveHistory(ctx, p, digest("1"), act("approve")))
-	late := b.checked(t, p, registry.LaneHistorical, "c", day0, sentMessage{control: "2a", doses: []string{"late"}})
+	late := b.checked(t, p, registry.LaneHistorical, "c", day0, sentMessage{control: "2a", chart: "47a", doses: []string{"late"}})
 	second := db.HistoryPlan{Practice: p, Digest: digest("2"), At: day0, Sources: ids(late), Parts: []db.HistoryPart{{FileID: late.ID, Messages: 1}}}
 
 	t.Run("is not planned while parts are on their way", func(t *testing.T) {

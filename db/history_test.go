@@ -20,7 +20,7 @@ func (b *bundle) planned(t *testing.T, n int) (practice string, parts []registry
 	for i := range n {
 		c := string(rune('a' + i))
 		parts = append(parts, b.checked(t, practice, registry.LaneHistorical, c, day0,
-			msg("1"+c, "plano", "x"+c, "y"+c), sentMessage{control: "2" + c, site: "plano", held: true}))
+			msg("1"+c, "plano", "x"+c, "y"+c), sentMessage{control: "2" + c, chart: "47" + c, site: "plano", held: true}))
 	}
 	_, err := b.SaveHistoryPlan(ctx, plan(practice, "1", parts))
 	require.NoError(t, err)
