@@ -36,8 +36,13 @@ func (a *Watches) forgotten(ctx context.Context, f db.WatchFacts, seeds []db.Inc
 		return seeds, err
 	}
 	n, err := a.LeftInHistory(f.Practice)
-	if err != nil || n == 0 {
-		return seeds, err
+	if err != nil {
+		// A folder that cannot be read keeps no look from its other alarms, and is no
+		// sign that the files are gone.
+		return a.stillOpen(ctx, f.Practice, IncidentHistoryOver, seeds)
+	}
+	if n == 0 {
+		return seeds, nil
 	}
 	words := fmt.Sprintf("%s in the historical outbox, and nothing takes them: ", amount(n, "file lies", "files lie"))
 	if p.History == registry.HistoryNone {
@@ -48,4 +53,15 @@ func (a *Watches) forgotten(ctx context.Context, f db.WatchFacts, seeds []db.Inc
 			"what the registry lacks of them can go as a production file (starter submit " + f.Practice + " FILE --production)"
 	}
 	return append(seeds, db.IncidentSeed{Kind: IncidentHistoryOver, Words: words + "."}), nil
+}
+
+// stillOpen adds an incident of that kind as it stands, where there is one.
+func (a *Watches) stillOpen(ctx context.Context, practice, kind string, seeds []db.IncidentSeed) ([]db.IncidentSeed, error) {
+	open, err := a.DB.OpenIncidents(ctx, practice)
+	for _, i := range open {
+		if i.Kind == kind {
+			seeds = append(seeds, db.IncidentSeed{Kind: i.Kind, Site: i.Site, Level: i.Level, Words: i.Words})
+		}
+	}
+	return seeds, err
 }

@@ -45,6 +45,13 @@ func TestLookAtPracticeSeesFilesOfALoadThatIsOver(t *testing.T) {
 	require.NotContains(t, kinds(again.Opened), activities.IncidentHistoryOver, "told once")
 	require.Contains(t, words(again, activities.IncidentHistoryOver), "2 files lie")
 
+	looks := w.LeftInHistory
+	w.LeftInHistory = func(string) (int, error) { return 0, registry.Errorf(registry.Refused, "outbox", "no permission") }
+	unread := look(4)
+	require.NotContains(t, kinds(unread.Closed), activities.IncidentHistoryOver, "that nobody can look is no all-clear, and stops no other alarm")
+	require.Contains(t, words(unread, activities.IncidentHistoryOver), "2 files lie")
+	w.LeftInHistory = looks
+
 	require.NoError(t, os.RemoveAll(filepath.Join(b.outbox, "sunrise", "historical")))
 	require.Contains(t, kinds(look(5).Closed), activities.IncidentHistoryOver, "no folder is an empty one: nobody is to look there")
 

@@ -100,8 +100,8 @@ func (a *app) status(ctx context.Context, asked statusAsked) error {
 			s.portfolio(a.now(), lines, practices, asked)
 		}
 		if loose > 0 {
-			s.line("%s for you that %s no one practice: starter hold list",
-				plural(loose, "thing waits", "things wait"), map[bool]string{true: "concerns", false: "concern"}[loose == 1])
+			s.line("%s: starter hold list",
+				plural(loose, "thing waits for you that concerns no one practice", "things wait for you that concern no one practice"))
 		}
 	})
 }
