@@ -26,7 +26,11 @@ func (p *paced) Reader(r io.ReadCloser) io.ReadCloser { return p.reader(r) }
 func Incidents(
 	f db.WatchFacts, p registry.Policy, reports registry.ReportSettings, date time.Time, open []db.Incident, b registry.BusinessDays,
 ) []db.IncidentSeed {
-	return incidents(f, p, reports, date, open, volumesOf(f, p, b, date))
+	seeds := incidents(f, p, reports, date, open, volumesOf(f, p, b, date))
+	for i, s := range seeds { // as they are told
+		seeds[i].Words, seeds[i].Advice = s.Told(), ""
+	}
+	return seeds
 }
 
 // MailFails is mailFails.

@@ -66,7 +66,7 @@ func floorIncident(f db.WatchFacts, p registry.Policy, date time.Time) (s db.Inc
 		s.Words = fmt.Sprintf("Nothing since %s, %s; %s left until the registry's limit of %d. %s.",
 			since.Format(time.DateOnly), amount(days, "day", "days"), amount(p.FloorDays-days, "day is", "days are"), p.FloorDays, last)
 	}
-	s.Words += " Put a file into the outbox, or attest that there was nothing to send."
+	s.Advice = "Put a file into the outbox, or attest that there was nothing to send."
 	return s, true
 }
 

@@ -3,7 +3,6 @@ package activities
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"immtrail/db"
@@ -108,20 +107,7 @@ func blamed(seeds []db.IncidentSeed, waits []db.Wait, f db.WatchFacts) {
 	}
 	for i := range seeds {
 		if slices.Contains(rungs, seeds[i].Kind) {
-			seeds[i].Words = withoutAdvice(seeds[i].Words) + " " + cause
+			seeds[i].Advice = cause
 		}
 	}
-}
-
-// advice begins the sentence of an alarm of missing records that says what to do.
-var advice = []string{" Put a file into the outbox,", " Ask the EHR vendor ", " Ask the clinic "}
-
-// withoutAdvice leaves the facts.
-func withoutAdvice(words string) string {
-	for _, begin := range advice {
-		if i := strings.LastIndex(words, begin); i >= 0 {
-			return words[:i]
-		}
-	}
-	return words
 }

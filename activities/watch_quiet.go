@@ -59,8 +59,9 @@ func quietSites(
 		if len(silent) > 0 && !floor {
 			seeds = append(seeds, db.IncidentSeed{
 				Kind: IncidentQuietSite,
-				Words: fmt.Sprintf("Nothing of any site for %s; the last file %s was %s on %s. Ask the EHR vendor whether the EHR still exports, or attest that there was nothing to send.",
+				Words: fmt.Sprintf("Nothing of any site for %s; the last file %s was %s on %s.",
 					amount(days, "day", "days"), took(p), f.LastName, f.LastDelivery.Format(time.DateOnly)),
+				Advice: "Ask the EHR vendor whether the EHR still exports, or attest that there was nothing to send.",
 			})
 		}
 		return seeds
@@ -171,7 +172,8 @@ func quietSeed(key string, with []silence, p registry.Policy) db.IncidentSeed {
 		if !worst.Last.IsZero() {
 			last = fmt.Sprintf("it was last in %s on %s", worst.LastName, worst.Last.Format(time.DateOnly))
 		}
-		seed.Words = fmt.Sprintf("Site %s has had no record in a file for %s; %s.%s Ask the clinic whether its EHR still exports, or attest that there was nothing to send.",
+		seed.Advice = "Ask the clinic whether its EHR still exports, or attest that there was nothing to send."
+		seed.Words = fmt.Sprintf("Site %s has had no record in a file for %s; %s.%s",
 			worst.ID, amount(worst.days, "day", "days"), last, limit)
 		return seed
 	}
@@ -187,7 +189,8 @@ func quietSeed(key string, with []silence, p registry.Policy) db.IncidentSeed {
 	if !worst.Last.IsZero() {
 		last = fmt.Sprintf(" Site %s was last in %s on %s.", worst.ID, worst.LastName, worst.Last.Format(time.DateOnly))
 	}
-	seed.Words = fmt.Sprintf("%d sites have had no record in a file for up to %s: %s%s.%s%s Ask the EHR vendor what happened to the export of these clinics; for one that has nothing to send, attest it.",
+	seed.Advice = "Ask the EHR vendor what happened to the export of these clinics; for one that has nothing to send, attest it."
+	seed.Words = fmt.Sprintf("%d sites have had no record in a file for up to %s: %s%s.%s%s",
 		len(with), amount(worst.days, "day", "days"), strings.Join(names, ", "), more, last, limit)
 	return seed
 }

@@ -25,7 +25,16 @@ type IncidentSeed struct {
 	Level int
 	// Replaces are lesser kinds that end without an all-clear.
 	Replaces []string
-	Words    string
+	// Words are what is so, Advice what to do about it; both are kept as one text.
+	Words, Advice string
+}
+
+// Told is the text that is kept.
+func (s IncidentSeed) Told() string {
+	if s.Advice == "" {
+		return s.Words
+	}
+	return s.Words + " " + s.Advice
 }
 
 // IncidentLook is one look at a practice.
@@ -70,7 +79,7 @@ func (s *Store) SettleIncidents(ctx context.Context, look IncidentLook) (Inciden
 				insert into incidents (practice, kind, site, level, words, opened_at, opened_look)
 				values ($1, $2, $3, $4, $5, $6, $7)
 				on conflict (practice, kind, site) where closed_at is null do nothing`,
-				look.Practice, seed.Kind, seed.Site, seed.Level, seed.Words, look.Date, look.Looks)
+				look.Practice, seed.Kind, seed.Site, seed.Level, seed.Told(), look.Date, look.Looks)
 			if err != nil {
 				return err
 			}
@@ -85,7 +94,7 @@ func (s *Store) SettleIncidents(ctx context.Context, look IncidentLook) (Inciden
 func settleIncident(ctx context.Context, tx pgx.Tx, look IncidentLook, have Incident) error {
 	same := slices.IndexFunc(look.Wanted, func(w IncidentSeed) bool { return w.Kind == have.Kind && w.Site == have.Site })
 	if same >= 0 && look.Wanted[same].Level <= have.Level {
-		_, err := tx.Exec(ctx, `update incidents set words = $2 where id = $1`, have.ID, look.Wanted[same].Words)
+		_, err := tx.Exec(ctx, `update incidents set words = $2 where id = $1`, have.ID, look.Wanted[same].Told())
 		return err
 	}
 	replaced := same >= 0 || slices.ContainsFunc(look.Wanted, func(w IncidentSeed) bool {
